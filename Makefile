@@ -1,0 +1,46 @@
+# A thin front over Meson, for hands that type make. Everything about how prong is
+# built is in meson.build; here are only the names of the things one does.
+
+PREFIX ?= /usr/local
+
+ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
+
+.PHONY: build build-asan run test bench lint install clean help \
+	setup-build setup-test setup-lint setup-bench
+
+# Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
+.NOTPARALLEL:
+
+build: setup-build		## build prongd, prong and libprong in build/ (the default)
+	@scripts/build build --prefix=$(PREFIX)
+
+build-asan: setup-build
+	@scripts/build build-asan $(ASAN)
+
+run: build			## serve echo on 127.0.0.1:7007, in the foreground
+	@echo 'Serving echo on 127.0.0.1:7007; Ctrl-C stops it.'
+	@echo 'Talk to it from another terminal: build/prong connect 127.0.0.1 7007'
+	@exec build/prongd -v echo
+
+test: setup-test build build-asan	## run every test, in a plain and in a sanitized build
+	@scripts/test $(ARGS)
+
+bench: setup-bench build	## measure
+	@if [ -x bench/run ]; then exec bench/run; else echo 'no benchmarks yet'; fi
+
+lint: setup-lint		## check style, folders, includes, warnings, manual
+	@scripts/lint
+
+# A build that was set up for another PREFIX learns of the one asked for now.
+install: build			## install to PREFIX (DESTDIR is honoured)
+	@$(if $(filter-out file,$(origin PREFIX)),scripts/meson configure build --prefix=$(PREFIX))
+	@scripts/meson install -C build
+
+clean:				## remove what was built
+	rm -rf build build-asan
+
+help:				## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup-build setup-test setup-lint setup-bench:
+	@scripts/setup $(@:setup-%=%)

@@ -1,0 +1,255 @@
+/*
+ * prong.h - TCP servers in which every connection has a process of its own.
+ *
+ * The calling process becomes the supervisor: it listens, accepts, gives each
+ * connection to a worker process, and collects the workers when they end.
+ * A crash, a leak or a break-in stays inside one connection.
+ *
+ *	static int echo(struct prong_conn *conn, void *arg) { ... }
+ *
+ *	struct prong_options options = { .size = sizeof(options) };
+ *	struct prong *server;
+ *	int err = prong_open(&server, &options, echo, NULL);
+ *	if (err == 0) {
+ *		err = prong_run(server);
+ *		prong_close(server);
+ *	}
+ *
+ * Conventions. Calls return 0 (or a count) or a negative errno; what a pointer
+ * argument would have received is untouched after a failure. The library prints
+ * nothing unless asked to log, never calls exit(3) in the caller's process, and
+ * keeps no global state. Times are in milliseconds, sizes in bytes.
+ */
+#ifndef PRONG_H
+#define PRONG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PRONG_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define PRONG_PUBLIC __attribute__((visibility("default")))
+#else
+#define PRONG_PUBLIC
+#endif
+
+struct prong;      /* a server: its listeners and its table of processes */
+struct prong_conn; /* one connection, seen from the worker that serves it */
+
+/*
+ * Serves one connection; runs in a worker process, never in the supervisor.
+ *
+ * conn is valid until the handler returns; do not close its descriptor. The
+ * library ends the connection afterwards so that what was sent still arrives:
+ * half-close, read on for a bounded time and size, close. arg is the pointer
+ * given to prong_open(), in this process's copy of the memory.
+ *
+ * Return 0 when the connection was served, or the negative errno of a
+ * prong_recv() or prong_send() that failed. Any other value is counted as
+ * "failed".
+ *
+ * The worker has default signal dispositions, an empty signal mask, a process
+ * group of its own, no descriptor from options.keep_fds up but the connection,
+ * and it dies with the supervisor. It leaves by _exit(2), so flush your own
+ * stdio streams. With options.reuse other than 1 the same process serves
+ * several connections, one after the other.
+ */
+typedef int prong_handler(struct prong_conn *conn, void *arg);
+
+/* What is done with a client who comes when max_processes are at work. */
+enum prong_at_limit {
+	PRONG_WAIT,   /* leave it in the kernel's queue until a process is free */
+	PRONG_REFUSE, /* accept and close it, after refusal_text if there is one */
+};
+
+/* How much is logged. */
+enum prong_log_level {
+	PRONG_LOG_QUIET = -1, /* errors only */
+	PRONG_LOG_NORMAL = 0, /* start, limits reached and left, abnormal ends, stop */
+	PRONG_LOG_VERBOSE,    /* and every connection: connect, serve, close, reap */
+};
+
+enum prong_log_format {
+	PRONG_LOGFMT,   /* time=... level=info event=close conn=7 reason=eof ... */
+	PRONG_LOG_JSON, /* {"time":"...","level":"info","event":"close","conn":7,...} */
+};
+
+/*
+ * Receives each log line in the supervisor: length bytes of text, without a
+ * newline, NUL-terminated, valid during the call. It must not block.
+ */
+typedef void prong_log(void *arg, const char *line, size_t length);
+
+/* Zero in a field stands for the default named beside it. */
+struct prong_options {
+	/* sizeof(struct prong_options); lets later versions add fields */
+	size_t size;
+
+	/*
+	 * NULL-terminated list of "host:port", ":port" (every address, both
+	 * families), "[v6]:port" and "unix:/path"; port 0 lets the kernel
+	 * choose. NULL: "127.0.0.1:7007". A stale UNIX socket is replaced if
+	 * nobody answers on it, and the path is removed at the end.
+	 */
+	const char *const *listen;
+
+	unsigned max_processes; /* processes at once, 1 to 1000000 (0: 1000) */
+	unsigned spare;         /* idle processes kept ready, up to max_processes */
+
+	/*
+	 * Connections a process serves before it is replaced (0: 1, a fresh
+	 * process for each). PRONG_REUSE_ALWAYS: never replaced.
+	 */
+	unsigned reuse;
+
+	enum prong_at_limit at_limit;
+	const char *refusal_text; /* sent to a refused client; NULL: none */
+
+	/*
+	 * No byte moved either way for so long: the running prong_recv() or
+	 * prong_send() fails with -ETIMEDOUT (0: none).
+	 */
+	int64_t idle_timeout;
+
+	/*
+	 * A connection as a whole may last so long: prong_recv() and
+	 * prong_send() fail with -ETIMEDOUT, and a handler that does not return
+	 * within a second after it is killed (0: none).
+	 */
+	int64_t session_timeout;
+
+	/* From the first stop signal to SIGKILL (0: 30000; negative: at once). */
+	int64_t grace;
+
+	/* How long to read on after a handler's last byte (0: 2000). */
+	int64_t linger;
+
+	/*
+	 * When prong_run() is ready to serve, one line "host:port\n" or
+	 * "unix:/path\n" a listener is written here and the descriptor is
+	 * closed (0: none).
+	 */
+	int ready_fd;
+
+	/*
+	 * Log lines are written to log_fd (0: no log; usually 2) without ever
+	 * blocking: a reader that stalls costs lines, which are counted, and
+	 * not service. With log set they go to that function instead.
+	 */
+	int log_fd;
+	enum prong_log_level log_level;
+	enum prong_log_format log_format;
+	prong_log *log;
+	void *log_arg;
+
+	/* Workers keep descriptors below this one open (0: 3, the standard three) */
+	int keep_fds;
+
+	/*
+	 * A buffer for one line that says what failed in prong_open(), of
+	 * error_size bytes (PRONG_ERROR_MAX is always enough). NULL: none.
+	 */
+	char *error;
+	size_t error_size;
+};
+
+#define PRONG_REUSE_ALWAYS ((unsigned)-1)
+#define PRONG_ERROR_MAX    512
+
+/*
+ * Makes a server: checks the options, opens every listener, reserves the tables.
+ *
+ * On success *out is the server; release it with prong_close(). From now on the
+ * kernel queues clients; prong_run() serves them. The options and what they
+ * point to are needed only during the call, but for refusal_text, ready_fd,
+ * log_fd and log_arg, which must last as long as the server.
+ *
+ * Returns 0; -EINVAL for an option out of range or a malformed address;
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH
+ * for a name that does not resolve; -ENAMETOOLONG for a UNIX path over 107
+ * bytes; -ENOMEM, -EMFILE. options->error then says which, in words.
+ */
+PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *options,
+			    prong_handler *handler, void *arg);
+
+/*
+ * Runs the server: the calling process becomes the supervisor until it is told
+ * to stop. Call it once, from a process with one thread.
+ *
+ * SIGTERM or SIGINT: no new clients; those already queued are served, sessions
+ * may finish until options.grace; then SIGTERM and SIGKILL. A second one, or
+ * SIGQUIT: all sessions end now. SIGUSR1 logs the totals. SIGHUP and SIGUSR2
+ * are logged and have no effect yet. Until it returns all signals but those of
+ * job control are blocked and have default dispositions, and every child of
+ * the process, whoever started it, is collected with waitid(2). Mask and
+ * dispositions are put back at the end.
+ *
+ * Returns 0 when it was stopped as asked and every worker has been collected,
+ * or a negative errno if the supervisor could not go on (-ENOMEM, -EMFILE at
+ * the start; sessions, if any, have then been ended and collected too).
+ */
+PRONG_PUBLIC int prong_run(struct prong *server);
+
+/* Closes the listeners, if they are open, and frees the server. NULL is allowed. */
+PRONG_PUBLIC void prong_close(struct prong *server);
+
+/*
+ * Writes the address of listener index (from 0) as text, with the port the
+ * kernel chose. 128 bytes are always enough.
+ *
+ * Returns 0; -ENOENT if there is no such listener; -ENOSPC if size is short.
+ */
+PRONG_PUBLIC int prong_listener(const struct prong *server, unsigned index, char *text,
+				size_t size);
+
+/*
+ * Receives up to n bytes, waiting for the first of them. Counts them.
+ *
+ * Returns how many; 0 when the client has ended its sending (it may still be
+ * receiving); -ETIMEDOUT when options.idle_timeout or session_timeout is over;
+ * -ECONNRESET when the client is gone, or another errno of recv(2). EINTR is
+ * retried. Source: recv(2), tcp(7).
+ */
+PRONG_PUBLIC ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n);
+
+/*
+ * Sends all n bytes, waiting as long as the deadlines allow. Counts them.
+ *
+ * Returns 0 when the kernel has them all; -ETIMEDOUT as in prong_recv();
+ * -EPIPE or -ECONNRESET when the client is gone (never SIGPIPE). After a
+ * failure an unknown part has been sent, and the connection is of no more use.
+ */
+PRONG_PUBLIC int prong_send(struct prong_conn *conn, const void *buf, size_t n);
+
+/*
+ * The connection's descriptor: blocking, close-on-exec, still the library's.
+ * Bytes moved on it directly are counted from TCP_INFO at the end (tcp(7)), but
+ * idle_timeout cannot see them. Prefer prong_recv() and prong_send(): TLS and
+ * PROXY headers can come under those without a change.
+ */
+PRONG_PUBLIC int prong_conn_fd(const struct prong_conn *conn);
+
+/*
+ * The client's address, valid as long as conn; *length, if given, receives its
+ * size. A v4-mapped IPv6 address is given as IPv4.
+ */
+PRONG_PUBLIC const struct sockaddr *prong_conn_peer(const struct prong_conn *conn,
+						    socklen_t *length);
+
+/* The connection's number, from 1, the same as conn= in the log. */
+PRONG_PUBLIC uint64_t prong_conn_id(const struct prong_conn *conn);
+
+/* The version of the library in use, as PRONG_VERSION was when it was built. */
+PRONG_PUBLIC const char *prong_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

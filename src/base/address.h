@@ -1,0 +1,66 @@
+/*
+ * Addresses: from the text a user types to what bind(2) and connect(2) take, and
+ * back. Owns no descriptor; looks names up, and does so only here.
+ */
+#ifndef BASE_ADDRESS_H
+#define BASE_ADDRESS_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ADDRESS_TEXT_MAX 256 /* a formatted address, escapes and NUL included */
+#define ADDRESS_WHY_MAX  384 /* a message of a failed lookup, NUL included */
+#define ADDRESS_LIST_MAX 16
+
+struct address {
+	socklen_t length;
+	bool both_families; /* an IPv6 wildcard that takes IPv4 clients too */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} any;
+};
+
+struct address_list {
+	unsigned count;
+	struct address at[ADDRESS_LIST_MAX];
+};
+
+/*
+ * Looks up "host:port", "[v6]:port", ":port" (every address, both families) or
+ * "unix:/path". Numbers and "unix:" need no resolver; a name is looked up with
+ * getaddrinfo(3), and each of its addresses is listed, in its order (RFC 6724).
+ *
+ * why receives a one-line reason, without a newline, after a failure.
+ * Returns 0; -EINVAL for malformed text; -ENAMETOOLONG for a UNIX path that does
+ * not fit (unix(7)); -EHOSTUNREACH for a name that has no address.
+ */
+int address_lookup(struct address_list *out, const char *text,
+		   char why[ADDRESS_WHY_MAX]);
+
+/* The same for a host and a port given apart; host needs no brackets. */
+int address_lookup_host(struct address_list *out, const char *host, const char *port,
+			char why[ADDRESS_WHY_MAX]);
+
+/*
+ * Writes the address as the user would type it, with the path's bytes outside
+ * printable ASCII as \xNN; always NUL-terminated, and cut to size if need be.
+ * An unnamed UNIX peer is "unix:".
+ */
+void address_format(const struct address *address, char *text, size_t size);
+
+/* Takes the address that getsockname(2), getpeername(2) or accept(2) filled in. */
+void address_normalize(struct address *address);
+
+static inline int address_family(const struct address *address)
+{
+	return address->any.sa.sa_family;
+}
+
+#endif

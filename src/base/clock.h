@@ -1,0 +1,44 @@
+/*
+ * The monotonic clock, in microseconds: deadlines and durations never depend on
+ * the wall clock (clock_gettime(2)). Only log lines show the time of day.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_NEVER INT64_MAX
+
+/* Microseconds since an arbitrary start; never goes back. */
+static inline int64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline int64_t clock_from_ms(int64_t milliseconds)
+{
+	return milliseconds * 1000;
+}
+
+/*
+ * The timeout for poll(2) or epoll_wait(2) that wakes at deadline and not before:
+ * milliseconds, rounded up; 0 if it has passed; -1 for CLOCK_NEVER.
+ */
+static inline int clock_timeout(int64_t deadline, int64_t now)
+{
+	int64_t left;
+
+	if (deadline == CLOCK_NEVER)
+		return -1;
+	if (deadline <= now)
+		return 0;
+	left = (deadline - now + 999) / 1000;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+#endif

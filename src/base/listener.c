@@ -1,0 +1,182 @@
+#include "listener.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+static int set_flag(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int set_options(int fd, const struct address *address)
+{
+	int err;
+
+	if (address_family(address) == AF_UNIX)
+		return 0;
+	err = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (err == 0)
+		err = set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (err == 0)
+		err = set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (err == 0 && address_family(address) == AF_INET6)
+		err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->both_families);
+	return err;
+}
+
+/* Tells whether a server answers on the UNIX socket; a full queue is an answer. */
+static bool somebody_answers(const struct address *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answered = true;
+
+	if (fd < 0)
+		return true;
+	if (connect(fd, &address->any.sa, address->length) < 0)
+		answered = errno != ECONNREFUSED;
+	close(fd);
+	return answered;
+}
+
+/* Removes the socket at path only if it is still the one that was looked at. */
+static int unlink_if_same(const char *path, dev_t device, ino_t inode)
+{
+	struct stat now;
+
+	if (lstat(path, &now) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (now.st_dev != device || now.st_ino != inode)
+		return -EADDRINUSE;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
+static int remove_stale(const struct address *address)
+{
+	const char *path = address->any.un.sun_path;
+	struct stat before;
+
+	if (lstat(path, &before) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(before.st_mode))
+		return -EEXIST;
+	if (somebody_answers(address))
+		return -EADDRINUSE;
+	return unlink_if_same(path, before.st_dev, before.st_ino);
+}
+
+static int bind_address(int fd, const struct address *address)
+{
+	int err;
+
+	if (bind(fd, &address->any.sa, address->length) == 0)
+		return 0;
+	if (errno != EADDRINUSE || address_family(address) != AF_UNIX)
+		return -errno;
+	err = remove_stale(address);
+	if (err < 0)
+		return err;
+	return bind(fd, &address->any.sa, address->length) < 0 ? -errno : 0;
+}
+
+/* Learns the port that the kernel chose, or which file the UNIX socket is. */
+static int learn_identity(struct listener *listener)
+{
+	struct address *address = &listener->address;
+	struct stat file;
+
+	if (address_family(address) != AF_UNIX) {
+		address->length = sizeof(address->any);
+		return getsockname(listener->fd, &address->any.sa, &address->length) < 0
+			       ? -errno
+			       : 0;
+	}
+	if (lstat(address->any.un.sun_path, &file) < 0)
+		return -errno;
+	listener->device = file.st_dev;
+	listener->inode = file.st_ino;
+	return 0;
+}
+
+static int open_here(struct listener *out, const struct address *address)
+{
+	struct listener listener = { .fd = -1, .address = *address };
+	int err;
+
+	listener.fd = socket(address_family(address),
+			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (listener.fd < 0)
+		return -errno;
+	err = set_options(listener.fd, address);
+	if (err == 0)
+		err = bind_address(listener.fd, address);
+	if (err == 0)
+		err = listen(listener.fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
+	if (err == 0)
+		err = learn_identity(&listener);
+	if (err < 0) {
+		close(listener.fd);
+		return err;
+	}
+	*out = listener;
+	return 0;
+}
+
+int listener_open(struct listener *out, const struct address *address)
+{
+	int err = open_here(out, address);
+
+	/* EAFNOSUPPORT: no IPv6 in the kernel; EADDRNOTAVAIL: disabled by sysctl. */
+	if (address->both_families && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)) {
+		struct address ipv4 = { .length = sizeof(ipv4.any.in) };
+
+		ipv4.any.in.sin_family = AF_INET;
+		ipv4.any.in.sin_port = address->any.in6.sin6_port;
+		err = open_here(out, &ipv4);
+	}
+	return err;
+}
+
+static void remove_path(struct listener *listener)
+{
+	if (address_family(&listener->address) != AF_UNIX || listener->inode == 0)
+		return;
+	unlink_if_same(listener->address.any.un.sun_path, listener->device,
+		       listener->inode);
+	listener->inode = 0;
+}
+
+void listener_refuse_new(struct listener *listener)
+{
+	/* The filter sees the TCP header; byte 13 holds the flags, 0x02 is SYN. */
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	/*
+	 * Where either call fails, a client that comes between the last accept
+	 * and the close may be reset; nothing better can be done then.
+	 */
+	if (address_family(&listener->address) == AF_UNIX)
+		remove_path(listener);
+	else
+		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+			   sizeof(filter));
+}
+
+void listener_close(struct listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	remove_path(listener);
+	close(listener->fd);
+	listener->fd = -1;
+}

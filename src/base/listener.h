@@ -1,0 +1,44 @@
+/*
+ * Listening sockets. Owns their options, the replacing of a stale UNIX socket
+ * and the removing of our own. Never accepts.
+ */
+#ifndef BASE_LISTENER_H
+#define BASE_LISTENER_H
+
+#include <sys/types.h>
+
+#include "address.h"
+
+#define LISTENER_BACKLOG 4096 /* the kernel caps it at net.core.somaxconn */
+
+struct listener {
+	int fd;
+	struct address address; /* with the port the kernel chose */
+	dev_t device;           /* with inode: which file is our UNIX socket */
+	ino_t inode;
+};
+
+/*
+ * Opens a listening socket on address: non-blocking, close-on-exec. Connections
+ * inherit TCP_NODELAY and SO_KEEPALIVE from it (tcp(7)). A UNIX socket that is
+ * there already is replaced if nobody answers on it. Without IPv6 in the kernel,
+ * the wildcard of both families becomes the IPv4 one.
+ *
+ * On success *out is the caller's; release it with listener_close().
+ * Returns 0; -EADDRINUSE if another server has the address; -EEXIST if the path
+ * is something other than a socket; or another negative errno of socket(2),
+ * bind(2) or listen(2).
+ */
+int listener_open(struct listener *out, const struct address *address);
+
+/*
+ * Takes no new clients from now on, while those already queued can still be
+ * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER), a UNIX path is
+ * removed. Closing at once would reset whoever is in the queue.
+ */
+void listener_refuse_new(struct listener *listener);
+
+/* Closes it and removes its path, unless another server has replaced that. */
+void listener_close(struct listener *listener);
+
+#endif

@@ -1,0 +1,68 @@
+#include "number.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Reads digits up to the first other character, which *end receives. */
+static int parse_digits(const char *text, uint64_t *out, const char **end)
+{
+	uint64_t value = 0;
+	const char *c;
+
+	for (c = text; *c >= '0' && *c <= '9'; c++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*c - '0'), &value))
+			return -ERANGE;
+	if (c == text)
+		return -EINVAL;
+	*out = value;
+	*end = c;
+	return 0;
+}
+
+int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	const char *end;
+	uint64_t value;
+	int err = parse_digits(text, &value, &end);
+
+	if (err < 0)
+		return err;
+	if (*end != '\0')
+		return -EINVAL;
+	if (value < min || value > max)
+		return -ERANGE;
+	*out = value;
+	return 0;
+}
+
+int number_parse_duration(const char *text, int64_t *out)
+{
+	static const struct {
+		const char *name;
+		uint64_t milliseconds;
+	} units[] = {
+		{ "ms", 1 },      { "s", 1000 },     { "m", 60000 },
+		{ "h", 3600000 }, { "d", 86400000 },
+	};
+	const char *unit;
+	uint64_t value;
+	int err = parse_digits(text, &value, &unit);
+
+	if (err < 0)
+		return err;
+	if (value == 0 && *unit == '\0') {
+		*out = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(unit, units[i].name) != 0)
+			continue;
+		if (value > (uint64_t)NUMBER_DURATION_MAX / units[i].milliseconds)
+			return -ERANGE;
+		*out = (int64_t)(value * units[i].milliseconds);
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,226 @@
+#include "option.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "die.h"
+#include "number.h"
+
+#define ROWS_MAX    64
+#define LONG_ONLY   256 /* getopt's value of a row without a letter: this + its index */
+#define HELP_COLUMN 30
+#define HELP_WIDTH  79
+
+/* The table as getopt_long(3) wants it. */
+struct getopt_form {
+	struct option longs[ROWS_MAX + 1];
+	char letters[2 * ROWS_MAX + 4];
+};
+
+int option_flag(const struct option_row *row, const char *value, void *field, char *why)
+{
+	(void)row, (void)value, (void)why;
+	*(bool *)field = true;
+	return 0;
+}
+
+int option_count(const struct option_row *row, const char *value, void *field,
+		 char *why)
+{
+	(void)row, (void)value, (void)why;
+	*(unsigned *)field += 1;
+	return 0;
+}
+
+int option_number(const struct option_row *row, const char *value, void *field,
+		  char *why)
+{
+	uint64_t number;
+
+	if (number_parse(value, row->min, row->max, &number) < 0) {
+		snprintf(why, OPTION_WHY_MAX,
+			 "\"%.60s\" is not a number from %llu to %llu", value,
+			 (unsigned long long)row->min, (unsigned long long)row->max);
+		return -EINVAL;
+	}
+	*(unsigned *)field = (unsigned)number;
+	return 0;
+}
+
+int option_duration(const struct option_row *row, const char *value, void *field,
+		    char *why)
+{
+	(void)row;
+	switch (number_parse_duration(value, field)) {
+	case 0:
+		return 0;
+	case -ERANGE:
+		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is too long: 3650d at most",
+			 value);
+		return -EINVAL;
+	default:
+		snprintf(why, OPTION_WHY_MAX,
+			 "\"%.60s\" is not a duration: write 500ms, 30s, 5m, 2h or 0",
+			 value);
+		return -EINVAL;
+	}
+}
+
+int option_string(const struct option_row *row, const char *value, void *field,
+		  char *why)
+{
+	(void)row, (void)why;
+	*(const char **)field = value;
+	return 0;
+}
+
+int option_strings(const struct option_row *row, const char *value, void *field,
+		   char *why)
+{
+	struct option_strings *list = field;
+
+	(void)row;
+	if (list->count == OPTION_LIST_MAX) {
+		snprintf(why, OPTION_WHY_MAX, "it can be given %d times at most",
+			 OPTION_LIST_MAX);
+		return -EINVAL;
+	}
+	list->at[list->count++] = value;
+	return 0;
+}
+
+_Noreturn void option_die(const struct option_page *page, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", page->program);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\nTry '%s --help'.\n", page->program);
+	exit(EXIT_USAGE);
+}
+
+/* "+": options end at the first other word; ":": a missing argument gives ':'. */
+static void build_getopt_form(struct getopt_form *form, const struct option_row *rows)
+{
+	char *letter = form->letters;
+	int i;
+
+	memset(form, 0, sizeof(*form));
+	*letter++ = '+';
+	*letter++ = ':';
+	for (i = 0; rows[i].name != NULL && i < ROWS_MAX; i++) {
+		form->longs[i].name = rows[i].name;
+		form->longs[i].has_arg =
+			rows[i].argument ? required_argument : no_argument;
+		form->longs[i].val = LONG_ONLY + i;
+		if (rows[i].letter == 0)
+			continue;
+		*letter++ = rows[i].letter;
+		if (rows[i].argument != NULL)
+			*letter++ = ':';
+	}
+}
+
+static const struct option_row *find_row(const struct option_row *rows, int code)
+{
+	if (code >= LONG_ONLY)
+		return &rows[code - LONG_ONLY];
+	while (rows->letter != code)
+		rows++;
+	return rows;
+}
+
+/* What getopt_long(3) says of a word it cannot take: only optopt and optind tell. */
+static _Noreturn void die_of_word(const struct option_page *page, int code, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (code == ':' && optopt >= LONG_ONLY)
+		option_die(page, "--%s needs an argument",
+			   page->rows[optopt - LONG_ONLY].name);
+	if (code == ':')
+		option_die(page, "-%c needs an argument", optopt);
+	if (optopt >= LONG_ONLY)
+		option_die(page, "--%s takes no argument",
+			   page->rows[optopt - LONG_ONLY].name);
+	if (optopt != 0)
+		option_die(page, "unknown option -%c", optopt);
+	option_die(page, "unknown or ambiguous option %.80s", word);
+}
+
+int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
+{
+	struct getopt_form form;
+	char why[OPTION_WHY_MAX];
+	int code;
+
+	build_getopt_form(&form, page->rows);
+	opterr = 0;
+	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
+	while ((code = getopt_long(argc, argv, form.letters, form.longs, NULL)) != -1) {
+		const struct option_row *row;
+
+		if (code == '?' || code == ':')
+			die_of_word(page, code, argv);
+		row = find_row(page->rows, code);
+		if (row->parse(row, optarg, (char *)settings + row->field, why) < 0)
+			option_die(page, "--%s: %s", row->name, why);
+	}
+	return optind;
+}
+
+/* Prints words wrapped between HELP_COLUMN and HELP_WIDTH; the cursor is at at. */
+static void print_wrapped(FILE *out, const char *text, int at)
+{
+	if (at >= HELP_COLUMN) {
+		fputc('\n', out);
+		at = 0;
+	}
+	at += fprintf(out, "%*s", HELP_COLUMN - at, "");
+	while (*text != '\0') {
+		int length = (int)strcspn(text, " ");
+
+		if (at + length > HELP_WIDTH)
+			at = fprintf(out, "\n%*s", HELP_COLUMN, "") - 1;
+		at += fprintf(out, "%.*s", length, text);
+		text += length;
+		if (*text == ' ') {
+			fputc(*text++, out);
+			at++;
+		}
+	}
+	fputc('\n', out);
+}
+
+static void print_row(FILE *out, const struct option_row *row)
+{
+	char text[1024];
+	int at;
+
+	if (row->letter != 0)
+		at = fprintf(out, "  -%c, --%s", row->letter, row->name);
+	else
+		at = fprintf(out, "      --%s", row->name);
+	if (row->argument != NULL)
+		at += fprintf(out, " %s", row->argument);
+	snprintf(text, sizeof(text), row->initial ? "%s [%s]" : "%s", row->help,
+		 row->initial);
+	print_wrapped(out, text, at);
+}
+
+void option_help(const struct option_page *page, FILE *out)
+{
+	for (const char *const *line = page->usage; *line != NULL; line++)
+		fprintf(out, "%s %s\n", line == page->usage ? "usage:" : "      ",
+			*line);
+	fprintf(out, "\n%s\n\n", page->summary);
+	for (const struct option_row *row = page->rows; row->name != NULL; row++)
+		print_row(out, row);
+	if (page->epilogue != NULL)
+		fprintf(out, "\n%s", page->epilogue);
+}

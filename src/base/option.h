@@ -1,0 +1,71 @@
+/*
+ * Command lines from tables. A row is an option; parsing, --help and the manual
+ * page all come from it. The values land in a settings structure of the program.
+ */
+#ifndef BASE_OPTION_H
+#define BASE_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define OPTION_WHY_MAX  512
+#define OPTION_LIST_MAX 64 /* repeats of an option that may be repeated */
+
+struct option_row;
+
+/*
+ * Takes value (NULL for a flag) into field. Returns 0, or -EINVAL with the reason
+ * in why, OPTION_WHY_MAX bytes; the caller adds the option's name before it.
+ */
+typedef int option_parser(const struct option_row *row, const char *value, void *field,
+			  char *why);
+
+struct option_row {
+	char letter;          /* 0: it has only a long name */
+	const char *name;     /* NULL ends the table */
+	const char *argument; /* in --help; NULL: it takes none */
+	const char *initial;  /* default, as text; NULL: none worth telling */
+	const char *help;     /* whole sentences without a final full stop */
+	option_parser *parse;
+	size_t field;      /* offsetof() into the settings */
+	uint64_t min, max; /* for option_number */
+};
+
+/* A program, or a command of one, as --help and the manual show it. */
+struct option_page {
+	const char *program;      /* "prong connect" */
+	const char *const *usage; /* lines, NULL-terminated */
+	const char *summary;      /* what it does, one sentence */
+	const struct option_row *rows;
+	const char *epilogue; /* after the options; NULL: nothing */
+};
+
+struct option_strings {
+	unsigned count;
+	const char *at[OPTION_LIST_MAX + 1]; /* NULL-terminated; not copies */
+};
+
+option_parser option_flag;     /* bool: set to true */
+option_parser option_count;    /* unsigned: one more each time */
+option_parser option_number;   /* unsigned: min to max of the row */
+option_parser option_duration; /* int64_t: milliseconds */
+option_parser option_string;   /* const char *: the argument itself */
+option_parser option_strings;  /* struct option_strings: one more */
+
+/*
+ * Reads the options of argv into settings, up to the first word that is none, or
+ * "--". Returns the index of the first word behind them. With bad usage it says
+ * on stderr what is wrong, and how to get help, and exits with 2.
+ */
+int option_parse(const struct option_page *page, void *settings, int argc, char **argv);
+
+/* Writes the --help text. */
+void option_help(const struct option_page *page, FILE *out);
+
+/* Says on stderr what is wrong with the usage, and how to get help; exits with 2. */
+_Noreturn void option_die(const struct option_page *page, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,72 @@
+#include "pass.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The control buffer, aligned as a cmsghdr must be (cmsg(3)). */
+union control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+int pass_send(int channel, const void *data, size_t size, int fd)
+{
+	union control control = { 0 };
+	struct iovec part = { .iov_base = (void *)data, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	ssize_t n;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	do {
+		n = sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EPROTO;
+}
+
+int pass_receive(int channel, void *data, size_t size, int *fd)
+{
+	union control control = { 0 };
+	struct iovec part = { .iov_base = data, .iov_len = size };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *header;
+	int received;
+	ssize_t n;
+
+	do {
+		n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return 0;
+	header = CMSG_FIRSTHDR(&message);
+	if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	memcpy(&received, CMSG_DATA(header), sizeof(received));
+	if ((size_t)n != size) {
+		close(received);
+		return -EPROTO;
+	}
+	*fd = received;
+	return 1;
+}

@@ -1,0 +1,25 @@
+/*
+ * Handing an open descriptor to another process over a UNIX socket: SCM_RIGHTS,
+ * unix(7). One message, one descriptor. The descriptor sent stays the sender's.
+ */
+#ifndef BASE_PASS_H
+#define BASE_PASS_H
+
+#include <stddef.h>
+
+/*
+ * Sends size bytes of data and fd as one message; never blocks, never SIGPIPE.
+ * Returns 0, -EPIPE or -ECONNRESET if the other end is gone, -EAGAIN if its
+ * queue is full, or another negative errno of sendmsg(2).
+ */
+int pass_send(int channel, const void *data, size_t size, int fd);
+
+/*
+ * Waits for a message of exactly size bytes and its descriptor, which is
+ * close-on-exec and the caller's from then on.
+ * Returns 1; 0 when the other end has been closed; -EPROTO for anything but such
+ * a message; or another negative errno of recvmsg(2). *fd is set only with 1.
+ */
+int pass_receive(int channel, void *data, size_t size, int *fd);
+
+#endif

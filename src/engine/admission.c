@@ -1,0 +1,273 @@
+#include "admission.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "placement.h"
+#include "report.h"
+#include "server.h"
+
+#define ACCEPTS_AT_ONCE 16      /* before the loop looks at exits and signals again */
+#define LIMIT_CALM      1000000 /* below the limit so long: it is left; microseconds */
+
+static bool refuses_at_limit(const struct prong *server)
+{
+	return server->settings.at_limit == PRONG_REFUSE;
+}
+
+static bool may_accept(const struct prong *server, int64_t now)
+{
+	return server->admission.held.id == 0 &&
+	       !backoff_waits(&server->admission.accept, now) &&
+	       (refuses_at_limit(server) || placement_has_room(server));
+}
+
+static void refuse(struct prong *server, struct client *client, enum reason reason,
+		   int64_t now)
+{
+	report_refused(server, client, reason, now);
+	server->totals.closed[reason]++;
+	refusal_start(server, client->fd, server->settings.refusal_text, now);
+}
+
+/* Places the client, or by policy refuses it or holds it until that is possible. */
+static void place_or_hold(struct prong *server, struct client *client, int64_t now)
+{
+	bool full = !placement_has_room(server);
+
+	if (!full && placement_place(server, client, now) == 0)
+		return;
+	if (!refuses_at_limit(server))
+		server->admission.held = *client;
+	else
+		refuse(server, client, full ? REASON_REFUSED_FULL : REASON_REFUSED_FORK,
+		       now);
+}
+
+static void retry_held(struct prong *server, int64_t now)
+{
+	struct client client = server->admission.held;
+
+	server->admission.held.id = 0;
+	place_or_hold(server, &client, now);
+}
+
+/*
+ * Errors of the client that was next, or of its network: accept(2) asks to treat
+ * them like EAGAIN and go on. Every other failure is ours and pauses accepting.
+ */
+static bool is_clients_error(int error)
+{
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM: /* a firewall rule */
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+	case ECONNRESET:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Out of descriptors: where clients are to be refused rather than wait, the reserve
+ * makes room to tell one so. Otherwise the kernel's queue keeps them.
+ */
+static void refuse_with_reserve(struct prong *server, int listener)
+{
+	int fd;
+
+	if (server->reserve_fd < 0 || !refuses_at_limit(server))
+		return;
+	close(server->reserve_fd);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		server->totals.accepted++;
+		server->totals.closed[REASON_REFUSED_FULL]++;
+		close(fd);
+	}
+	server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Returns whether another client may be waiting. */
+static bool accept_failed(struct prong *server, int listener, int error, int64_t now)
+{
+	if (error == EAGAIN)
+		return false;
+	if (is_clients_error(error))
+		return true;
+	if (error == EMFILE || error == ENFILE)
+		refuse_with_reserve(server, listener);
+	backoff_failed(&server->admission.accept, now);
+	report_accept_failed(server, error, now);
+	return false;
+}
+
+/* Accepts one client of listener; returns whether another may be waiting. */
+static bool accept_next(struct prong *server, struct listener *listener, int64_t now)
+{
+	struct client client = { .accepted_at = now };
+
+	client.peer.length = sizeof(client.peer.any);
+	client.fd = accept4(listener->fd, &client.peer.any.sa, &client.peer.length,
+			    SOCK_CLOEXEC);
+	if (client.fd < 0)
+		return accept_failed(server, listener->fd, errno, now);
+	backoff_succeeded(&server->admission.accept);
+	if (client.peer.length > sizeof(client.peer.any))
+		client.peer.length = sizeof(client.peer.any);
+	address_normalize(&client.peer);
+	client.id = ++server->totals.accepted;
+	report_connect(server, &client);
+	place_or_hold(server, &client, now);
+	return true;
+}
+
+/* At the stop: everyone who was queued has been served, so the listener can go. */
+static void close_drained(struct prong *server, struct listener *listener)
+{
+	if (server->admission.polled)
+		server_unwatch(server, listener->fd);
+	listener_close(listener);
+}
+
+static void admit_from(struct prong *server, struct listener *listener)
+{
+	int64_t now = clock_now();
+
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		if (!may_accept(server, now))
+			return;
+		if (accept_next(server, listener, now))
+			continue;
+		if (server->stop.asked &&
+		    !backoff_waits(&server->admission.accept, now))
+			close_drained(server, listener);
+		return;
+	}
+	server->admission.ready = true; /* there may be more */
+}
+
+void admit_waiting(struct prong *server)
+{
+	struct admission *admission = &server->admission;
+
+	if (admission->held.id != 0 && placement_has_room(server))
+		retry_held(server, clock_now());
+	if (!admission->ready && !server->stop.asked)
+		return;
+	admission->ready = false;
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->listeners[i].fd >= 0)
+			admit_from(server, &server->listeners[i]);
+}
+
+static void poll_listeners(struct prong *server, bool polled)
+{
+	if (server->admission.polled == polled)
+		return;
+	server->admission.polled = polled;
+	for (unsigned i = 0; i < server->listener_count; i++) {
+		int fd = server->listeners[i].fd;
+
+		if (fd >= 0 && polled)
+			server_watch(server, fd, EPOLLIN, WATCH_LISTENER, i);
+		else if (fd >= 0)
+			server_unwatch(server, fd);
+	}
+}
+
+/*
+ * The limit comes and goes with every connection when there is much to do, so it
+ * is left only after some calm: two lines in the log, not thousands.
+ */
+static void note_limit(struct prong *server, bool full, int64_t now)
+{
+	struct limit *limit = &server->admission.limit;
+
+	if (full && !limit->full) {
+		if (limit->since == 0) {
+			limit->since = now;
+			limit->times = 0;
+			report_limit_reached(server);
+		}
+		limit->times++;
+		limit->left_at = CLOCK_NEVER;
+	}
+	if (!full && limit->full)
+		limit->left_at = now + LIMIT_CALM;
+	limit->full = full;
+	if (limit->left_at > now)
+		return;
+	report_limit_left(server, now - LIMIT_CALM);
+	limit->left_at = CLOCK_NEVER;
+	limit->since = 0;
+}
+
+void admission_settle(struct prong *server)
+{
+	int64_t now = clock_now();
+
+	poll_listeners(server, may_accept(server, now));
+	note_limit(server, !placement_has_room(server), now);
+}
+
+int64_t admission_deadline(const struct prong *server)
+{
+	const struct admission *admission = &server->admission;
+	int64_t deadline = admission->limit.left_at;
+
+	if (admission->ready)
+		return 0;
+	/* Not polled and not full: accepting pauses. */
+	if (!admission->polled && placement_has_room(server) &&
+	    admission->accept.until < deadline)
+		deadline = admission->accept.until;
+	if (admission->held.id != 0 && placement_has_room(server) &&
+	    server->placement.fork.until < deadline)
+		deadline = server->placement.fork.until;
+	return deadline;
+}
+
+void admission_drain(struct prong *server)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		listener_refuse_new(&server->listeners[i]);
+}
+
+void admission_close(struct prong *server)
+{
+	struct client *held = &server->admission.held;
+
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->listeners[i].fd >= 0)
+			close_drained(server, &server->listeners[i]);
+	if (held->id != 0) {
+		server->totals.closed[REASON_STOPPED]++;
+		close(held->fd);
+		held->id = 0;
+	}
+}
+
+bool admission_is_over(const struct prong *server)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->listeners[i].fd >= 0)
+			return false;
+	return server->admission.held.id == 0;
+}

@@ -1,0 +1,34 @@
+/*
+ * Who comes in, and when: accepting, the limit, pauses after failures, refusing.
+ * Owns the one connection that is accepted but has no process yet.
+ */
+#ifndef ENGINE_ADMISSION_H
+#define ENGINE_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct prong;
+
+/* Accepts waiting clients and places them, a batch at most. */
+void admit_waiting(struct prong *server);
+
+/*
+ * Puts the listeners into the epoll set or takes them out, as the state of things
+ * asks for: a listener that cannot be served is not polled, so nothing spins.
+ */
+void admission_settle(struct prong *server);
+
+/* When admission next has something to do by itself; CLOCK_NEVER. */
+int64_t admission_deadline(const struct prong *server);
+
+/* Takes no new clients; those in the kernel's queue are still served. */
+void admission_drain(struct prong *server);
+
+/* Ends admission now: listeners closed, the held client cut off. */
+void admission_close(struct prong *server);
+
+/* Whether no client can come any more. */
+bool admission_is_over(const struct prong *server);
+
+#endif

@@ -1,0 +1,222 @@
+#include "placement.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "admission.h"
+#include "base/clock.h"
+#include "base/pass.h"
+#include "report.h"
+#include "server.h"
+#include "worker.h"
+
+#define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
+#define SURPLUS_PATIENCE 10000000 /* a spare too many may idle so long; microseconds */
+
+void placement_drop_channel(struct prong *server, struct slot *slot)
+{
+	if (slot->channel < 0)
+		return;
+	if (slot->polled)
+		server_unwatch(server, slot->channel);
+	close(slot->channel);
+	slot->channel = -1;
+	slot->polled = false;
+}
+
+/* A worker that serves several connections answers on its channel. */
+static int watch_answers(struct prong *server, struct slot *slot)
+{
+	int err;
+
+	if (server->settings.reuse == 1)
+		return 0;
+	err = server_watch(server, slot->channel, EPOLLIN, WATCH_CHANNEL,
+			   slot_index(&server->slots, slot));
+	slot->polled = err == 0;
+	return err;
+}
+
+/* Forks; in the child it does not return. The slot has its channel, if any. */
+static pid_t fork_worker(struct prong *server, struct slot *slot, int childs_end,
+			 const struct client *client)
+{
+	pid_t pid = fork();
+
+	/* The child has no slots: their memory is not copied. Only the index is safe. */
+	if (pid == 0)
+		worker_main(server, (unsigned)(slot - server->slots.at), childs_end,
+			    client);
+	return pid;
+}
+
+static int open_channel(struct prong *server, struct slot *slot, int *childs_end)
+{
+	int pair[2];
+	int err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	slot->channel = pair[0];
+	err = watch_answers(server, slot);
+	if (err < 0) {
+		close(pair[1]);
+		return err;
+	}
+	*childs_end = pair[1];
+	return 0;
+}
+
+/* Starts a worker in a slot of its own, for client or, if that is NULL, as a spare. */
+static int start_worker(struct prong *server, const struct client *client, int64_t now)
+{
+	struct slot *slot = slot_take(&server->slots);
+	int childs_end = -1;
+	int err = 0;
+	pid_t pid;
+
+	if (slot == NULL)
+		return -EAGAIN;
+	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
+	if (client == NULL || server->settings.reuse != 1)
+		err = open_channel(server, slot, &childs_end);
+	if (err < 0)
+		goto fail;
+	pid = fork_worker(server, slot, childs_end, client);
+	if (pid < 0) {
+		err = -errno;
+		goto fail;
+	}
+	if (childs_end >= 0)
+		close(childs_end);
+	if (client != NULL)
+		slot->client = *client;
+	slot_occupy(&server->slots, slot, pid, client != NULL ? SLOT_BUSY : SLOT_IDLE,
+		    now);
+	server->totals.processes++;
+	backoff_succeeded(&server->placement.fork);
+	return 0;
+
+fail:
+	if (childs_end >= 0)
+		close(childs_end);
+	placement_drop_channel(server, slot);
+	slot_free(&server->slots, slot);
+	backoff_failed(&server->placement.fork, now);
+	report_fork_failed(server, -err, now);
+	return err;
+}
+
+/* Hands client to the spare that became idle last; false if that one is dead. */
+static bool hand_over(struct prong *server, struct slot *slot, struct client *client,
+		      int64_t now)
+{
+	struct assignment assignment = {
+		.id = client->id,
+		.accepted_at = client->accepted_at,
+		.peer = client->peer,
+	};
+
+	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
+	if (pass_send(slot->channel, &assignment, sizeof(assignment), client->fd) < 0) {
+		placement_drop_channel(server, slot);
+		slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+		return false;
+	}
+	slot->client = *client;
+	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
+	if (server->settings.reuse == 1)
+		placement_drop_channel(server, slot);
+	backoff_succeeded(&server->placement.spares);
+	return true;
+}
+
+static struct slot *newest_idle(const struct prong *server)
+{
+	return server->slots.in[SLOT_IDLE].last;
+}
+
+int placement_place(struct prong *server, struct client *client, int64_t now)
+{
+	struct slot *slot = NULL;
+	int err;
+
+	while ((slot = newest_idle(server)) != NULL)
+		if (hand_over(server, slot, client, now))
+			break;
+	if (slot == NULL) {
+		if (backoff_waits(&server->placement.fork, now))
+			return -EAGAIN;
+		err = start_worker(server, client, now);
+		if (err < 0)
+			return err;
+		slot = server->slots.in[SLOT_BUSY].last;
+	}
+	report_serve(server, client, slot->pid);
+	close(client->fd);
+	slot->client.fd = -1;
+	return 0;
+}
+
+bool placement_has_room(const struct prong *server)
+{
+	return newest_idle(server) != NULL || !slots_are_all_taken(&server->slots);
+}
+
+static bool spares_are_missing(const struct prong *server)
+{
+	return !server->stop.asked && !slots_are_all_taken(&server->slots) &&
+	       server->slots.in[SLOT_IDLE].count < server->settings.spare;
+}
+
+void start_missing_spares(struct prong *server)
+{
+	const struct placement *placement = &server->placement;
+	int64_t now = clock_now();
+
+	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(server); i++)
+		if (backoff_waits(&placement->fork, now) ||
+		    backoff_waits(&placement->spares, now) ||
+		    start_worker(server, NULL, now) < 0)
+			return;
+}
+
+/* When the spare that has idled longest has done so for long enough. */
+static int64_t surplus_deadline(const struct prong *server)
+{
+	const struct slot_list *idle = &server->slots.in[SLOT_IDLE];
+
+	if (server->stop.asked && admission_is_over(server))
+		return idle->count > 0 ? 0 : CLOCK_NEVER;
+	if (idle->count <= server->settings.spare)
+		return CLOCK_NEVER;
+	return idle->first->since + SURPLUS_PATIENCE;
+}
+
+void stop_surplus_spares(struct prong *server)
+{
+	int64_t now = clock_now();
+
+	while (surplus_deadline(server) <= now) {
+		struct slot *slot = server->slots.in[SLOT_IDLE].first;
+
+		placement_drop_channel(server, slot);
+		slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+	}
+}
+
+int64_t placement_deadline(const struct prong *server)
+{
+	const struct placement *placement = &server->placement;
+	int64_t deadline = surplus_deadline(server);
+	int64_t spares = placement->fork.until > placement->spares.until
+				 ? placement->fork.until
+				 : placement->spares.until;
+
+	if (spares_are_missing(server) && spares < deadline)
+		deadline = spares;
+	return deadline;
+}

@@ -1,0 +1,37 @@
+/*
+ * Which process gets a connection: a spare that waits, or a child forked for it.
+ * Owns forking, the hand-over, and the number of spares.
+ */
+#ifndef ENGINE_PLACEMENT_H
+#define ENGINE_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client;
+struct prong;
+struct slot;
+
+/*
+ * Gives client to a process; its descriptor is then closed here.
+ * Returns 0; -EAGAIN if every slot is taken or forking waits after a failure; or
+ * another errno of fork(2) or socketpair(2). After a failure client is untouched.
+ */
+int placement_place(struct prong *server, struct client *client, int64_t now);
+
+/* Whether a client could get a process now, as far as slots decide it. */
+bool placement_has_room(const struct prong *server);
+
+/* Forks spares that are missing: a few, so that clients need not wait long. */
+void start_missing_spares(struct prong *server);
+
+/* Ends spares that have been too many for a while, and all when no more is to come. */
+void stop_surplus_spares(struct prong *server);
+
+/* When one of these two has next something to do; CLOCK_NEVER: after an event. */
+int64_t placement_deadline(const struct prong *server);
+
+/* Closes the supervisor's end: an idle worker leaves, a busy one will, afterwards. */
+void placement_drop_channel(struct prong *server, struct slot *slot);
+
+#endif

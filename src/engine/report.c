@@ -1,0 +1,265 @@
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "server.h"
+
+#define SECOND     1000000       /* microseconds */
+#define CRASH_PACE (SECOND / 10) /* crashes can be caused from outside */
+
+/* "SEGV"; a real-time signal has no name of its own and is given as a number. */
+static void log_signal(struct log *log, int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	if (name != NULL)
+		log_text(log, "signal", name);
+	else
+		log_number(log, "signal", number);
+}
+
+static void log_left_out(struct log *log, uint64_t left_out)
+{
+	if (left_out > 0)
+		log_number(log, "left_out", (int64_t)left_out);
+}
+
+static void log_exit(struct log *log, const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		log_number(log, "status", info->si_status);
+	else
+		log_signal(log, info->si_status);
+}
+
+void report_start(struct prong *server)
+{
+	struct log *log = &server->log;
+
+	for (unsigned i = 0; i < server->listener_count; i++) {
+		if (!log_begin(log, LOG_INFO, "listen"))
+			return;
+		log_address(log, "address", &server->listeners[i].address);
+		log_end(log);
+	}
+	if (log_begin(log, LOG_INFO, "start")) {
+		log_number(log, "pid", server->pid);
+		log_text(log, "version", PRONG_VERSION);
+		log_number(log, "max_processes", server->slots.max);
+		log_number(log, "spare", server->settings.spare);
+		log_number(log, "reuse",
+			   server->settings.reuse == PRONG_REUSE_ALWAYS
+				   ? 0
+				   : server->settings.reuse);
+		log_end(log);
+	}
+}
+
+void report_stop_asked(struct prong *server)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_INFO, "stop-asked"))
+		return;
+	log_signal(log, server->signals.stop_signal);
+	log_number(log, "sessions", server->slots.in[SLOT_BUSY].count);
+	log_number(log, "grace_ms", server->settings.grace / 1000);
+	log_end(log);
+}
+
+void report_grace_over(struct prong *server)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_WARNING, "grace-over"))
+		return;
+	log_number(log, "sessions", server->slots.in[SLOT_BUSY].count);
+	log_end(log);
+}
+
+void report_totals(struct prong *server, const char *event)
+{
+	const struct totals *totals = &server->totals;
+	struct log *log = &server->log;
+	uint64_t closed = 0;
+
+	if (!log_begin(log, LOG_INFO, event))
+		return;
+	for (int i = 0; i < REASON_COUNT; i++)
+		closed += totals->closed[i];
+	log_number(log, "accepted", (int64_t)totals->accepted);
+	log_number(log, "active", (int64_t)(totals->accepted - closed));
+	log_number(log, "closed", (int64_t)closed);
+	for (int i = 0; i < REASON_COUNT; i++)
+		if (totals->closed[i] > 0)
+			log_number(log, reason_name((enum reason)i),
+				   (int64_t)totals->closed[i]);
+	log_number(log, "bytes_in", (int64_t)totals->bytes_in);
+	log_number(log, "bytes_out", (int64_t)totals->bytes_out);
+	log_number(log, "processes", (int64_t)totals->processes);
+	log_end(log);
+}
+
+void report_signal_ignored(struct prong *server, int64_t now)
+{
+	struct log *log = &server->log;
+	uint64_t left_out;
+
+	if (!throttle_allows(&server->throttles.signal, now, SECOND, &left_out))
+		return;
+	if (!log_begin(log, LOG_INFO, "signal-ignored"))
+		return;
+	log_text(log, "why", "HUP and USR2 have no effect yet");
+	log_left_out(log, left_out);
+	log_end(log);
+}
+
+void report_limit_reached(struct prong *server)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_WARNING, "limit-reached"))
+		return;
+	log_number(log, "max_processes", server->slots.max);
+	log_text(log, "clients",
+		 server->settings.at_limit == PRONG_WAIT ? "wait" : "refused");
+	log_end(log);
+}
+
+void report_limit_left(struct prong *server, int64_t now)
+{
+	const struct limit *limit = &server->admission.limit;
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_INFO, "limit-left"))
+		return;
+	log_number(log, "ms", (now - limit->since) / 1000);
+	log_number(log, "times", (int64_t)limit->times);
+	log_end(log);
+}
+
+void report_accept_failed(struct prong *server, int error, int64_t now)
+{
+	struct log *log = &server->log;
+	uint64_t left_out;
+
+	if (!throttle_allows(&server->throttles.accept, now, SECOND, &left_out))
+		return;
+	if (!log_begin(log, LOG_ERROR, "accept-failed"))
+		return;
+	log_text(log, "error", strerrorname_np(error));
+	log_text(log, "why", strerrordesc_np(error));
+	log_text(log, "clients", "wait");
+	log_left_out(log, left_out);
+	log_end(log);
+}
+
+void report_fork_failed(struct prong *server, int error, int64_t now)
+{
+	struct log *log = &server->log;
+	uint64_t left_out;
+
+	if (!throttle_allows(&server->throttles.fork, now, SECOND, &left_out))
+		return;
+	if (!log_begin(log, LOG_ERROR, "fork-failed"))
+		return;
+	log_text(log, "error", strerrorname_np(error));
+	log_text(log, "why", strerrordesc_np(error));
+	log_number(log, "processes", server->slots.used);
+	log_left_out(log, left_out);
+	log_end(log);
+}
+
+void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now)
+{
+	struct log *log = &server->log;
+	uint64_t left_out;
+
+	if (!throttle_allows(&server->throttles.spare, now, SECOND, &left_out))
+		return;
+	if (!log_begin(log, LOG_WARNING, "spare-died"))
+		return;
+	log_number(log, "pid", info->si_pid);
+	log_exit(log, info);
+	log_left_out(log, left_out);
+	log_end(log);
+}
+
+void report_connect(struct prong *server, const struct client *client)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_DEBUG, "connect"))
+		return;
+	log_number(log, "conn", (int64_t)client->id);
+	log_address(log, "peer", &client->peer);
+	log_end(log);
+}
+
+void report_serve(struct prong *server, const struct client *client, pid_t pid)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_DEBUG, "serve"))
+		return;
+	log_number(log, "conn", (int64_t)client->id);
+	log_number(log, "pid", pid);
+	log_end(log);
+}
+
+void report_close(struct prong *server, const struct slot *slot, enum reason reason,
+		  const siginfo_t *info, int64_t now)
+{
+	bool crash = reason_is_crash(reason);
+	const struct score_row *row =
+		&server->board.rows[slot_index(&server->slots, slot)];
+	struct log *log = &server->log;
+	uint64_t left_out = 0;
+
+	if (crash && log->most < LOG_DEBUG &&
+	    !throttle_allows(&server->throttles.crash, now, CRASH_PACE, &left_out))
+		return;
+	if (!log_begin(log, crash ? LOG_WARNING : LOG_DEBUG, "close"))
+		return;
+	log_number(log, "conn", (int64_t)slot->client.id);
+	log_address(log, "peer", &slot->client.peer);
+	log_number(log, "pid", slot->pid);
+	log_text(log, "reason", reason_name(reason));
+	if (crash && info != NULL)
+		log_exit(log, info);
+	log_number(log, "in", (int64_t)score_read(&row->bytes_in));
+	log_number(log, "out", (int64_t)score_read(&row->bytes_out));
+	log_number(log, "ms", (now - slot->client.accepted_at) / 1000);
+	log_left_out(log, left_out);
+	log_end(log);
+}
+
+void report_reap(struct prong *server, const siginfo_t *info)
+{
+	struct log *log = &server->log;
+
+	if (!log_begin(log, LOG_DEBUG, "reap"))
+		return;
+	log_number(log, "pid", info->si_pid);
+	log_exit(log, info);
+	log_end(log);
+}
+
+void report_refused(struct prong *server, const struct client *client,
+		    enum reason reason, int64_t now)
+{
+	struct log *log = &server->log;
+	uint64_t left_out = 0;
+
+	if (log->most < LOG_DEBUG &&
+	    !throttle_allows(&server->throttles.refused, now, SECOND, &left_out))
+		return;
+	if (!log_begin(log, LOG_WARNING, "refused"))
+		return;
+	log_number(log, "conn", (int64_t)client->id);
+	log_address(log, "peer", &client->peer);
+	log_text(log, "reason", reason_name(reason));
+	log_left_out(log, left_out);
+	log_end(log);
+}

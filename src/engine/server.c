@@ -1,0 +1,205 @@
+#include "server.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define MAX_PROCESSES 1000000
+
+static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
+
+/* Says what failed, in the caller's buffer if there is one; returns err. */
+__attribute__((format(printf, 3, 4))) static int fail(
+	const struct prong_options *options, int err, const char *format, ...)
+{
+	va_list args;
+
+	if (options->error == NULL || options->error_size == 0)
+		return err;
+	va_start(args, format);
+	vsnprintf(options->error, options->error_size, format, args);
+	va_end(args);
+	return err;
+}
+
+static int64_t time_or(int64_t milliseconds, int64_t initial)
+{
+	return clock_from_ms(milliseconds == 0 ? initial : milliseconds);
+}
+
+static int check_options(const struct prong_options *options)
+{
+	if (options->size != sizeof(*options))
+		return fail(options, -EINVAL,
+			    "options.size is not that of this library's version");
+	if (options->max_processes > MAX_PROCESSES)
+		return fail(options, -EINVAL, "max_processes is over %d",
+			    MAX_PROCESSES);
+	if (options->idle_timeout < 0 || options->session_timeout < 0 ||
+	    options->linger < 0)
+		return fail(options, -EINVAL, "a timeout is negative");
+	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
+		return fail(options, -EINVAL, "a descriptor is negative");
+	return 0;
+}
+
+static void fill_settings(struct settings *settings,
+			  const struct prong_options *options, unsigned max)
+{
+	*settings = (struct settings){
+		.spare = options->spare < max ? options->spare : max,
+		.reuse = options->reuse == 0 ? 1 : options->reuse,
+		.at_limit = options->at_limit,
+		.refusal_text = options->refusal_text,
+		.idle_timeout = clock_from_ms(options->idle_timeout),
+		.session_timeout = clock_from_ms(options->session_timeout),
+		.grace = options->grace < 0 ? 0 : time_or(options->grace, 30000),
+		.linger = time_or(options->linger, 2000),
+		.ready_fd = options->ready_fd,
+		.keep_fds = options->keep_fds == 0 ? 3 : options->keep_fds,
+	};
+}
+
+static int open_log(struct prong *server, const struct prong_options *options)
+{
+	int err = log_open(&server->log, options->log_fd > 0 ? options->log_fd : -1,
+			   options->log, options->log_arg);
+
+	server->log.format = options->log_format == PRONG_LOG_JSON ? LOG_FORMAT_JSON
+								   : LOG_FORMAT_LOGFMT;
+	server->log.most = options->log_level == PRONG_LOG_QUIET    ? LOG_ERROR
+			   : options->log_level == PRONG_LOG_NORMAL ? LOG_INFO
+								    : LOG_DEBUG;
+	return err;
+}
+
+static int open_listener(struct prong *server, const struct prong_options *options,
+			 const char *text, const struct address *address)
+{
+	int err;
+
+	if (server->listener_count == LISTENERS_MAX)
+		return fail(options, -EINVAL, "more than %d addresses to listen on",
+			    LISTENERS_MAX);
+	err = listener_open(&server->listeners[server->listener_count], address);
+	if (err == -EADDRINUSE)
+		return fail(options, err, "cannot listen on %s: another server has it",
+			    text);
+	if (err == -EACCES && address_family(address) != AF_UNIX)
+		return fail(options, err,
+			    "cannot listen on %s: this port needs root or "
+			    "CAP_NET_BIND_SERVICE",
+			    text);
+	if (err == -EEXIST)
+		return fail(options, err,
+			    "cannot listen on %s: the path is there and is no socket",
+			    text);
+	if (err < 0)
+		return fail(options, err, "cannot listen on %s: %s", text,
+			    strerror(-err));
+	server->listener_count++;
+	return 0;
+}
+
+static int open_listeners(struct prong *server, const struct prong_options *options)
+{
+	const char *const *text =
+		options->listen != NULL ? options->listen : default_listen;
+
+	for (; *text != NULL; text++) {
+		struct address_list list;
+		char why[ADDRESS_WHY_MAX];
+		int err = address_lookup(&list, *text, why);
+
+		if (err < 0)
+			return fail(options, err, "bad address %.100s: %s", *text, why);
+		for (unsigned i = 0; i < list.count; i++) {
+			err = open_listener(server, options, *text, &list.at[i]);
+			if (err < 0)
+				return err;
+		}
+	}
+	if (server->listener_count == 0)
+		return fail(options, -EINVAL, "there is no address to listen on");
+	return 0;
+}
+
+static int open_tables(struct prong *server, const struct prong_options *options,
+		       unsigned max)
+{
+	int err = slots_open(&server->slots, max);
+
+	if (err == 0)
+		err = scoreboard_open(&server->board, max);
+	if (err == 0)
+		err = open_log(server, options);
+	if (err < 0)
+		return fail(options, err, "no memory for %u processes", max);
+	refusals_open(&server->refusals);
+	return 0;
+}
+
+int prong_open(struct prong **out, const struct prong_options *options,
+	       prong_handler *handler, void *arg)
+{
+	unsigned max = options->max_processes == 0 ? 1000 : options->max_processes;
+	struct prong *server;
+	int err = check_options(options);
+
+	if (err < 0)
+		return err;
+	server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return fail(options, -ENOMEM, "no memory");
+	server->handler = handler;
+	server->arg = arg;
+	server->epoll_fd = server->reserve_fd = server->signals.fd = -1;
+	server->log_polled = -1;
+	server->admission.limit.left_at = CLOCK_NEVER;
+	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
+	fill_settings(&server->settings, options, max);
+	err = open_tables(server, options, max);
+	if (err == 0)
+		err = open_listeners(server, options);
+	if (err < 0) {
+		prong_close(server);
+		return err;
+	}
+	*out = server;
+	return 0;
+}
+
+void prong_close(struct prong *server)
+{
+	if (server == NULL)
+		return;
+	for (unsigned i = 0; i < server->listener_count; i++)
+		listener_close(&server->listeners[i]);
+	log_close(&server->log);
+	slots_close(&server->slots);
+	scoreboard_close(&server->board);
+	free(server);
+}
+
+int prong_listener(const struct prong *server, unsigned index, char *text, size_t size)
+{
+	char whole[ADDRESS_TEXT_MAX];
+
+	if (index >= server->listener_count)
+		return -ENOENT;
+	address_format(&server->listeners[index].address, whole, sizeof(whole));
+	if (strlen(whole) >= size)
+		return -ENOSPC;
+	memcpy(text, whole, strlen(whole) + 1);
+	return 0;
+}
+
+const char *prong_version(void)
+{
+	return PRONG_VERSION;
+}

@@ -1,0 +1,112 @@
+/*
+ * What prong.h leaves opaque of a server: everything the supervisor knows. One
+ * structure, no global state; its parts belong to the files named beside them.
+ */
+#ifndef ENGINE_SERVER_H
+#define ENGINE_SERVER_H
+
+#include <signal.h>
+
+#include "base/listener.h"
+#include "base/log.h"
+#include "pace.h"
+#include "prong.h"
+#include "refusal.h"
+#include "scoreboard.h"
+#include "slot.h"
+
+#define LISTENERS_MAX 64
+
+/* What an epoll event is about; the index is of the listener, slot or refusal. */
+enum watch { WATCH_SIGNALS, WATCH_LISTENER, WATCH_CHANNEL, WATCH_REFUSAL, WATCH_LOG };
+
+/* The options with their defaults filled in; times in microseconds. */
+struct settings {
+	unsigned spare;
+	unsigned reuse;
+	enum prong_at_limit at_limit;
+	const char *refusal_text;
+	int64_t idle_timeout, session_timeout, grace, linger;
+	int ready_fd;
+	int keep_fds;
+};
+
+/* signals.c */
+struct signals {
+	int fd;                        /* of signalfd(2); -1: not taken */
+	sigset_t saved_mask;           /* of the caller of prong_run() */
+	struct sigaction saved[_NSIG]; /* dispositions, by number */
+	bool child_exited;             /* at least one, since the last reaping */
+	unsigned stops;                /* TERM or INT not yet obeyed */
+	int stop_signal;               /* which of them came */
+	bool quit, totals, ignored;    /* QUIT; USR1; HUP or USR2 */
+};
+
+/* admission.c */
+struct admission {
+	bool polled;           /* the listeners are in the epoll set */
+	bool ready;            /* one of them may have a client */
+	struct client held;    /* accepted, but no process could be made yet */
+	struct backoff accept; /* after accept(2) failed */
+	struct limit {
+		bool full;       /* every process is at work now */
+		int64_t since;   /* when it was said; 0: it is not said */
+		int64_t left_at; /* when "limit left" may be said; CLOCK_NEVER */
+		uint64_t times;  /* it was reached, since it was said */
+	} limit;
+};
+
+/* placement.c */
+struct placement {
+	struct backoff fork;   /* after fork(2) or socketpair(2) failed */
+	struct backoff spares; /* after spares died without having served */
+};
+
+/* stop.c */
+struct stop {
+	bool asked;
+	int64_t term_at, kill_at; /* CLOCK_NEVER: not to come */
+};
+
+/* Lines that could come often, each with a pace of its own; report.c. */
+struct throttles {
+	struct throttle accept, fork, crash, spare, refused, signal, totals;
+};
+
+struct totals {
+	uint64_t accepted;
+	uint64_t closed[REASON_COUNT];
+	uint64_t bytes_in, bytes_out;
+	uint64_t processes; /* forked */
+};
+
+struct prong {
+	struct settings settings;
+	prong_handler *handler;
+	void *arg;
+	pid_t pid; /* of the supervisor, for its children to check */
+
+	struct listener listeners[LISTENERS_MAX];
+	unsigned listener_count;
+	struct slots slots;
+	struct scoreboard board;
+	struct log log;
+	int epoll_fd;
+	int reserve_fd; /* closed to have one descriptor when there is none */
+	int log_polled; /* the log's descriptor in the epoll set; -1: none */
+
+	struct signals signals;
+	struct admission admission;
+	struct placement placement;
+	struct refusals refusals;
+	struct stop stop;
+	struct throttles throttles;
+	struct totals totals;
+};
+
+/* Adds fd to the epoll set, removes it; supervisor.c. Removing cannot fail. */
+int server_watch(struct prong *server, int fd, uint32_t events, enum watch what,
+		 unsigned index);
+void server_unwatch(struct prong *server, int fd);
+
+#endif

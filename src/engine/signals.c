@@ -1,0 +1,118 @@
+#include "signals.h"
+
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "server.h"
+
+/* Ctrl-Z and fg must go on working; a fault cannot wait to be read as data. */
+static const int unblocked[] = {
+	SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
+	SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,  SIGABRT,
+};
+
+static void fill_mask(sigset_t *mask)
+{
+	sigfillset(mask);
+	for (size_t i = 0; i < sizeof(unblocked) / sizeof(unblocked[0]); i++)
+		sigdelset(mask, unblocked[i]);
+}
+
+/*
+ * The supervisor needs no handlers, so setting defaults once here serves every
+ * child too. SIGCHLD: stopped children are no news.
+ */
+static void set_default_dispositions(struct signals *signals)
+{
+	for (int number = 1; number < _NSIG; number++) {
+		struct sigaction action = { .sa_handler = SIG_DFL };
+
+		if (number == SIGCHLD)
+			action.sa_flags = SA_NOCLDSTOP;
+		if (sigaction(number, &action, &signals->saved[number]) < 0)
+			signals->saved[number].sa_handler = SIG_ERR;
+	}
+}
+
+int signals_take(struct signals *signals)
+{
+	sigset_t mask;
+	int err;
+
+	fill_mask(&mask);
+	if (sigprocmask(SIG_SETMASK, &mask, &signals->saved_mask) < 0)
+		return -errno;
+	signals->fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (signals->fd < 0) {
+		err = -errno;
+		sigprocmask(SIG_SETMASK, &signals->saved_mask, NULL);
+		return err;
+	}
+	set_default_dispositions(signals);
+	/* A child of before may have ended before SIGCHLD could be seen here. */
+	signals->child_exited = true;
+	return 0;
+}
+
+static void note(struct signals *signals, int number)
+{
+	switch (number) {
+	case SIGCHLD:
+		signals->child_exited = true;
+		break;
+	case SIGTERM:
+	case SIGINT:
+		signals->stops++;
+		signals->stop_signal = number;
+		break;
+	case SIGQUIT:
+		signals->quit = true;
+		signals->stop_signal = number;
+		break;
+	case SIGUSR1:
+		signals->totals = true;
+		break;
+	case SIGHUP:
+	case SIGUSR2:
+		signals->ignored = true;
+		break;
+	default:
+		break;
+	}
+}
+
+void signals_read(struct signals *signals)
+{
+	struct signalfd_siginfo info[16];
+	ssize_t n = read(signals->fd, info, sizeof(info));
+
+	/* What is left, if ever, wakes the loop again: the descriptor stays readable. */
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
+		note(signals, (int)info[i].ssi_signo);
+}
+
+void signals_release(struct signals *signals)
+{
+	struct signalfd_siginfo info;
+
+	if (signals->fd < 0)
+		return;
+	while (read(signals->fd, &info, sizeof(info)) > 0)
+		;
+	close(signals->fd);
+	signals->fd = -1;
+	for (int number = 1; number < _NSIG; number++)
+		if (signals->saved[number].sa_handler != SIG_ERR)
+			sigaction(number, &signals->saved[number], NULL);
+	sigprocmask(SIG_SETMASK, &signals->saved_mask, NULL);
+}
+
+void signals_reset_child(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,191 @@
+#include "stop.h"
+
+#include <sys/wait.h>
+
+#include <signal.h>
+
+#include "admission.h"
+#include "base/clock.h"
+#include "placement.h"
+#include "report.h"
+#include "server.h"
+
+#define SESSION_ALLOWANCE 200000  /* for the worker to end itself; microseconds */
+#define TERM_TO_KILL      500000  /* from SIGTERM to SIGKILL; microseconds */
+#define STOP_NOTICE       1000000 /* at a stop: TERM so long before KILL, at most */
+
+/*
+ * To the worker's process group, which it makes at its start; to itself while it
+ * has not come so far. The pid is ours: it has not been collected yet.
+ */
+static void send_signal(const struct slot *slot, int number)
+{
+	if (kill(-slot->pid, number) < 0)
+		kill(slot->pid, number);
+}
+
+static void terminate(struct prong *server, struct slot *slot, enum reason cut,
+		      int64_t now)
+{
+	if (slot->cut == REASON_NONE)
+		slot->cut = cut;
+	slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+	send_signal(slot, SIGTERM);
+}
+
+static void kill_now(struct prong *server, struct slot *slot, enum reason cut,
+		     int64_t now)
+{
+	if (slot->cut == REASON_NONE)
+		slot->cut = cut;
+	placement_drop_channel(server, slot);
+	slot_set_state(&server->slots, slot, SLOT_KILLED, now);
+	send_signal(slot, SIGKILL);
+}
+
+void stop_kill(struct prong *server, struct slot *slot)
+{
+	kill_now(server, slot, REASON_CRASH_SIGNAL, clock_now());
+}
+
+static void kill_all(struct prong *server, int64_t now)
+{
+	static const enum slot_state living[] = { SLOT_IDLE, SLOT_BUSY, SLOT_ENDING };
+
+	admission_close(server);
+	for (size_t i = 0; i < sizeof(living) / sizeof(living[0]); i++) {
+		const struct slot_list *list = &server->slots.in[living[i]];
+
+		while (list->first != NULL)
+			kill_now(server, list->first, REASON_STOPPED, now);
+	}
+}
+
+/* At the end of the grace TERM comes first, a little earlier than KILL. */
+static void begin_stop(struct prong *server, int64_t now)
+{
+	int64_t grace = server->settings.grace;
+	int64_t notice = grace / 10 < STOP_NOTICE ? grace / 10 : STOP_NOTICE;
+
+	server->stop.asked = true;
+	server->stop.kill_at = now + grace;
+	server->stop.term_at = server->stop.kill_at - notice;
+	report_stop_asked(server);
+	admission_drain(server);
+}
+
+static void obey_stop(struct prong *server, int64_t now)
+{
+	struct signals *signals = &server->signals;
+	bool at_once = signals->quit || signals->stops > 1 || server->stop.asked;
+
+	if (!server->stop.asked)
+		begin_stop(server, now);
+	if (at_once) {
+		server->stop.term_at = CLOCK_NEVER;
+		server->stop.kill_at = CLOCK_NEVER;
+		kill_all(server, now);
+	}
+	signals->stops = 0;
+	signals->quit = false;
+}
+
+void obey_signals(struct prong *server)
+{
+	struct signals *signals = &server->signals;
+	int64_t now = clock_now();
+	uint64_t left_out;
+
+	if (signals->stops > 0 || signals->quit)
+		obey_stop(server, now);
+	if (signals->totals &&
+	    throttle_allows(&server->throttles.totals, now, 1000000, &left_out))
+		report_totals(server, "totals");
+	signals->totals = false;
+	if (signals->ignored)
+		report_signal_ignored(server, now);
+	signals->ignored = false;
+}
+
+static int64_t session_deadline(const struct prong *server)
+{
+	const struct slot *oldest = server->slots.in[SLOT_BUSY].first;
+
+	if (server->settings.session_timeout == 0 || oldest == NULL)
+		return CLOCK_NEVER;
+	return oldest->client.accepted_at + server->settings.session_timeout +
+	       SESSION_ALLOWANCE;
+}
+
+static int64_t ending_deadline(const struct prong *server)
+{
+	const struct slot *oldest = server->slots.in[SLOT_ENDING].first;
+
+	return oldest == NULL ? CLOCK_NEVER : oldest->since + TERM_TO_KILL;
+}
+
+static void enforce_stop(struct prong *server, int64_t now)
+{
+	if (server->stop.term_at <= now) {
+		server->stop.term_at = CLOCK_NEVER;
+		report_grace_over(server);
+		while (server->slots.in[SLOT_BUSY].first != NULL)
+			terminate(server, server->slots.in[SLOT_BUSY].first,
+				  REASON_STOPPED, now);
+	}
+	if (server->stop.kill_at <= now) {
+		server->stop.kill_at = CLOCK_NEVER;
+		kill_all(server, now);
+	}
+}
+
+void enforce_deadlines(struct prong *server)
+{
+	int64_t now = clock_now();
+
+	while (session_deadline(server) <= now)
+		terminate(server, server->slots.in[SLOT_BUSY].first, REASON_DEADLINE,
+			  now);
+	while (ending_deadline(server) <= now)
+		kill_now(server, server->slots.in[SLOT_ENDING].first, REASON_NONE, now);
+	enforce_stop(server, now);
+	refusals_expire(server, now);
+}
+
+int64_t stop_deadline(const struct prong *server)
+{
+	int64_t deadlines[] = {
+		session_deadline(server),
+		ending_deadline(server),
+		server->stop.term_at,
+		server->stop.kill_at,
+		refusals_deadline(&server->refusals),
+	};
+	int64_t first = CLOCK_NEVER;
+
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+		if (deadlines[i] < first)
+			first = deadlines[i];
+	return first;
+}
+
+bool stop_is_complete(const struct prong *server)
+{
+	return server->stop.asked && server->slots.used == 0 &&
+	       admission_is_over(server);
+}
+
+void stop_everything(struct prong *server)
+{
+	kill_all(server, clock_now());
+	while (server->slots.used > 0) {
+		siginfo_t info;
+		struct slot *slot;
+
+		if (waitid(P_ALL, 0, &info, WEXITED) < 0)
+			return;
+		slot = slot_find(&server->slots, info.si_pid);
+		if (slot != NULL)
+			slot_free(&server->slots, slot);
+	}
+}

@@ -1,0 +1,32 @@
+/*
+ * How things end: the server's stop in its grades, and sessions over their time.
+ * Owns the order TERM, then KILL. See prongd(8), SIGNALS.
+ */
+#ifndef ENGINE_STOP_H
+#define ENGINE_STOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct prong;
+struct slot;
+
+/* Does what the signals that came ask for. */
+void obey_signals(struct prong *server);
+
+/* Ends what is over its time: sessions, those told to end, the grace of a stop. */
+void enforce_deadlines(struct prong *server);
+
+/* When that is next due; CLOCK_NEVER. */
+int64_t stop_deadline(const struct prong *server);
+
+/* Kills a worker that broke the rules of its channel; counts as a crash. */
+void stop_kill(struct prong *server, struct slot *slot);
+
+/* A stop was asked for, no client can come, and every process is collected. */
+bool stop_is_complete(const struct prong *server);
+
+/* Kills every process and collects it: for a supervisor that cannot go on. */
+void stop_everything(struct prong *server);
+
+#endif

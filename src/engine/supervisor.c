@@ -1,0 +1,283 @@
+/*
+ * The supervisor's loop: what it does, in which order, and the one place where it
+ * sleeps. Collecting children and hearing workers are here; all else is called.
+ */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admission.h"
+#include "base/clock.h"
+#include "placement.h"
+#include "report.h"
+#include "server.h"
+#include "signals.h"
+#include "stop.h"
+#include "worker.h"
+
+#define EVENTS_AT_ONCE 64
+
+int server_watch(struct prong *server, int fd, uint32_t events, enum watch what,
+		 unsigned index)
+{
+	struct epoll_event event = {
+		.events = events,
+		.data.u64 = (uint64_t)what << 32 | index,
+	};
+
+	return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Always before close(2): a child's copy would keep the registration alive. */
+void server_unwatch(struct prong *server, int fd)
+{
+	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* The connection that slot served has ended: count it, say so. */
+static void connection_ended(struct prong *server, struct slot *slot,
+			     enum reason reason, const siginfo_t *info, int64_t now)
+{
+	const struct score_row *row =
+		&server->board.rows[slot_index(&server->slots, slot)];
+
+	server->totals.closed[reason]++;
+	server->totals.bytes_in += score_read(&row->bytes_in);
+	server->totals.bytes_out += score_read(&row->bytes_out);
+	report_close(server, slot, reason, info, now);
+	slot->client.id = 0;
+}
+
+/* What killed it counts before what it says; a writer's SIGPIPE is the client's end. */
+static enum reason reason_of_exit(const struct slot *slot, const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return reason_from_exit_status(info->si_status);
+	if (slot->cut != REASON_NONE)
+		return slot->cut;
+	return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
+}
+
+static void child_gone(struct prong *server, const siginfo_t *info)
+{
+	struct slot *slot = slot_find(&server->slots, info->si_pid);
+	int64_t now = clock_now();
+
+	if (slot == NULL)
+		return; /* a child that the host program had before */
+	report_reap(server, info);
+	if (slot->client.id != 0) {
+		connection_ended(server, slot, reason_of_exit(slot, info), info, now);
+	} else if (slot->state == SLOT_IDLE) {
+		backoff_failed(&server->placement.spares, now);
+		report_spare_died(server, info, now);
+	}
+	placement_drop_channel(server, slot);
+	slot_free(&server->slots, slot);
+}
+
+/* One SIGCHLD may stand for hundreds of exits, so collect until none is left. */
+static void reap_exited(struct prong *server)
+{
+	siginfo_t info;
+
+	if (!server->signals.child_exited)
+		return;
+	server->signals.child_exited = false;
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+			return;
+		child_gone(server, &info);
+	}
+}
+
+/* A worker that serves several connections says that it is done with one. */
+static void hear_worker(struct prong *server, unsigned index)
+{
+	struct slot *slot = &server->slots.at[index];
+	struct verdict verdict;
+	ssize_t n = recv(slot->channel, &verdict, sizeof(verdict), MSG_DONTWAIT);
+	int64_t now = clock_now();
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		/* It is dying; until SIGCHLD tells how, nobody is given to it. */
+		placement_drop_channel(server, slot);
+		if (slot->state == SLOT_BUSY || slot->state == SLOT_IDLE)
+			slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+		return;
+	}
+	if (slot->client.id == 0 || verdict.reason == REASON_NONE ||
+	    reason_exit_status((enum reason)(verdict.reason % REASON_COUNT)) == 0 ||
+	    verdict.reason >= REASON_COUNT) {
+		stop_kill(server, slot); /* no worker of ours says such a thing */
+		return;
+	}
+	connection_ended(server, slot, (enum reason)verdict.reason, NULL, now);
+	if (slot->state == SLOT_BUSY)
+		slot_set_state(&server->slots, slot, SLOT_IDLE, now);
+}
+
+static void dispatch(struct prong *server, const struct epoll_event *event)
+{
+	unsigned index = (unsigned)event->data.u64;
+
+	switch ((enum watch)(event->data.u64 >> 32)) {
+	case WATCH_SIGNALS:
+		signals_read(&server->signals);
+		break;
+	case WATCH_LISTENER:
+		server->admission.ready = true;
+		break;
+	case WATCH_CHANNEL:
+		hear_worker(server, index);
+		break;
+	case WATCH_REFUSAL:
+		refusal_event(server, index);
+		break;
+	case WATCH_LOG:
+		break; /* the loop flushes it before it sleeps */
+	}
+}
+
+/* Writes the log out; while its reader is stuck, waits for it along with the rest. */
+static void flush_log(struct prong *server)
+{
+	int waits_for;
+
+	log_flush(&server->log);
+	waits_for = log_waits_for(&server->log);
+	if (waits_for == server->log_polled)
+		return;
+	if (server->log_polled >= 0)
+		server_unwatch(server, server->log_polled);
+	if (waits_for >= 0 &&
+	    server_watch(server, waits_for, EPOLLOUT, WATCH_LOG, 0) < 0)
+		waits_for = -1;
+	server->log_polled = waits_for;
+}
+
+static int64_t next_deadline(const struct prong *server)
+{
+	int64_t deadlines[] = {
+		admission_deadline(server),
+		placement_deadline(server),
+		stop_deadline(server),
+		server->log.retry_at,
+	};
+	int64_t first = CLOCK_NEVER;
+
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+		if (deadlines[i] < first)
+			first = deadlines[i];
+	return first;
+}
+
+/* The one place that blocks, until the nearest deadline or an event. */
+static int wait_for_events(struct prong *server)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int timeout;
+	int n;
+
+	admission_settle(server);
+	flush_log(server);
+	timeout = clock_timeout(next_deadline(server), clock_now());
+	n = epoll_wait(server->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n; i++)
+		dispatch(server, &events[i]);
+	return 0;
+}
+
+/* The supervisor's whole life. Each line is one function; one place blocks. */
+static int supervise(struct prong *server)
+{
+	int err = 0;
+
+	while (err == 0) {
+		reap_exited(server);
+		if (stop_is_complete(server))
+			return 0;
+		obey_signals(server);
+		admit_waiting(server);
+		start_missing_spares(server);
+		stop_surplus_spares(server);
+		enforce_deadlines(server);
+		err = wait_for_events(server); /* sleeps until the nearest deadline */
+	}
+	return err;
+}
+
+static void tell_readiness(struct prong *server)
+{
+	int fd = server->settings.ready_fd;
+
+	if (fd <= 0)
+		return;
+	for (unsigned i = 0; i < server->listener_count; i++) {
+		char line[ADDRESS_TEXT_MAX + 1];
+		size_t length;
+
+		address_format(&server->listeners[i].address, line, ADDRESS_TEXT_MAX);
+		length = strlen(line);
+		line[length++] = '\n';
+		/* Whoever asked to be told may have gone; that is no reason not to serve. */
+		if (write(fd, line, length) < 0)
+			break;
+	}
+	close(fd);
+	server->settings.ready_fd = 0;
+}
+
+static int open_loop(struct prong *server)
+{
+	int err = signals_take(&server->signals);
+
+	if (err < 0)
+		return err;
+	server->pid = getpid();
+	server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (server->epoll_fd < 0)
+		return -errno;
+	return server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
+}
+
+static void close_loop(struct prong *server)
+{
+	refusals_close(server);
+	signals_release(&server->signals);
+	if (server->epoll_fd >= 0)
+		close(server->epoll_fd);
+	if (server->reserve_fd >= 0)
+		close(server->reserve_fd);
+	server->epoll_fd = -1;
+	server->reserve_fd = -1;
+}
+
+int prong_run(struct prong *server)
+{
+	int err = open_loop(server);
+
+	if (err == 0) {
+		report_start(server);
+		tell_readiness(server);
+		err = supervise(server);
+		if (err < 0)
+			stop_everything(server);
+		report_totals(server, "stop");
+	}
+	log_close(&server->log);
+	close_loop(server);
+	return err;
+}

@@ -1,0 +1,103 @@
+#include "worker.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/pass.h"
+#include "conn.h"
+#include "server.h"
+#include "signals.h"
+
+#define EXIT_UNUSED 0 /* without having served: its end was asked for */
+
+/* No worker outlives the supervisor. The check: it may have died since the fork. */
+static void die_with_supervisor(const struct prong *server)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != server->pid)
+		_exit(EXIT_UNUSED);
+}
+
+/* Closes all from first up but a and b (-1: none); a worker needs no other. */
+static void close_others(int first, int a, int b)
+{
+	int keep[] = { a < b ? a : b, a < b ? b : a };
+
+	for (int i = 0; i < 2; i++) {
+		if (keep[i] > first)
+			close_range((unsigned)first, (unsigned)keep[i] - 1, 0);
+		if (keep[i] >= first)
+			first = keep[i] + 1;
+	}
+	close_range((unsigned)first, ~0U, 0);
+}
+
+/* Waits for a connection from the supervisor; does not return when none comes. */
+static void await_client(int channel, struct client *client)
+{
+	struct assignment assignment;
+
+	if (pass_receive(channel, &assignment, sizeof(assignment), &client->fd) != 1)
+		_exit(EXIT_UNUSED);
+	client->id = assignment.id;
+	client->accepted_at = assignment.accepted_at;
+	client->peer = assignment.peer;
+}
+
+static enum reason serve(struct prong *server, struct score_row *row,
+			 const struct client *client)
+{
+	const struct settings *settings = &server->settings;
+	struct prong_conn conn = {
+		.fd = client->fd,
+		.id = client->id,
+		.peer = client->peer,
+		.row = row,
+		.idle_timeout = settings->idle_timeout,
+		.deadline = CLOCK_NEVER,
+		.linger = settings->linger,
+	};
+
+	if (settings->session_timeout > 0)
+		conn.deadline = client->accepted_at + settings->session_timeout;
+	return conn_finish(&conn, server->handler(&conn, server->arg));
+}
+
+/* Tells that the worker is free again; without a supervisor there is no point. */
+static void report(int channel, enum reason reason)
+{
+	struct verdict verdict = { .reason = (unsigned char)reason };
+
+	if (send(channel, &verdict, sizeof(verdict), MSG_NOSIGNAL) < 0)
+		_exit(reason_exit_status(reason));
+}
+
+_Noreturn void worker_main(struct prong *server, unsigned row, int channel,
+			   const struct client *first)
+{
+	unsigned reuse = server->settings.reuse;
+	struct client client = { .fd = -1 };
+
+	if (first != NULL)
+		client = *first;
+	die_with_supervisor(server);
+	setpgid(0, 0);
+	close_others(server->settings.keep_fds, channel, client.fd);
+	signals_reset_child();
+	for (unsigned served = 1;; served++) {
+		enum reason reason;
+
+		if (client.fd < 0)
+			await_client(channel, &client);
+		reason = serve(server, &server->board.rows[row], &client);
+		client.fd = -1;
+		if (reuse != PRONG_REUSE_ALWAYS && served >= reuse)
+			_exit(reason_exit_status(reason));
+		report(channel, reason);
+	}
+}

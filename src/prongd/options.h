@@ -1,0 +1,31 @@
+/* prongd's command line: what can be said there, and what it becomes. */
+#ifndef PRONGD_OPTIONS_H
+#define PRONGD_OPTIONS_H
+
+#include "base/option.h"
+#include "prong.h"
+
+struct prongd_settings {
+	struct option_strings listen;
+	unsigned max_processes, spare, reuse;
+	struct {
+		enum prong_at_limit policy;
+		const char *text;
+	} at_limit;
+	int64_t idle_timeout, session_timeout, grace;
+	int ready_fd; /* -1: none */
+	enum prong_log_format log_format;
+	unsigned verbose;
+	bool quiet, version, help;
+};
+
+/* Settings as they are before any option has been read. */
+extern const struct prongd_settings prongd_defaults;
+
+extern const struct option_page prongd_page;
+
+/* The settings as the library takes them. listen points into settings. */
+void prongd_fill_options(struct prong_options *options,
+			 const struct prongd_settings *settings);
+
+#endif

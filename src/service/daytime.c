@@ -1,0 +1,22 @@
+/*
+ * RFC 867: the date and time as a line of ASCII. The RFC asks for no syntax; this
+ * is the second it suggests, weekday and zone added: local time, as the
+ * administrator's machine shows it.
+ */
+#include "service.h"
+
+#include <time.h>
+
+int service_daytime(struct prong_conn *conn, void *arg)
+{
+	time_t now = time(NULL);
+	struct tm parts;
+	char line[80];
+	size_t length;
+
+	(void)arg;
+	if (localtime_r(&now, &parts) == NULL)
+		return -1;
+	length = strftime(line, sizeof(line), "%A, %B %d, %Y %H:%M:%S-%Z\r\n", &parts);
+	return prong_send(conn, line, length);
+}
