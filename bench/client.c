@@ -1,0 +1,316 @@
+/*
+ * Owns what happens to one connection and counts its end exactly once. It never
+ * decides what a connection is for: the mode does.
+ */
+#include "client.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mode.h"
+
+#define SEGMENT 1400 /* one write up to here is one segment: no need of TCP_NODELAY */
+
+static void set_step(struct run *run, struct client *client, enum step step)
+{
+	run->in_step[client->step]--;
+	client->step = step;
+	run->in_step[step]++;
+}
+
+static void release(struct run *run, struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+	run_clear_deadline(run, client);
+	set_step(run, client, STEP_IDLE);
+	client->after = run->idle;
+	run->idle = client;
+}
+
+void client_fail(struct run *run, struct client *client, int failure)
+{
+	assert(client->step != STEP_IDLE);
+	run->failures[failure]++;
+	release(run, client);
+}
+
+/* Say once why, since "other" alone does not help; the rest is in the count. */
+static void explain(struct run *run, const char *what, int err)
+{
+	if (run->explained)
+		return;
+	run->explained = true;
+	fprintf(stderr, "load: %s: %s (counted as other)\n", what, strerror(err));
+	if (err == EADDRNOTAVAIL)
+		fprintf(stderr, "load: out of ports, or no such --source address\n");
+}
+
+void client_fail_errno(struct run *run, struct client *client, const char *what,
+		       int err)
+{
+	int failure = FAILURE_OTHER;
+
+	if (err == ECONNREFUSED)
+		failure = FAILURE_REFUSED;
+	else if (err == ECONNRESET || err == EPIPE)
+		failure = FAILURE_RESET;
+	else if (err == ETIMEDOUT)
+		failure = FAILURE_TIMED_OUT;
+	else
+		explain(run, what, err);
+	client_fail(run, client, failure);
+}
+
+/* Tell epoll what the client waits for. Returns false if the client failed. */
+static bool set_interest(struct run *run, struct client *client, uint32_t interest)
+{
+	struct epoll_event event = { .events = interest, .data.ptr = client };
+	int op = client->interest == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+	if (client->interest == interest)
+		return true;
+	if (epoll_ctl(run->epoll_fd, op, client->fd, &event) < 0) {
+		client_fail_errno(run, client, "epoll_ctl", errno);
+		return false;
+	}
+	client->interest = interest;
+	return true;
+}
+
+static bool half_close(struct run *run, struct client *client)
+{
+	if (client->half_closed)
+		return true;
+	client->half_closed = true;
+	if (shutdown(client->fd, SHUT_WR) == 0)
+		return true;
+	/* Not connected any more: the server's reset came between two calls. */
+	client_fail_errno(run, client, "shutdown",
+			  errno == ENOTCONN ? ECONNRESET : errno);
+	return false;
+}
+
+/* Returns false if nobody but ourselves was there; the client failed. */
+static bool note_connected(struct run *run, struct client *client, uint64_t now)
+{
+	if (target_is_self(&run->options->target, client->fd)) {
+		client_fail(run, client, FAILURE_REFUSED);
+		return false;
+	}
+	histogram_add(&run->parts[PART_CONNECT], now - client->begun);
+	set_step(run, client, STEP_TALK);
+	return true;
+}
+
+/* The kernel took so many bytes; a connection that takes bytes is connected. */
+static void note_sent(struct run *run, struct client *client, uint64_t sent)
+{
+	uint64_t now = run_clock();
+
+	if (client->step == STEP_CONNECT && !note_connected(run, client, now))
+		return;
+	client->sent += sent;
+	run->bytes_out += sent;
+	run_set_deadline(run, client, now);
+	if (client->sent < client->goal) {
+		set_interest(run, client, EPOLLIN | EPOLLOUT);
+		return;
+	}
+	if (run->mode->shuts_when_sent && !half_close(run, client))
+		return;
+	set_interest(run, client, EPOLLIN);
+}
+
+/*
+ * Send once. While a connect is under way this is also the test whether it is done:
+ * on loopback it nearly always is, and one trip through epoll is saved.
+ */
+static void push(struct run *run, struct client *client)
+{
+	uint64_t left = client->goal - client->sent;
+	size_t length = left < RUN_BUFFER ? (size_t)left : RUN_BUFFER;
+	const char *bytes = pattern_fill(run->out, client->seed, client->sent, length);
+	ssize_t sent;
+
+	do
+		sent = send(client->fd, bytes, length, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && errno == EAGAIN) {
+		uint32_t also = client->step == STEP_CONNECT ? 0 : EPOLLIN;
+
+		set_interest(run, client, also | EPOLLOUT);
+		return;
+	}
+	if (sent < 0) {
+		client_fail_errno(run, client, "send", errno);
+		return;
+	}
+	note_sent(run, client, (uint64_t)sent);
+}
+
+/* The connection stands: talk if there is something to say, or wait to be told. */
+static void connected(struct run *run, struct client *client)
+{
+	if (!note_connected(run, client, run_clock()))
+		return;
+	if (client->goal > 0)
+		push(run, client);
+	else if (set_interest(run, client, EPOLLIN))
+		client_hold(run, client);
+}
+
+static void begin_connect(struct run *run, struct client *client)
+{
+	int err = target_connect(&run->options->target, client->fd);
+
+	if (err == 0) {
+		connected(run, client);
+	} else if (err == -EINPROGRESS) {
+		set_step(run, client, STEP_CONNECT);
+		if (run->mode->talks_at_once)
+			push(run, client);
+		else
+			set_interest(run, client, EPOLLOUT);
+	} else if (err == -EAGAIN && run->options->target.any.sa.sa_family == AF_UNIX) {
+		set_step(run, client, STEP_KNOCK);
+	} else {
+		client_fail_errno(run, client, "connect", -err);
+	}
+}
+
+void client_open(struct run *run, uint64_t begun)
+{
+	struct client *client = run->idle;
+	int fd;
+
+	run->idle = client->after;
+	*client = (struct client){
+		.fd = -1,
+		.step = STEP_IDLE,
+		.seed = ++run->started,
+		.goal = run->mode->talks_at_once ? run->options->bytes : 0,
+		.begun = begun,
+	};
+	set_step(run, client, STEP_CONNECT);
+	run_set_deadline(run, client, run_clock());
+	fd = target_socket(&run->options->target, &run->source,
+			   run->options->bytes > SEGMENT);
+	if (fd < 0) {
+		client_fail_errno(run, client, "socket", -fd);
+		return;
+	}
+	client->fd = fd;
+	begin_connect(run, client);
+}
+
+bool client_knock(struct run *run, struct client *client)
+{
+	if (client->step == STEP_KNOCK)
+		begin_connect(run, client);
+	return client->step != STEP_KNOCK;
+}
+
+void client_exchange(struct run *run, struct client *client, uint64_t bytes)
+{
+	client->goal += bytes;
+	client->round = run_clock();
+	set_step(run, client, STEP_TALK);
+	push(run, client);
+}
+
+void client_hold(struct run *run, struct client *client)
+{
+	set_step(run, client, STEP_HELD);
+	run_clear_deadline(run, client);
+}
+
+void client_finish(struct run *run, struct client *client)
+{
+	set_step(run, client, STEP_FINISH);
+	if (!half_close(run, client))
+		return;
+	run_set_deadline(run, client, run_clock());
+}
+
+static void take_end_of_file(struct run *run, struct client *client)
+{
+	if (client->step != STEP_FINISH) {
+		client_fail(run, client, FAILURE_CLOSED_EARLY);
+		return;
+	}
+	run->mode->ended(run, client);
+	release(run, client);
+}
+
+/* length bytes are in run->in, at their place. */
+static void take_bytes(struct run *run, struct client *client, size_t length)
+{
+	uint64_t now = run_clock();
+
+	run->bytes_in += length;
+	if (length > client->sent - client->received ||
+	    !pattern_matches(run->in, client->seed, client->received, length)) {
+		client_fail(run, client, FAILURE_WRONG_BYTES);
+		return;
+	}
+	if (client->received == 0)
+		histogram_add(&run->parts[PART_FIRST], now - client->begun);
+	client->received += length;
+	run_set_deadline(run, client, now);
+	if (client->received < client->goal)
+		return;
+	if (client->round > 0)
+		histogram_add(&run->parts[PART_ROUND], now - client->round);
+	run->mode->exchanged(run, client);
+}
+
+/* Receive once; epoll is level-triggered and reports what is left. */
+static void pull(struct run *run, struct client *client)
+{
+	char *place = pattern_place(run->in, client->received);
+	ssize_t length;
+
+	do
+		length = recv(client->fd, place, RUN_BUFFER, 0);
+	while (length < 0 && errno == EINTR);
+	if (length > 0)
+		take_bytes(run, client, (size_t)length);
+	else if (length == 0)
+		take_end_of_file(run, client);
+	else if (errno != EAGAIN)
+		client_fail_errno(run, client, "recv", errno);
+}
+
+static void finish_connect(struct run *run, struct client *client)
+{
+	int err = 0;
+	socklen_t length = sizeof(err);
+
+	if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &err, &length) < 0)
+		err = errno;
+	if (err != 0)
+		client_fail_errno(run, client, "connect", err);
+	else
+		connected(run, client);
+}
+
+void client_event(struct run *run, struct client *client, uint32_t events)
+{
+	if (client->step == STEP_CONNECT) {
+		finish_connect(run, client);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+		pull(run, client);
+	if ((events & EPOLLOUT) && client->step == STEP_TALK &&
+	    client->sent < client->goal)
+		push(run, client);
+}

@@ -1,0 +1,35 @@
+/*
+ * A histogram of durations from 1 µs to 1 h with three significant digits.
+ *
+ * Owns the counts and nothing else. It never allocates and never prints.
+ */
+#ifndef BENCH_HISTOGRAM_H
+#define BENCH_HISTOGRAM_H
+
+#include <stdint.h>
+
+/*
+ * Log-linear: nanoseconds below 2048 have a bucket each; above, each power of two
+ * is cut into 1024 buckets, so a bucket is never wider than 1/1024 of its value.
+ * One hour is below 2^42 ns.
+ */
+#define HISTOGRAM_HALF_BITS 10
+#define HISTOGRAM_TOP_BITS  42
+#define HISTOGRAM_BUCKETS   ((HISTOGRAM_TOP_BITS - HISTOGRAM_HALF_BITS + 1) << 10)
+
+struct histogram {
+	uint64_t count;
+	uint64_t max; /* ns, exact */
+	uint64_t buckets[HISTOGRAM_BUCKETS];
+};
+
+/* Count one duration of ns nanoseconds; below 1 µs or above 1 h counts as the end. */
+void histogram_add(struct histogram *histogram, uint64_t ns);
+
+/*
+ * The duration in ns which a share of the durations do not exceed (0.5 is the
+ * median; 0 < share <= 1), up to the width of a bucket; 0 if nothing was counted.
+ */
+uint64_t histogram_quantile(const struct histogram *histogram, double share);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * Reference: one connection at a time in one process; what a read and a write cost
+ * when nothing else is done.
+ */
+#include <signal.h>
+
+#include "echo.h"
+#include "listener.h"
+
+int main(int argc, char **argv)
+{
+	int listener = listener_open(argc, argv);
+
+	signal(SIGPIPE, SIG_IGN);
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		echo_until_end(fd);
+		close(fd);
+	}
+}
