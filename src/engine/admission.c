@@ -98,7 +98,7 @@ static void refuse_with_reserve(struct prong *server, int listener)
 	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		server->totals.accepted++;
-		server->totals.closed[REASON_REFUSED_FULL]++;
+		server->totals.closed[REASON_REFUSED_DESCRIPTORS]++;
 		close(fd);
 	}
 	server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -177,19 +177,39 @@ void admit_waiting(struct prong *server)
 			admit_from(server, &server->listeners[i]);
 }
 
-static void poll_listeners(struct prong *server, bool polled)
+static int watch_listeners(struct prong *server)
 {
+	int err = 0;
+
+	for (unsigned i = 0; i < server->listener_count && err == 0; i++)
+		if (server->listeners[i].fd >= 0)
+			err = server_watch(server, server->listeners[i].fd, EPOLLIN,
+					   WATCH_LISTENER, i);
+	return err;
+}
+
+static void unwatch_listeners(struct prong *server)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->listeners[i].fd >= 0)
+			server_unwatch(server, server->listeners[i].fd);
+}
+
+static void poll_listeners(struct prong *server, bool polled, int64_t now)
+{
+	int err = 0;
+
 	if (server->admission.polled == polled)
 		return;
-	server->admission.polled = polled;
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		int fd = server->listeners[i].fd;
-
-		if (fd >= 0 && polled)
-			server_watch(server, fd, EPOLLIN, WATCH_LISTENER, i);
-		else if (fd >= 0)
-			server_unwatch(server, fd);
+	if (polled)
+		err = watch_listeners(server);
+	if (!polled || err < 0)
+		unwatch_listeners(server);
+	if (err < 0) {
+		backoff_failed(&server->admission.accept, now);
+		report_accept_failed(server, -err, now);
 	}
+	server->admission.polled = polled && err == 0;
 }
 
 /*
@@ -223,7 +243,7 @@ void admission_settle(struct prong *server)
 {
 	int64_t now = clock_now();
 
-	poll_listeners(server, may_accept(server, now));
+	poll_listeners(server, may_accept(server, now), now);
 	note_limit(server, !placement_has_room(server), now);
 }
 

@@ -26,8 +26,9 @@ static int wait_ready(struct prong_conn *conn, short events)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		/* Interrupted, stopped for an hour maybe: look once more before judging. */
 		now = clock_now();
-		if (now >= until)
+		if (n == 0 && now >= until)
 			break;
 	}
 	conn->cut = until == conn->deadline ? REASON_DEADLINE : REASON_IDLE;

@@ -21,6 +21,7 @@ static const struct {
 	[REASON_CRASH_EXIT] = { "crash-exit", 0 },
 	[REASON_REFUSED_FULL] = { "refused-full", 0 },
 	[REASON_REFUSED_FORK] = { "refused-fork", 0 },
+	[REASON_REFUSED_DESCRIPTORS] = { "refused-descriptors", 0 },
 };
 
 const char *reason_name(enum reason reason)

@@ -20,6 +20,7 @@ enum reason {
 	REASON_CRASH_EXIT,   /* an exit status that is not in this table */
 	REASON_REFUSED_FULL, /* max_processes were at work, and the policy is to refuse */
 	REASON_REFUSED_FORK, /* no process could be made, and the policy is to refuse */
+	REASON_REFUSED_DESCRIPTORS, /* out of descriptors, and the policy is to refuse */
 	REASON_COUNT
 };
 

@@ -153,6 +153,8 @@ int prong_open(struct prong **out, const struct prong_options *options,
 
 	if (err < 0)
 		return err;
+	if (handler == NULL)
+		return fail(options, -EINVAL, "there is no handler");
 	server = calloc(1, sizeof(*server));
 	if (server == NULL)
 		return fail(options, -ENOMEM, "no memory");

@@ -92,8 +92,9 @@ struct prong {
 	struct scoreboard board;
 	struct log log;
 	int epoll_fd;
-	int reserve_fd; /* closed to have one descriptor when there is none */
-	int log_polled; /* the log's descriptor in the epoll set; -1: none */
+	int reserve_fd;    /* closed to have one descriptor when there is none */
+	int64_t looked_at; /* everything that had happened by then has been heard */
+	int log_polled;    /* the log's descriptor in the epoll set; -1: none */
 
 	struct signals signals;
 	struct admission admission;

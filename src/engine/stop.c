@@ -141,7 +141,11 @@ static void enforce_stop(struct prong *server, int64_t now)
 
 void enforce_deadlines(struct prong *server)
 {
-	int64_t now = clock_now();
+	/*
+	 * Judged as of the moment before events were last looked for: a supervisor
+	 * that was stopped for a minute first hears who has finished meanwhile.
+	 */
+	int64_t now = server->looked_at;
 
 	while (session_deadline(server) <= now)
 		terminate(server, server->slots.in[SLOT_BUSY].first, REASON_DEADLINE,

@@ -185,15 +185,18 @@ static int64_t next_deadline(const struct prong *server)
 static int wait_for_events(struct prong *server)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int timeout;
+	int64_t now;
 	int n;
 
 	admission_settle(server);
 	flush_log(server);
-	timeout = clock_timeout(next_deadline(server), clock_now());
-	n = epoll_wait(server->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+	now = clock_now();
+	n = epoll_wait(server->epoll_fd, events, EVENTS_AT_ONCE,
+		       clock_timeout(next_deadline(server), now));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (n < EVENTS_AT_ONCE)
+		server->looked_at = now;
 	for (int i = 0; i < n; i++)
 		dispatch(server, &events[i]);
 	return 0;

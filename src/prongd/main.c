@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -113,6 +114,7 @@ int main(int argc, char **argv)
 	first = option_parse(&prongd_page, &settings, argc, argv);
 	answer_questions(&settings);
 	service = choose_service(argc - first, argv + first);
+	tzset(); /* so that no worker reads the time zone's file again */
 	detach_standard_streams(&settings);
 	raise_descriptor_limit(&settings);
 	prongd_fill_options(&options, &settings);

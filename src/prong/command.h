@@ -1,0 +1,28 @@
+/*
+ * A command of the tool: what a row of main.c's table holds, and what all commands
+ * do alike.
+ */
+#ifndef PRONG_COMMAND_H
+#define PRONG_COMMAND_H
+
+#include <stdbool.h>
+
+#include "base/option.h"
+
+struct command {
+	const char *name; /* as typed after "prong" */
+	const struct option_page *page;
+	int (*run)(int argc, char **argv); /* argv[0] is the name; returns the status */
+};
+
+/* Ends the program here, with its text on stdout, if --help or --version is asked. */
+void command_answer(const struct option_page *page, bool help, bool version);
+
+/*
+ * Writes "program: message\n" on stderr, as die() does, and goes on. One write(2), so
+ * that the lines of two processes do not mix.
+ */
+void command_say(const struct option_page *page, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

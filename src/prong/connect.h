@@ -1,0 +1,8 @@
+/* prong connect: a conversation with a server, one process reads, another writes. */
+#ifndef PRONG_CONNECT_H
+#define PRONG_CONNECT_H
+
+/* Runs the command. Returns its exit status; with bad usage it exits with 2 itself. */
+int connect_run(int argc, char **argv);
+
+#endif

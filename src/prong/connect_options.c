@@ -1,0 +1,41 @@
+#include "connect_options.h"
+
+#define FIELD(name) offsetof(struct connect_settings, name)
+
+static const struct option_row rows[] = {
+	{ 't', "timeout", "DURATION", "0",
+	  "give up an address that has not answered after so long, and try the next one "
+	  "that the name has: 500ms, 30s, 5m; 0 = when the system gives it up",
+	  option_duration, FIELD(timeout), 0, 0 },
+	{ 'v', "verbose", NULL, NULL,
+	  "say on stderr what happens, and at the end how many bytes went each way and "
+	  "how long it took",
+	  option_flag, FIELD(verbose), 0, 0 },
+	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
+	  FIELD(version), 0, 0 },
+	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
+	  0 },
+	{ .name = NULL },
+};
+
+static const char *const usage[] = {
+	"prong connect [OPTION]... HOST PORT",
+	"prong connect [OPTION]... HOST:PORT | [IPV6]:PORT | unix:/PATH",
+	NULL,
+};
+
+const struct option_page connect_page = {
+	.program = "prong connect",
+	.usage = usage,
+	.summary = "Send standard input to a server and print what it answers.",
+	.rows = rows,
+	.epilogue =
+		"The end of the input closes our half of the connection; what the server "
+		"still\nsends is printed until it closes its own. On a terminal, a line "
+		"with q or Q alone\nis the end of the input too.\n"
+		"\n"
+		"signals: INT, TERM, HUP: break off\n"
+		"exit:    0 the server ended the conversation and all input was sent, 1 it "
+		"could\n         not be reached or the conversation was broken off, 2 bad "
+		"usage\n",
+};

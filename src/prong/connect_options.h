@@ -1,0 +1,14 @@
+/* The command line of prong connect: its table, and what that fills in. */
+#ifndef PRONG_CONNECT_OPTIONS_H
+#define PRONG_CONNECT_OPTIONS_H
+
+#include "base/option.h"
+
+struct connect_settings {
+	int64_t timeout; /* milliseconds an address; 0: the system's */
+	bool verbose, version, help;
+};
+
+extern const struct option_page connect_page;
+
+#endif

@@ -1,0 +1,21 @@
+/* Connecting to one address, for a limited time, in a way a signal can break off. */
+#ifndef PRONG_DIAL_H
+#define PRONG_DIAL_H
+
+#include <stdint.h>
+
+#include "base/address.h"
+
+/*
+ * Connects to an address. timeout is in milliseconds; 0 leaves it to the system
+ * (tcp(7), tcp_syn_retries), and for a UNIX socket with a full queue there is none.
+ * interrupts is a descriptor of interrupt_open(); nothing is read from it.
+ *
+ * On success *out is the socket: non-blocking, close-on-exec, with TCP_NODELAY, and
+ * the caller's. On failure *out is untouched and nothing is left open.
+ * Returns 0; -ETIMEDOUT; -EINTR if a signal waits in interrupts; or another
+ * negative errno of socket(2) or connect(2).
+ */
+int dial(int *out, const struct address *to, int64_t timeout, int interrupts);
+
+#endif

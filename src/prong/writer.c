@@ -1,0 +1,233 @@
+#include "writer.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "interrupt.h"
+#include "quit_line.h"
+
+#define BUFFER_SIZE 131072
+#define STOP_MS     1000 /* from SIGTERM to SIGKILL */
+
+struct writer_shared {
+	_Atomic uint64_t sent;
+	_Atomic int error;
+};
+
+/* The state of the writing process. */
+struct outgoing {
+	int sock;
+	int interrupts;
+	struct writer_shared *shared;
+	struct quit_line line;
+	size_t held; /* 1: buffer[0] is a q of which the next byte will tell */
+	char buffer[BUFFER_SIZE];
+};
+
+static _Noreturn void leave(struct outgoing *out, enum writer_end end, int error)
+{
+	atomic_store(&out->shared->error, error);
+	_exit((int)end);
+}
+
+/* The only place where it blocks; stopped is what to end as if a signal comes. */
+static void wait_for(struct outgoing *out, int fd, short events,
+		     enum writer_end stopped)
+{
+	struct pollfd ready[] = {
+		{ .fd = out->interrupts, .events = POLLIN },
+		{ .fd = fd, .events = events },
+	};
+	int signo;
+
+	do {
+		if (poll(ready, 2, -1) < 0)
+			continue;
+		signo = interrupt_take(out->interrupts);
+		if (signo != 0)
+			leave(out, stopped, signo);
+	} while (ready[1].revents == 0);
+}
+
+static void send_all(struct outgoing *out, const char *data, size_t left)
+{
+	while (left > 0) {
+		ssize_t n = send(out->sock, data, left, MSG_NOSIGNAL);
+
+		if (n >= 0) {
+			atomic_fetch_add(&out->shared->sent, (uint64_t)n);
+			data += n;
+			left -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			wait_for(out, out->sock, POLLOUT, WRITER_STOPPED_UNSENT);
+		} else if (errno != EINTR) {
+			leave(out, WRITER_SEND_FAILED, errno);
+		}
+	}
+}
+
+/* A reset that makes shutdown(2) fail is the reading process's to find. */
+static _Noreturn void half_close(struct outgoing *out, enum writer_end end)
+{
+	shutdown(out->sock, SHUT_WR);
+	leave(out, end, 0);
+}
+
+/* Waits for input, and appends it to what is held. Returns how much; 0 at its end. */
+static size_t take_input(struct outgoing *out)
+{
+	enum writer_end stopped =
+		out->held > 0 ? WRITER_STOPPED_UNSENT : WRITER_STOPPED;
+
+	for (;;) {
+		ssize_t n;
+
+		wait_for(out, STDIN_FILENO, POLLIN, stopped);
+		n = read(STDIN_FILENO, out->buffer + out->held,
+			 sizeof(out->buffer) - out->held);
+		if (n >= 0)
+			return (size_t)n;
+		if (errno != EAGAIN && errno != EINTR)
+			leave(out, WRITER_INPUT_FAILED, errno);
+	}
+}
+
+/* Sends n new bytes but for a line that ends the input, or may become one. */
+static void send_lines(struct outgoing *out, size_t n)
+{
+	size_t newline = quit_line_find(&out->line, out->buffer + out->held, n);
+	size_t length = out->held + n;
+
+	if (newline < n) {
+		send_all(out, out->buffer, out->held + newline - 1);
+		half_close(out, WRITER_QUIT);
+	}
+	out->held = out->line.state == LINE_Q;
+	send_all(out, out->buffer, length - out->held);
+	out->buffer[0] = out->buffer[length - 1];
+}
+
+/* The writing process's whole life. */
+static _Noreturn void write_routine(struct outgoing *out)
+{
+	int terminal = isatty(STDIN_FILENO);
+	size_t n;
+
+	while ((n = take_input(out)) > 0) {
+		if (terminal)
+			send_lines(out, n);
+		else
+			send_all(out, out->buffer, n);
+	}
+	send_all(out, out->buffer, out->held);
+	half_close(out, WRITER_INPUT_ENDED);
+}
+
+/* SIGKILL, because nobody is left to whom the count matters. */
+static void die_with(pid_t reader)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != reader)
+		_exit(WRITER_DIED);
+}
+
+static _Noreturn void become_writer(struct writer_shared *shared, int sock,
+				    int interrupts, pid_t reader)
+{
+	static struct outgoing out;
+
+	die_with(reader);
+	close(STDOUT_FILENO);
+	out.sock = sock;
+	out.interrupts = interrupts;
+	out.shared = shared;
+	write_routine(&out);
+}
+
+int writer_start(struct writer *writer, int sock, int interrupts)
+{
+	struct writer_shared *shared = memory_shared(sizeof(*shared));
+	pid_t reader = getpid();
+	pid_t pid;
+	int pidfd;
+	int err;
+
+	if (shared == NULL)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		goto fail;
+	if (pid == 0)
+		become_writer(shared, sock, interrupts, reader);
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		goto fail;
+	*writer = (struct writer){ .pid = pid, .pidfd = pidfd, .shared = shared };
+	return 0;
+
+fail:
+	err = -errno;
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	memory_release(shared, sizeof(*shared));
+	return err;
+}
+
+void writer_collect(struct writer *writer)
+{
+	siginfo_t info = { .si_code = 0 };
+
+	while (waitid(P_PID, (id_t)writer->pid, &info, WEXITED) < 0 && errno == EINTR)
+		;
+	close(writer->pidfd);
+	writer->pidfd = -1;
+	if (info.si_code == CLD_EXITED && info.si_status >= WRITER_INPUT_ENDED &&
+	    info.si_status < WRITER_DIED) {
+		writer->end = (enum writer_end)info.si_status;
+		writer->error = atomic_load(&writer->shared->error);
+	} else {
+		writer->end = WRITER_DIED;
+		writer->error = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	}
+}
+
+void writer_stop(struct writer *writer)
+{
+	struct pollfd ready = { .fd = writer->pidfd, .events = POLLIN };
+
+	if (writer->pidfd < 0)
+		return;
+	kill(writer->pid, SIGTERM);
+	kill(writer->pid, SIGCONT); /* it may have been stopped */
+	if (poll(&ready, 1, STOP_MS) > 0) {
+		writer_collect(writer);
+		return;
+	}
+	/* Stuck in a read: another process took the input it had been told of. */
+	kill(writer->pid, SIGKILL);
+	writer_collect(writer);
+	writer->end = WRITER_STOPPED;
+	writer->error = SIGKILL;
+}
+
+uint64_t writer_sent(const struct writer *writer)
+{
+	return atomic_load(&writer->shared->sent);
+}
+
+void writer_release(struct writer *writer)
+{
+	memory_release(writer->shared, sizeof(*writer->shared));
+	writer->shared = NULL;
+}
