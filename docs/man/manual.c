@@ -7,6 +7,7 @@
  * A line "@OPTIONS name@" becomes the option list of that program, "@SERVICES@" the
  * table of services. Everything else is copied.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static bool print_options(const char *name, size_t length)
 		    strncmp(pages[i].name, name, length) != 0)
 			continue;
 		puts(".Bl -tag -width Ds");
-		for (const struct option_row *row = pages[i].page->rows; row->name; row++)
+		for (const struct option_row *row = pages[i].page->rows; row->name;
+		     row++)
 			print_row(row);
 		puts(".El");
 		return true;
@@ -102,11 +104,11 @@ int main(int argc, char **argv)
 		die(EXIT_USAGE, "manual", "usage: manual TEMPLATE >PAGE");
 	template = fopen(argv[1], "r");
 	if (template == NULL)
-		die(EXIT_FAILED, "manual", "%s: %m", argv[1]);
+		die(EXIT_FAILED, "manual", "%s: %s", argv[1], strerror(errno));
 	while (fgets(line, sizeof(line), template) != NULL)
 		fill_line(line);
 	fclose(template);
 	if (fflush(stdout) != 0)
-		die(EXIT_FAILED, "manual", "cannot write: %m");
+		die(EXIT_FAILED, "manual", "cannot write: %s", strerror(errno));
 	return 0;
 }

@@ -47,15 +47,11 @@ static void wait_for(struct outgoing *out, int fd, short events,
 		{ .fd = out->interrupts, .events = POLLIN },
 		{ .fd = fd, .events = events },
 	};
-	int signo;
 
-	do {
-		if (poll(ready, 2, -1) < 0)
-			continue;
-		signo = interrupt_take(out->interrupts);
-		if (signo != 0)
-			leave(out, stopped, signo);
-	} while (ready[1].revents == 0);
+	while (ready[1].revents == 0) {
+		if (poll(ready, 2, -1) > 0 && ready[0].revents != 0)
+			leave(out, stopped, interrupt_take(out->interrupts));
+	}
 }
 
 static void send_all(struct outgoing *out, const char *data, size_t left)

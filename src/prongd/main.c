@@ -70,7 +70,8 @@ static void detach_standard_streams(const struct prongd_settings *settings)
 	int null = open("/dev/null", O_RDWR);
 
 	if (null < 0)
-		die(EXIT_FAILED, "prongd", "cannot open /dev/null: %m");
+		die(EXIT_FAILED, "prongd", "cannot open /dev/null: %s",
+		    strerror(errno));
 	while (null < 2)
 		null = dup(null);
 	dup2(null, 0);
@@ -98,7 +99,8 @@ static void raise_descriptor_limit(const struct prongd_settings *settings)
 		    (unsigned long long)limit.rlim_max);
 	limit.rlim_cur = needed;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		die(EXIT_FAILED, "prongd", "cannot raise the descriptor limit: %m");
+		die(EXIT_FAILED, "prongd", "cannot raise the descriptor limit: %s",
+		    strerror(errno));
 }
 
 int main(int argc, char **argv)

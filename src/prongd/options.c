@@ -102,7 +102,7 @@ static const struct option_row rows[] = {
 	  "let sessions finish for so long from the first stop signal to SIGKILL",
 	  option_duration, FIELD(grace), 0, 0 },
 	{ 0, "ready-fd", "FD", NULL,
-	  "when listening, write one \"host:port\" line a listener there and close it",
+	  "when ready, write a line \"host:port\" for each listener there and close it",
 	  parse_ready_fd, FIELD(ready_fd), 1, 1000000 },
 	{ 0, "log-format", "FORMAT", "logfmt", "logfmt or json, on stderr",
 	  parse_log_format, FIELD(log_format), 0, 0 },

@@ -1,0 +1,51 @@
+/*
+ * A conversation with a server, from the connected socket to the exit status. Owns
+ * the writing process, and decides how the conversation ended; printing what the
+ * server sends is the reader's.
+ */
+#ifndef PRONG_CONVERSATION_H
+#define PRONG_CONVERSATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "writer.h"
+
+enum ending {
+	ENDING_NONE,          /* it goes on */
+	ENDING_SERVER_CLOSED, /* in order */
+	ENDING_UNSENT,        /* in order, but not all of the input was taken */
+	ENDING_CONNECTION_FAILED,
+	ENDING_OUTPUT_FAILED,
+	ENDING_INPUT_FAILED,
+	ENDING_WRITER_DIED,
+	ENDING_INTERRUPTED,
+};
+
+struct conversation {
+	int sock;           /* connected, non-blocking; the caller's */
+	int interrupts;     /* of interrupt_open(); the caller's */
+	const char *server; /* its address, for messages */
+	bool verbose;
+
+	struct writer writer;
+	uint64_t received;
+	int64_t began; /* clock_now() */
+	enum ending ending;
+	int error; /* errno of ..._FAILED; the signal of the last two, or 0 */
+};
+
+/*
+ * Runs the conversation to its end, of which it tells on stderr. The caller has set
+ * the first four fields, and the others to zero. SIGPIPE must be ignored, SIGCHLD
+ * must not. No process is left. Returns the exit status.
+ */
+int conversation_run(struct conversation *talk);
+
+/* Ends it: sets ending and error. */
+void conversation_end(struct conversation *talk, enum ending ending, int error);
+
+/* The writing process has ended: collects it, and ends the conversation if it must. */
+void conversation_writer_ended(struct conversation *talk);
+
+#endif

@@ -1,0 +1,122 @@
+#include "reader.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+
+#define BUFFER_SIZE 131072
+#define RETRY_MS    10
+
+/* What is waited for; earlier ones are seen to first. */
+enum source { INTERRUPT, WRITER, SERVER, OUTPUT, SOURCES };
+
+struct reader {
+	struct conversation *talk;
+	size_t chunk;   /* so much can be written to stdout at once without blocking */
+	const char *at; /* left bytes of the buffer are to be printed */
+	size_t left;
+	char buffer[BUFFER_SIZE];
+};
+
+/*
+ * stdout is not ours to make non-blocking: others share it. But a pipe or terminal
+ * that poll(2) calls writable takes PIPE_BUF bytes at once (pipe(7)); a file never
+ * keeps us waiting.
+ */
+static size_t choose_chunk(void)
+{
+	struct stat status;
+
+	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode))
+		return BUFFER_SIZE;
+	return PIPE_BUF;
+}
+
+/* Nothing is received while something is left to print: the server has to wait. */
+static void wait_for_events(const struct reader *reader, struct pollfd ready[SOURCES])
+{
+	const struct conversation *talk = reader->talk;
+	bool printing = reader->left > 0;
+
+	ready[INTERRUPT] = (struct pollfd){ talk->interrupts, POLLIN, 0 };
+	ready[WRITER] = (struct pollfd){ talk->writer.pidfd, POLLIN, 0 };
+	ready[SERVER] = (struct pollfd){ printing ? -1 : talk->sock, POLLIN, 0 };
+	ready[OUTPUT] = (struct pollfd){ STDOUT_FILENO, printing ? POLLOUT : 0, 0 };
+	poll(ready, SOURCES, -1);
+}
+
+/* A terminal can be writable, and still have no room for a newline's two bytes. */
+static void pause_output(const struct reader *reader)
+{
+	struct pollfd interrupt = { reader->talk->interrupts, POLLIN, 0 };
+
+	poll(&interrupt, 1, RETRY_MS);
+}
+
+static void print_some(struct reader *reader)
+{
+	size_t size = reader->left < reader->chunk ? reader->left : reader->chunk;
+	ssize_t n = write(STDOUT_FILENO, reader->at, size);
+
+	if (n >= 0) {
+		reader->at += n;
+		reader->left -= (size_t)n;
+	} else if (errno == EAGAIN) {
+		pause_output(reader);
+	} else if (errno != EINTR) {
+		conversation_end(reader->talk, ENDING_OUTPUT_FAILED, errno);
+	}
+}
+
+/* With nothing to print, all that can be told of stdout is that its reader has gone. */
+static void see_to_output(struct reader *reader)
+{
+	if (reader->left > 0)
+		print_some(reader);
+	else
+		conversation_end(reader->talk, ENDING_OUTPUT_FAILED, EPIPE);
+}
+
+static void receive(struct reader *reader)
+{
+	struct conversation *talk = reader->talk;
+	ssize_t n = recv(talk->sock, reader->buffer, sizeof(reader->buffer), 0);
+
+	if (n > 0) {
+		talk->received += (uint64_t)n;
+		reader->at = reader->buffer;
+		reader->left = (size_t)n;
+	} else if (n == 0) {
+		conversation_end(talk, ENDING_SERVER_CLOSED, 0);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		conversation_end(talk, ENDING_CONNECTION_FAILED, errno);
+	}
+}
+
+void reader_run(struct conversation *talk)
+{
+	struct pollfd ready[SOURCES];
+	struct reader reader;
+
+	reader.talk = talk;
+	reader.chunk = choose_chunk();
+	reader.left = 0;
+	while (talk->ending == ENDING_NONE) {
+		wait_for_events(&reader, ready);
+		if (ready[INTERRUPT].revents != 0)
+			conversation_end(talk, ENDING_INTERRUPTED,
+					 interrupt_take(talk->interrupts));
+		else if (ready[WRITER].revents != 0)
+			conversation_writer_ended(talk);
+		else if (ready[SERVER].revents != 0)
+			receive(&reader);
+		else if (ready[OUTPUT].revents != 0)
+			see_to_output(&reader);
+	}
+}
