@@ -14,7 +14,7 @@ void *memory_private(size_t size)
 {
 	void *memory = map(size, MAP_PRIVATE);
 
-	/* Only a matter of speed and hygiene: a kernel that refuses is no failure. */
+	/* A kernel that refuses costs speed and hygiene, no correctness. */
 	if (memory != NULL)
 		madvise(memory, size, MADV_DONTFORK);
 	return memory;

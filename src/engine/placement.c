@@ -40,16 +40,25 @@ static int watch_answers(struct prong *server, struct slot *slot)
 	return err;
 }
 
-/* Forks; in the child it does not return. The slot has its channel, if any. */
-static pid_t fork_worker(struct prong *server, struct slot *slot, int childs_end,
+/* Forks; in the child it does not return. */
+static pid_t fork_worker(struct prong *server, const struct slot *slot, int channel,
 			 const struct client *client)
 {
-	pid_t pid = fork();
+	struct worker worker = {
+		.settings = server->settings,
+		.handler = server->handler,
+		.arg = server->arg,
+		.row = &server->board.rows[slot_index(&server->slots, slot)],
+		.supervisor = server->pid,
+		.channel = channel,
+	};
+	pid_t pid;
 
-	/* The child has no slots: their memory is not copied. Only the index is safe. */
+	if (client != NULL)
+		worker.client = *client;
+	pid = fork();
 	if (pid == 0)
-		worker_main(server, (unsigned)(slot - server->slots.at), childs_end,
-			    client);
+		worker_main(&worker);
 	return pid;
 }
 

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 #define MAX_PROCESSES 1000000
 
@@ -155,7 +155,7 @@ int prong_open(struct prong **out, const struct prong_options *options,
 		return err;
 	if (handler == NULL)
 		return fail(options, -EINVAL, "there is no handler");
-	server = calloc(1, sizeof(*server));
+	server = memory_private(sizeof(*server));
 	if (server == NULL)
 		return fail(options, -ENOMEM, "no memory");
 	server->handler = handler;
@@ -185,7 +185,7 @@ void prong_close(struct prong *server)
 	log_close(&server->log);
 	slots_close(&server->slots);
 	scoreboard_close(&server->board);
-	free(server);
+	memory_release(server, sizeof(*server));
 }
 
 int prong_listener(const struct prong *server, unsigned index, char *text, size_t size)

@@ -14,22 +14,12 @@
 #include "refusal.h"
 #include "scoreboard.h"
 #include "slot.h"
+#include "worker.h"
 
 #define LISTENERS_MAX 64
 
 /* What an epoll event is about; the index is of the listener, slot or refusal. */
 enum watch { WATCH_SIGNALS, WATCH_LISTENER, WATCH_CHANNEL, WATCH_REFUSAL, WATCH_LOG };
-
-/* The options with their defaults filled in; times in microseconds. */
-struct settings {
-	unsigned spare;
-	unsigned reuse;
-	enum prong_at_limit at_limit;
-	const char *refusal_text;
-	int64_t idle_timeout, session_timeout, grace, linger;
-	int ready_fd;
-	int keep_fds;
-};
 
 /* signals.c */
 struct signals {

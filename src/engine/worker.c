@@ -3,23 +3,21 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include <errno.h>
-#include <linux/close_range.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/pass.h"
 #include "conn.h"
-#include "server.h"
 #include "signals.h"
 
 #define EXIT_UNUSED 0 /* without having served: its end was asked for */
 
 /* No worker outlives the supervisor. The check: it may have died since the fork. */
-static void die_with_supervisor(const struct prong *server)
+static void die_with_supervisor(const struct worker *worker)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != server->pid)
+	if (getppid() != worker->supervisor)
 		_exit(EXIT_UNUSED);
 }
 
@@ -49,15 +47,15 @@ static void await_client(int channel, struct client *client)
 	client->peer = assignment.peer;
 }
 
-static enum reason serve(struct prong *server, struct score_row *row,
-			 const struct client *client)
+static enum reason serve(const struct worker *worker)
 {
-	const struct settings *settings = &server->settings;
+	const struct settings *settings = &worker->settings;
+	const struct client *client = &worker->client;
 	struct prong_conn conn = {
 		.fd = client->fd,
 		.id = client->id,
 		.peer = client->peer,
-		.row = row,
+		.row = worker->row,
 		.idle_timeout = settings->idle_timeout,
 		.deadline = CLOCK_NEVER,
 		.linger = settings->linger,
@@ -65,7 +63,7 @@ static enum reason serve(struct prong *server, struct score_row *row,
 
 	if (settings->session_timeout > 0)
 		conn.deadline = client->accepted_at + settings->session_timeout;
-	return conn_finish(&conn, server->handler(&conn, server->arg));
+	return conn_finish(&conn, worker->handler(&conn, worker->arg));
 }
 
 /* Tells that the worker is free again; without a supervisor there is no point. */
@@ -77,27 +75,24 @@ static void report(int channel, enum reason reason)
 		_exit(reason_exit_status(reason));
 }
 
-_Noreturn void worker_main(struct prong *server, unsigned row, int channel,
-			   const struct client *first)
+_Noreturn void worker_main(struct worker *worker)
 {
-	unsigned reuse = server->settings.reuse;
-	struct client client = { .fd = -1 };
+	const struct settings *settings = &worker->settings;
+	int first = worker->client.id != 0 ? worker->client.fd : -1;
 
-	if (first != NULL)
-		client = *first;
-	die_with_supervisor(server);
+	die_with_supervisor(worker);
 	setpgid(0, 0);
-	close_others(server->settings.keep_fds, channel, client.fd);
+	close_others(settings->keep_fds, worker->channel, first);
 	signals_reset_child();
 	for (unsigned served = 1;; served++) {
 		enum reason reason;
 
-		if (client.fd < 0)
-			await_client(channel, &client);
-		reason = serve(server, &server->board.rows[row], &client);
-		client.fd = -1;
-		if (reuse != PRONG_REUSE_ALWAYS && served >= reuse)
+		if (worker->client.id == 0)
+			await_client(worker->channel, &worker->client);
+		reason = serve(worker);
+		worker->client.id = 0;
+		if (settings->reuse != PRONG_REUSE_ALWAYS && served >= settings->reuse)
 			_exit(reason_exit_status(reason));
-		report(channel, reason);
+		report(worker->channel, reason);
 	}
 }

@@ -1,14 +1,41 @@
 /*
  * The life of a worker process, from the fork to _exit(2). Everything here runs in
- * the child; nothing of the supervisor's is used but its settings and the row of
- * the scoreboard.
+ * the child.
  */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
 
-#include "client.h"
+#include <sys/types.h>
 
-struct prong;
+#include "client.h"
+#include "prong.h"
+
+struct score_row;
+
+/* The options that the supervisor and its workers go by; times in microseconds. */
+struct settings {
+	unsigned spare;
+	unsigned reuse;
+	enum prong_at_limit at_limit;
+	const char *refusal_text;
+	int64_t idle_timeout, session_timeout, grace, linger;
+	int ready_fd;
+	int keep_fds;
+};
+
+/*
+ * All that a worker knows. It lies on the supervisor's stack at the fork, a page that
+ * both touch anyway; the rest of the supervisor's memory is not in its children.
+ */
+struct worker {
+	struct settings settings;
+	prong_handler *handler;
+	void *arg;
+	struct score_row *row;
+	pid_t supervisor;
+	int channel;          /* -1 where one connection is all that comes */
+	struct client client; /* whom to serve first; id 0: wait on the channel */
+};
 
 /* What the supervisor sends with a connection's descriptor, and the worker answers. */
 struct assignment {
@@ -22,11 +49,9 @@ struct verdict {
 };
 
 /*
- * Serves client (NULL: waits for one on channel first), then others from channel
- * until settings.reuse is used up or the supervisor closes it. channel is -1 where
- * one connection is all that comes. row is the index in the scoreboard.
+ * Serves the worker's client, then others from its channel, until settings.reuse is
+ * used up or the supervisor closes the channel.
  */
-_Noreturn void worker_main(struct prong *server, unsigned row, int channel,
-			   const struct client *client);
+_Noreturn void worker_main(struct worker *worker);
 
 #endif

@@ -1,8 +1,10 @@
 #include "command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/die.h"
@@ -18,7 +20,8 @@ void command_answer(const struct option_page *page, bool help, bool version)
 	else
 		puts("prong " PROGRAM_VERSION);
 	if (fflush(stdout) != 0)
-		die(EXIT_FAILED, page->program, "cannot write to standard output: %m");
+		die(EXIT_FAILED, page->program, "cannot write to standard output: %s",
+		    strerror(errno));
 	exit(0);
 }
 

@@ -30,12 +30,12 @@ const struct option_page connect_page = {
 	.summary = "Send standard input to a server and print what it answers.",
 	.rows = rows,
 	.epilogue =
-		"The end of the input closes our half of the connection; what the server "
-		"still\nsends is printed until it closes its own. On a terminal, a line "
-		"with q or Q alone\nis the end of the input too.\n"
+		"The end of the input closes our half of the connection; what the server\n"
+		"still sends is printed until it closes its own. On a terminal, a line with\n"
+		"q or Q alone is the end of the input too.\n"
 		"\n"
 		"signals: INT, TERM, HUP: break off\n"
-		"exit:    0 the server ended the conversation and all input was sent, 1 it "
-		"could\n         not be reached or the conversation was broken off, 2 bad "
+		"exit:    0 the server ended the conversation and all input was sent, 1 it\n"
+		"         could not be reached or the conversation was broken off, 2 bad "
 		"usage\n",
 };

@@ -2,6 +2,7 @@
  * prong, the tool: a table of commands and the choice among them. A further command
  * is a further row.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +54,8 @@ static void fill_closed_streams(void)
 	do {
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			die(EXIT_FAILED, "prong", "cannot open /dev/null: %m");
+			die(EXIT_FAILED, "prong", "cannot open /dev/null: %s",
+			    strerror(errno));
 	} while (fd <= STDERR_FILENO);
 	close(fd);
 }
@@ -66,7 +68,8 @@ static void print_help(void)
 		printf("  %-10s %s\n", commands[i].name, commands[i].page->summary);
 	puts("\n'prong COMMAND --help' tells more.");
 	if (fflush(stdout) != 0)
-		die(EXIT_FAILED, "prong", "cannot write to standard output: %m");
+		die(EXIT_FAILED, "prong", "cannot write to standard output: %s",
+		    strerror(errno));
 	exit(0);
 }
 

@@ -1,23 +1,47 @@
 /* RFC 862: what the client sends, back to it. */
 #include "service.h"
 
-/*
- * Large for streams; a short exchange touches, and so pays for, only the pages
- * that it fills.
- */
-#define BUFFER_SIZE (128 * 1024)
+#include <stdbool.h>
 
-int service_echo(struct prong_conn *conn, void *arg)
+/*
+ * A fresh process pays for each page that it touches first. A short exchange fits
+ * into what the stack's page has left; who fills that sends a stream, for which a
+ * large buffer saves more than its pages cost.
+ */
+#define SHORT_EXCHANGE 2048
+#define STREAM         (128 * 1024)
+
+/* Echoes to the end, or, with until_full, until the buffer was filled at once. */
+static ssize_t echo_through(struct prong_conn *conn, char *buffer, size_t size,
+			    bool until_full)
 {
-	char buffer[BUFFER_SIZE];
 	ssize_t n;
 
-	(void)arg;
-	while ((n = prong_recv(conn, buffer, sizeof(buffer))) > 0) {
+	while ((n = prong_recv(conn, buffer, size)) > 0) {
 		int err = prong_send(conn, buffer, (size_t)n);
 
 		if (err < 0)
 			return err;
+		if (until_full && (size_t)n == size)
+			break;
 	}
+	return n;
+}
+
+__attribute__((noinline)) static ssize_t echo_stream(struct prong_conn *conn)
+{
+	char buffer[STREAM];
+
+	return echo_through(conn, buffer, sizeof(buffer), false);
+}
+
+int service_echo(struct prong_conn *conn, void *arg)
+{
+	char buffer[SHORT_EXCHANGE];
+	ssize_t n = echo_through(conn, buffer, sizeof(buffer), true);
+
+	(void)arg;
+	if (n > 0)
+		n = echo_stream(conn);
 	return (int)n;
 }
