@@ -177,22 +177,18 @@ int option_parse(const struct option_page *page, void *settings, int argc, char 
 /* Prints words wrapped between HELP_COLUMN and HELP_WIDTH; the cursor is at at. */
 static void print_wrapped(FILE *out, const char *text, int at)
 {
-	if (at >= HELP_COLUMN) {
+	if (at >= HELP_COLUMN - 1) {
 		fputc('\n', out);
 		at = 0;
 	}
-	at += fprintf(out, "%*s", HELP_COLUMN - at, "");
+	at += fprintf(out, "%*s", HELP_COLUMN - at - 1, "");
 	while (*text != '\0') {
 		int length = (int)strcspn(text, " ");
 
-		if (at + length > HELP_WIDTH)
-			at = fprintf(out, "\n%*s", HELP_COLUMN, "") - 1;
-		at += fprintf(out, "%.*s", length, text);
-		text += length;
-		if (*text == ' ') {
-			fputc(*text++, out);
-			at++;
-		}
+		if (at + 1 + length > HELP_WIDTH)
+			at = fprintf(out, "\n%*s", HELP_COLUMN - 1, "") - 1;
+		at += fprintf(out, " %.*s", length, text);
+		text += length + (text[length] == ' ');
 	}
 	fputc('\n', out);
 }

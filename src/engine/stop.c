@@ -156,6 +156,12 @@ void enforce_deadlines(struct prong *server)
 	refusals_expire(server, now);
 }
 
+bool stop_is_complete(const struct prong *server)
+{
+	return server->stop.asked && server->slots.used == 0 &&
+	       admission_is_over(server);
+}
+
 int64_t stop_deadline(const struct prong *server)
 {
 	int64_t deadlines[] = {
@@ -167,16 +173,13 @@ int64_t stop_deadline(const struct prong *server)
 	};
 	int64_t first = CLOCK_NEVER;
 
+	/* It may have been completed by closing a listener: no event tells that. */
+	if (stop_is_complete(server))
+		return 0;
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
 		if (deadlines[i] < first)
 			first = deadlines[i];
 	return first;
-}
-
-bool stop_is_complete(const struct prong *server)
-{
-	return server->stop.asked && server->slots.used == 0 &&
-	       admission_is_over(server);
 }
 
 void stop_everything(struct prong *server)

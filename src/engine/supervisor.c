@@ -71,13 +71,13 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 
 	if (slot == NULL)
 		return; /* a child that the host program had before */
-	report_reap(server, info);
 	if (slot->client.id != 0) {
 		connection_ended(server, slot, reason_of_exit(slot, info), info, now);
 	} else if (slot->state == SLOT_IDLE) {
 		backoff_failed(&server->placement.spares, now);
 		report_spare_died(server, info, now);
 	}
+	report_reap(server, info);
 	placement_drop_channel(server, slot);
 	slot_free(&server->slots, slot);
 }

@@ -21,7 +21,12 @@ struct failures {
 	size_t used;
 };
 
-/* ":7" is good for listening; whom to call it does not tell. */
+/* "" and ":7"; for listening the latter is good, but whom to call it does not tell. */
+static bool lacks_host(const char *word)
+{
+	return word[0] == '\0' || (word[0] == ':' && strchr(word + 1, ':') == NULL);
+}
+
 static void check_words(int count, char **words)
 {
 	const struct option_page *page = &connect_page;
@@ -30,7 +35,7 @@ static void check_words(int count, char **words)
 		option_die(page, "connect to which server? HOST PORT or HOST:PORT");
 	if (count > 2)
 		option_die(page, "unexpected \"%.80s\" after the address", words[2]);
-	if (words[0][0] == '\0' || words[0][0] == ':')
+	if (lacks_host(words[0]))
 		option_die(page, "\"%.80s\": the host is missing", words[0]);
 	if (count == 1 && strchr(words[0], ':') == NULL)
 		option_die(page, "\"%.80s\": the port is missing", words[0]);

@@ -117,7 +117,7 @@ static void settle(struct conversation *talk)
 }
 
 /* A file system may report only now that it could not keep what was written. */
-static void close_output(struct conversation *talk)
+static void finish_output(struct conversation *talk)
 {
 	if (close(STDOUT_FILENO) < 0 && talk->ending == ENDING_SERVER_CLOSED)
 		conversation_end(talk, ENDING_OUTPUT_FAILED, errno);
@@ -154,8 +154,11 @@ static int tell_ending(const struct conversation *talk)
 		command_say(page, "cannot read standard input: %s", error);
 		break;
 	case ENDING_WRITER_DIED:
-		command_say(page, "the writing process was ended by SIG%s",
-			    signal_name(talk->error));
+		if (talk->error == 0)
+			command_say(page, "the writing process failed");
+		else
+			command_say(page, "the writing process was ended by SIG%s",
+				    signal_name(talk->error));
 		break;
 	case ENDING_INTERRUPTED:
 		command_say(page, "broken off by SIG%s", signal_name(talk->error));
@@ -187,7 +190,7 @@ int conversation_run(struct conversation *talk)
 	}
 	reader_run(talk);
 	settle(talk);
-	close_output(talk);
+	finish_output(talk);
 	status = tell_ending(talk);
 	tell_summary(talk);
 	writer_release(&talk->writer);

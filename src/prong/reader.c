@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -18,24 +19,35 @@ enum source { INTERRUPT, WRITER, SERVER, OUTPUT, SOURCES };
 
 struct reader {
 	struct conversation *talk;
-	size_t chunk;   /* so much can be written to stdout at once without blocking */
+	int output;
+	size_t chunk;   /* so much is written there at once, so that it never blocks */
 	const char *at; /* left bytes of the buffer are to be printed */
 	size_t left;
 	char buffer[BUFFER_SIZE];
 };
 
 /*
- * stdout is not ours to make non-blocking: others share it. But a pipe or terminal
- * that poll(2) calls writable takes PIPE_BUF bytes at once (pipe(7)); a file never
- * keeps us waiting.
+ * stdout is not ours to make non-blocking: others share it. So a pipe or terminal is
+ * opened anew. Where that cannot be done, PIPE_BUF bytes are what a pipe takes at once
+ * when poll(2) calls it writable (pipe(7)). A file never keeps us waiting.
  */
-static size_t choose_chunk(void)
+static void open_output(struct reader *reader)
 {
-	struct stat status;
+	struct stat status = { .st_mode = 0 };
+	int own = -1;
 
-	if (fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode))
-		return BUFFER_SIZE;
-	return PIPE_BUF;
+	fstat(STDOUT_FILENO, &status);
+	if (S_ISFIFO(status.st_mode) || isatty(STDOUT_FILENO))
+		own = open("/proc/self/fd/1",
+			   O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	reader->output = own >= 0 ? own : STDOUT_FILENO;
+	reader->chunk = own >= 0 || S_ISREG(status.st_mode) ? BUFFER_SIZE : PIPE_BUF;
+}
+
+static void close_output(struct reader *reader)
+{
+	if (reader->output != STDOUT_FILENO)
+		close(reader->output);
 }
 
 /* Nothing is received while something is left to print: the server has to wait. */
@@ -47,7 +59,7 @@ static void wait_for_events(const struct reader *reader, struct pollfd ready[SOU
 	ready[INTERRUPT] = (struct pollfd){ talk->interrupts, POLLIN, 0 };
 	ready[WRITER] = (struct pollfd){ talk->writer.pidfd, POLLIN, 0 };
 	ready[SERVER] = (struct pollfd){ printing ? -1 : talk->sock, POLLIN, 0 };
-	ready[OUTPUT] = (struct pollfd){ STDOUT_FILENO, printing ? POLLOUT : 0, 0 };
+	ready[OUTPUT] = (struct pollfd){ reader->output, printing ? POLLOUT : 0, 0 };
 	poll(ready, SOURCES, -1);
 }
 
@@ -62,7 +74,7 @@ static void pause_output(const struct reader *reader)
 static void print_some(struct reader *reader)
 {
 	size_t size = reader->left < reader->chunk ? reader->left : reader->chunk;
-	ssize_t n = write(STDOUT_FILENO, reader->at, size);
+	ssize_t n = write(reader->output, reader->at, size);
 
 	if (n >= 0) {
 		reader->at += n;
@@ -105,7 +117,7 @@ void reader_run(struct conversation *talk)
 	struct reader reader;
 
 	reader.talk = talk;
-	reader.chunk = choose_chunk();
+	open_output(&reader);
 	reader.left = 0;
 	while (talk->ending == ENDING_NONE) {
 		wait_for_events(&reader, ready);
@@ -119,4 +131,5 @@ void reader_run(struct conversation *talk)
 		else if (ready[OUTPUT].revents != 0)
 			see_to_output(&reader);
 	}
+	close_output(&reader);
 }
