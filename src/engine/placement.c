@@ -14,6 +14,7 @@
 #include "worker.h"
 
 #define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
+#define SPARES_DEFER     32       /* rounds of the loop in which clients go first */
 #define SURPLUS_PATIENCE 10000000 /* a spare too many may idle so long; microseconds */
 
 void placement_drop_channel(struct prong *server, struct slot *slot)
@@ -183,9 +184,16 @@ static bool spares_are_missing(const struct prong *server)
 
 void start_missing_spares(struct prong *server)
 {
-	const struct placement *placement = &server->placement;
-	int64_t now = clock_now();
+	struct placement *placement = &server->placement;
+	int64_t now;
 
+	if (!spares_are_missing(server))
+		return;
+	/* Clients first; but not for ever, or a steady stream would leave no spares. */
+	if (!server->calm && ++placement->deferred < SPARES_DEFER)
+		return;
+	placement->deferred = 0;
+	now = clock_now();
 	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(server); i++)
 		if (backoff_waits(&placement->fork, now) ||
 		    backoff_waits(&placement->spares, now) ||

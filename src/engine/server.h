@@ -49,6 +49,7 @@ struct admission {
 /* placement.c */
 struct placement {
 	struct backoff fork;   /* after fork(2) or socketpair(2) failed */
+	unsigned deferred;     /* rounds in which clients went before missing spares */
 	struct backoff spares; /* after spares died without having served */
 };
 
@@ -84,6 +85,7 @@ struct prong {
 	int epoll_fd;
 	int reserve_fd;    /* closed to have one descriptor when there is none */
 	int64_t looked_at; /* everything that had happened by then has been heard */
+	bool calm;         /* the last look found nothing */
 	int log_polled;    /* the log's descriptor in the epoll set; -1: none */
 
 	struct signals signals;

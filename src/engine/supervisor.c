@@ -197,6 +197,7 @@ static int wait_for_events(struct prong *server)
 		return errno == EINTR ? 0 : -errno;
 	if (n < EVENTS_AT_ONCE)
 		server->looked_at = now;
+	server->calm = n == 0;
 	for (int i = 0; i < n; i++)
 		dispatch(server, &events[i]);
 	return 0;
