@@ -18,7 +18,8 @@
  * Conventions. Calls return 0 (or a count) or a negative errno; what a pointer
  * argument would have received is untouched after a failure. The library prints
  * nothing unless asked to log, never calls exit(3) in the caller's process, and
- * keeps no global state. Times are in milliseconds, sizes in bytes.
+ * keeps no global state. Times are in milliseconds, ten years at most; sizes are
+ * in bytes.
  */
 #ifndef PRONG_H
 #define PRONG_H
@@ -48,7 +49,8 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
  *
  * conn is valid until the handler returns; do not close its descriptor. The
  * library ends the connection afterwards so that what was sent still arrives:
- * half-close, read on for a bounded time and size, close. arg is the pointer
+ * half-close, read on for a bounded time and size, close (at once, though, when a
+ * deadline was over). arg is the pointer
  * given to prong_open(), in this process's copy of the memory.
  *
  * Return 0 when the connection was served, or the negative errno of a
@@ -59,7 +61,8 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
  * group of its own, no descriptor from options.keep_fds up but the connection,
  * and it dies with the supervisor. It leaves by _exit(2), so flush your own
  * stdio streams. With options.reuse other than 1 the same process serves
- * several connections, one after the other.
+ * several connections, one after the other, and until the last of them also has
+ * the socket over which it is given the next.
  */
 typedef int prong_handler(struct prong_conn *conn, void *arg);
 
@@ -101,7 +104,7 @@ struct prong_options {
 	const char *const *listen;
 
 	unsigned max_processes; /* processes at once, 1 to 1000000 (0: 1000) */
-	unsigned spare;         /* idle processes kept ready, up to max_processes */
+	unsigned spare; /* idle processes kept ready; more than max_processes are not */
 
 	/*
 	 * Connections a process serves before it is replaced (0: 1, a fresh
@@ -134,7 +137,7 @@ struct prong_options {
 	/*
 	 * When prong_run() is ready to serve, one line "host:port\n" or
 	 * "unix:/path\n" a listener is written here and the descriptor is
-	 * closed (0: none).
+	 * closed, or replaced by /dev/null if it is below keep_fds (0: none).
 	 */
 	int ready_fd;
 
@@ -149,7 +152,11 @@ struct prong_options {
 	prong_log *log;
 	void *log_arg;
 
-	/* Workers keep descriptors below this one open (0: 3, the standard three) */
+	/*
+	 * Workers keep descriptors below this one open, up to 1024 (0: 3, the
+	 * standard three). Those that are free when prong_open() is called become
+	 * /dev/null, so that nothing of the supervisor's lands there.
+	 */
 	int keep_fds;
 
 	/*

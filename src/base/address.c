@@ -149,7 +149,7 @@ static int lookup_bracketed(struct address_list *out, const char *text, char *wh
 	char host[HOST_MAX];
 	const char *end = strchr(text, ']');
 
-	if (end == NULL || end[1] != ':') {
+	if (end == NULL || end[1] != ':' || end - text > (ptrdiff_t)sizeof(host)) {
 		snprintf(why, ADDRESS_WHY_MAX,
 			 "an IPv6 address is written [address]:port");
 		return -EINVAL;
@@ -212,27 +212,21 @@ int address_lookup(struct address_list *out, const char *text,
 	return address_lookup_host(out, host, colon + 1, why);
 }
 
-/* A client may have bound its end to any bytes it likes: abstract names too. */
+/* A client may have bound its end to any bytes, NUL too in an abstract name. */
 static void format_unix(const struct address *address, char *text, size_t size)
 {
-	const char *path = address->any.un.sun_path;
 	size_t offset = offsetof(struct sockaddr_un, sun_path);
 	size_t length = address->length > offset ? address->length - offset : 0;
+	const char *path = address->any.un.sun_path;
 	size_t used = (size_t)snprintf(text, size, "unix:");
 
+	if (used >= size)
+		return;
 	if (length > 0 && path[0] != '\0')
 		length = strnlen(path, length);
-	for (size_t i = 0; i < length && used + 5 < size; i++) {
-		unsigned char c = (unsigned char)path[i];
-
-		if (i == 0 && c == '\0')
-			used += (size_t)snprintf(text + used, size - used, "@");
-		else if (c < 0x20 || c > 0x7e)
-			used += (size_t)snprintf(text + used, size - used, "\\x%02x",
-						 c);
-		else
-			used += (size_t)snprintf(text + used, size - used, "%c", c);
-	}
+	for (size_t i = 0; i < length && used + 1 < size; i++)
+		text[used++] = path[i] != '\0' ? path[i] : '@';
+	text[used] = '\0';
 }
 
 void address_format(const struct address *address, char *text, size_t size)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADDRESS_TEXT_MAX 256 /* a formatted address, escapes and NUL included */
+#define ADDRESS_TEXT_MAX 128 /* a formatted address, NUL included */
 #define ADDRESS_WHY_MAX  384 /* a message of a failed lookup, NUL included */
 #define ADDRESS_LIST_MAX 16
 
@@ -49,9 +49,9 @@ int address_lookup_host(struct address_list *out, const char *host, const char *
 			char why[ADDRESS_WHY_MAX]);
 
 /*
- * Writes the address as the user would type it, with the path's bytes outside
- * printable ASCII as \xNN; always NUL-terminated, and cut to size if need be.
- * An unnamed UNIX peer is "unix:".
+ * Writes the address as the user would type it; always NUL-terminated, and cut to
+ * size if need be. A UNIX peer may have any bytes in its name; NUL in an abstract one
+ * becomes '@'. One without a name is "unix:".
  */
 void address_format(const struct address *address, char *text, size_t size);
 

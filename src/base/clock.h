@@ -37,8 +37,10 @@ static inline int clock_timeout(int64_t deadline, int64_t now)
 		return -1;
 	if (deadline <= now)
 		return 0;
-	left = (deadline - now + 999) / 1000;
-	return left > INT_MAX ? INT_MAX : (int)left;
+	left = deadline - now;
+	if (left > INT64_C(1000) * INT_MAX)
+		return INT_MAX;
+	return (int)((left + 999) / 1000);
 }
 
 #endif

@@ -127,10 +127,19 @@ static void add_key(struct log *log, const char *key)
 	}
 }
 
+/* For ,"key": and the value, between quotes maybe. */
+static bool has_room(const struct log *log, const char *key, const char *value)
+{
+	return log->length + strlen(key) + strlen(value) + 8 <
+	       sizeof(log->line) - LINE_END_ROOM;
+}
+
 void log_text(struct log *log, const char *key, const char *value)
 {
 	bool quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
 
+	if (!has_room(log, key, ""))
+		return;
 	add_key(log, key);
 	if (quoted)
 		add_string(log, "\"");
@@ -144,6 +153,8 @@ void log_number(struct log *log, const char *key, int64_t value)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%" PRId64, value);
+	if (!has_room(log, key, text))
+		return;
 	add_key(log, key);
 	add_string(log, text);
 }
@@ -181,50 +192,6 @@ bool log_begin(struct log *log, enum log_severity severity, const char *event)
 	log_text(log, "level", severity_names[severity]);
 	log_text(log, "event", event);
 	return true;
-}
-
-/* Puts the finished line behind the others; false if there is no room. */
-static bool store(struct log *log)
-{
-	if (log->used + log->length > LOG_BUFFER_SIZE)
-		log_flush(log);
-	if (log->used + log->length > LOG_BUFFER_SIZE)
-		return false;
-	if (log->start + log->used + log->length > LOG_BUFFER_SIZE) {
-		memmove(log->buffer, log->buffer + log->start, log->used);
-		log->start = 0;
-	}
-	memcpy(log->buffer + log->start + log->used, log->line, log->length);
-	log->used += log->length;
-	return true;
-}
-
-void log_end(struct log *log)
-{
-	if (log->format == LOG_FORMAT_JSON)
-		log->line[log->length++] = '}';
-	log->line[log->length] = '\0';
-	if (log->function != NULL) {
-		log->function(log->arg, log->line, log->length);
-		return;
-	}
-	log->line[log->length++] = '\n';
-	if (!store(log))
-		log->dropped++;
-}
-
-/* Says how many lines are missing, as soon as there is room to say so. */
-static void report_dropped(struct log *log)
-{
-	uint64_t lines = log->dropped;
-
-	if (lines == 0 || log->used + LOG_LINE_MAX > LOG_BUFFER_SIZE)
-		return;
-	log->dropped = 0;
-	if (log_begin(log, LOG_ERROR, "log-dropped")) {
-		log_number(log, "lines", (int64_t)lines);
-		log_end(log);
-	}
 }
 
 static ssize_t write_some(const struct log *log, const char *text, size_t length)
@@ -266,13 +233,65 @@ static void write_buffer(struct log *log)
 	log->start = 0;
 }
 
+/* Not while a failed write is to be retried later. */
+static bool may_write(struct log *log)
+{
+	if (log->retry_at != CLOCK_NEVER && clock_now() < log->retry_at)
+		return false;
+	log->retry_at = CLOCK_NEVER;
+	return true;
+}
+
+/* Puts the finished line behind the others; false if there is no room. */
+static bool store(struct log *log)
+{
+	if (log->used + log->length > LOG_BUFFER_SIZE && may_write(log))
+		write_buffer(log);
+	if (log->used + log->length > LOG_BUFFER_SIZE)
+		return false;
+	if (log->start + log->used + log->length > LOG_BUFFER_SIZE) {
+		memmove(log->buffer, log->buffer + log->start, log->used);
+		log->start = 0;
+	}
+	memcpy(log->buffer + log->start + log->used, log->line, log->length);
+	log->used += log->length;
+	return true;
+}
+
+void log_end(struct log *log)
+{
+	if (log->format == LOG_FORMAT_JSON)
+		log->line[log->length++] = '}';
+	log->line[log->length] = '\0';
+	if (log->function != NULL) {
+		log->function(log->arg, log->line, log->length);
+		return;
+	}
+	log->line[log->length++] = '\n';
+	if (!store(log))
+		log->dropped++;
+}
+
+/* Says how many lines are missing, as soon as there is room to say so. */
+static void report_dropped(struct log *log)
+{
+	uint64_t lines = log->dropped;
+
+	if (lines == 0 || log->used + LOG_LINE_MAX > LOG_BUFFER_SIZE)
+		return;
+	log->dropped = 0;
+	if (log_begin(log, LOG_ERROR, "log-dropped")) {
+		log_number(log, "lines", (int64_t)lines);
+		log_end(log);
+	}
+}
+
 void log_flush(struct log *log)
 {
 	if (log->used == 0 && log->dropped == 0)
 		return;
-	if (log->retry_at != CLOCK_NEVER && clock_now() < log->retry_at)
+	if (!may_write(log))
 		return;
-	log->retry_at = CLOCK_NEVER;
 	write_buffer(log);
 	if (log->dropped > 0 && !log->full) {
 		report_dropped(log);

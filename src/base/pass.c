@@ -46,7 +46,7 @@ int pass_receive(int channel, void *data, size_t size, int *fd)
 		.msg_iov = &part,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control.space),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	struct cmsghdr *header;
 	int received;
@@ -60,10 +60,11 @@ int pass_receive(int channel, void *data, size_t size, int *fd)
 	if (n == 0)
 		return 0;
 	header = CMSG_FIRSTHDR(&message);
-	if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+	if (header == NULL || header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -EPROTO;
 	memcpy(&received, CMSG_DATA(header), sizeof(received));
-	if ((size_t)n != size) {
+	if ((size_t)n != size || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 		close(received);
 		return -EPROTO;
 	}

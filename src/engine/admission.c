@@ -84,24 +84,42 @@ static bool is_clients_error(int error)
 	}
 }
 
+/* Takes the next client off the queue; fd is -1 with errno set if there is none. */
+static struct client accept_client(struct prong *server, int listener, int64_t now)
+{
+	struct client client = { .accepted_at = now };
+
+	client.peer.length = sizeof(client.peer.any);
+	client.fd = accept4(listener, &client.peer.any.sa, &client.peer.length,
+			    SOCK_CLOEXEC);
+	if (client.fd < 0)
+		return client;
+	if (client.peer.length > sizeof(client.peer.any))
+		client.peer.length = sizeof(client.peer.any);
+	address_normalize(&client.peer);
+	client.id = ++server->totals.accepted;
+	report_connect(server, &client);
+	return client;
+}
+
 /*
  * Out of descriptors: where clients are to be refused rather than wait, the reserve
  * makes room to tell one so. Otherwise the kernel's queue keeps them.
  */
-static void refuse_with_reserve(struct prong *server, int listener)
+static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 {
-	int fd;
+	struct client client;
 
 	if (server->reserve_fd < 0 || !refuses_at_limit(server))
 		return;
 	close(server->reserve_fd);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0) {
-		server->totals.accepted++;
+	client = accept_client(server, listener, now);
+	if (client.fd >= 0) {
+		report_refused(server, &client, REASON_REFUSED_DESCRIPTORS, now);
 		server->totals.closed[REASON_REFUSED_DESCRIPTORS]++;
-		close(fd);
+		refusal_now(client.fd, server->settings.refusal_text);
 	}
-	server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 /* Returns whether another client may be waiting. */
@@ -112,7 +130,7 @@ static bool accept_failed(struct prong *server, int listener, int error, int64_t
 	if (is_clients_error(error))
 		return true;
 	if (error == EMFILE || error == ENFILE)
-		refuse_with_reserve(server, listener);
+		refuse_with_reserve(server, listener, now);
 	backoff_failed(&server->admission.accept, now);
 	report_accept_failed(server, error, now);
 	return false;
@@ -121,19 +139,11 @@ static bool accept_failed(struct prong *server, int listener, int error, int64_t
 /* Accepts one client of listener; returns whether another may be waiting. */
 static bool accept_next(struct prong *server, struct listener *listener, int64_t now)
 {
-	struct client client = { .accepted_at = now };
+	struct client client = accept_client(server, listener->fd, now);
 
-	client.peer.length = sizeof(client.peer.any);
-	client.fd = accept4(listener->fd, &client.peer.any.sa, &client.peer.length,
-			    SOCK_CLOEXEC);
 	if (client.fd < 0)
 		return accept_failed(server, listener->fd, errno, now);
 	backoff_succeeded(&server->admission.accept);
-	if (client.peer.length > sizeof(client.peer.any))
-		client.peer.length = sizeof(client.peer.any);
-	address_normalize(&client.peer);
-	client.id = ++server->totals.accepted;
-	report_connect(server, &client);
 	place_or_hold(server, &client, now);
 	return true;
 }
@@ -254,9 +264,9 @@ int64_t admission_deadline(const struct prong *server)
 
 	if (admission->ready)
 		return 0;
-	/* Not polled and not full: accepting pauses. */
-	if (!admission->polled && placement_has_room(server) &&
-	    admission->accept.until < deadline)
+	/* Not polled, nobody held and not full: accepting pauses. */
+	if (!admission->polled && admission->held.id == 0 &&
+	    placement_has_room(server) && admission->accept.until < deadline)
 		deadline = admission->accept.until;
 	if (admission->held.id != 0 && placement_has_room(server) &&
 	    server->placement.fork.until < deadline)

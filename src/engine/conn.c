@@ -1,12 +1,23 @@
 #include "conn.h"
 
+#include <sys/ioctl.h>
+
 #include <errno.h>
-#include <netinet/in.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+/* The states of tcpi_state after the client's FIN; <netinet/tcp.h> has an old tcp_info. */
+enum {
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11
+};
 
 #define LINGER_BYTES (1024 * 1024) /* of unread input, before the patience ends */
 
@@ -61,6 +72,8 @@ ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
 	int flags = is_timed(conn) ? MSG_DONTWAIT : 0;
 	int err = check_deadline(conn);
 
+	if (n == 0)
+		return err;
 	while (err == 0) {
 		ssize_t got = recv(conn->fd, buf, n, flags);
 
@@ -69,7 +82,7 @@ ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
 			return got;
 		}
 		if (got == 0) {
-			conn->ended = n > 0;
+			conn->ended = true;
 			return 0;
 		}
 		if (errno == EAGAIN)
@@ -93,6 +106,7 @@ int prong_send(struct prong_conn *conn, const void *buf, size_t n)
 			score_add(&conn->row->bytes_out, (uint64_t)sent);
 			rest += sent;
 			n -= (size_t)sent;
+			err = n > 0 ? check_deadline(conn) : 0;
 		} else if (errno == EAGAIN) {
 			err = wait_ready(conn, POLLOUT);
 		} else if (errno != EINTR) {
@@ -126,12 +140,21 @@ static void count_borrowed(struct prong_conn *conn)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof(info);
+	int unread = 0;
+	bool fin;
 
 	if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
 		return;
-	atomic_store(&conn->row->bytes_in, info.tcpi_bytes_received);
-	atomic_store(&conn->row->bytes_out,
-		     info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
+	ioctl(conn->fd, SIOCINQ, &unread);
+	/* The client's FIN counts as a byte received (RFC 9293, 3.4). */
+	fin = info.tcpi_state == STATE_CLOSE_WAIT ||
+	      info.tcpi_state == STATE_LAST_ACK || info.tcpi_state == STATE_CLOSING ||
+	      info.tcpi_state == STATE_TIME_WAIT;
+	atomic_store(&conn->row->bytes_in,
+		     info.tcpi_bytes_received - fin - (unsigned)unread);
+	atomic_store(&conn->row->bytes_out, info.tcpi_bytes_sent -
+						    info.tcpi_bytes_retrans +
+						    info.tcpi_notsent_bytes);
 }
 
 static void linger(struct prong_conn *conn)

@@ -33,6 +33,20 @@ static void end(struct prong *server, unsigned index)
 	refusals->count--;
 }
 
+static void say(int fd, const char *text)
+{
+	/* A fresh connection's send buffer holds any text that is sensible here. */
+	if (text != NULL)
+		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+}
+
+void refusal_now(int fd, const char *text)
+{
+	say(fd, text);
+	close(fd);
+}
+
 void refusal_start(struct prong *server, int fd, const char *text, int64_t now)
 {
 	struct refusals *refusals = &server->refusals;
@@ -42,9 +56,7 @@ void refusal_start(struct prong *server, int fd, const char *text, int64_t now)
 		close(fd);
 		return;
 	}
-	/* A fresh connection's send buffer holds any text that is sensible here. */
-	send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-	shutdown(fd, SHUT_WR);
+	say(fd, text);
 	end(server, index);
 	if (server_watch(server, fd, EPOLLIN, WATCH_REFUSAL, index) < 0) {
 		close(fd);

@@ -24,8 +24,14 @@ struct refusals {
 
 void refusals_open(struct refusals *refusals);
 
-/* Says text (NULL: nothing) on fd and closes it, now or when the client has it. */
+/*
+ * Says text (NULL: nothing) on fd and closes it, when the client has had time to read
+ * it. fd is this file's from then on.
+ */
 void refusal_start(struct prong *server, int fd, const char *text, int64_t now);
+
+/* The same, but closes fd at once: the text may be lost. */
+void refusal_now(int fd, const char *text);
 
 /* An epoll event came for place index: the client has sent something, or left. */
 void refusal_event(struct prong *server, unsigned index);

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +9,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/number.h"
 
 #define MAX_PROCESSES 1000000
+#define KEEP_FDS_MAX  1024
 
 static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
@@ -19,6 +22,9 @@ __attribute__((format(printf, 3, 4))) static int fail(
 {
 	va_list args;
 
+	/* Behind options that are shorter nothing may be read or followed. */
+	if (options->size < sizeof(*options))
+		return err;
 	if (options->error == NULL || options->error_size == 0)
 		return err;
 	va_start(args, format);
@@ -32,6 +38,11 @@ static int64_t time_or(int64_t milliseconds, int64_t initial)
 	return clock_from_ms(milliseconds == 0 ? initial : milliseconds);
 }
 
+static bool is_time(int64_t milliseconds)
+{
+	return milliseconds >= 0 && milliseconds <= NUMBER_DURATION_MAX;
+}
+
 static int check_options(const struct prong_options *options)
 {
 	if (options->size != sizeof(*options))
@@ -40,11 +51,20 @@ static int check_options(const struct prong_options *options)
 	if (options->max_processes > MAX_PROCESSES)
 		return fail(options, -EINVAL, "max_processes is over %d",
 			    MAX_PROCESSES);
-	if (options->idle_timeout < 0 || options->session_timeout < 0 ||
-	    options->linger < 0)
-		return fail(options, -EINVAL, "a timeout is negative");
+	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
+	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX)
+		return fail(options, -EINVAL, "a time is negative or over ten years");
 	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
 		return fail(options, -EINVAL, "a descriptor is negative");
+	if (options->keep_fds > KEEP_FDS_MAX)
+		return fail(options, -EINVAL, "keep_fds is over %d", KEEP_FDS_MAX);
+	if (options->at_limit > PRONG_REFUSE)
+		return fail(options, -EINVAL, "at_limit is unknown");
+	if (options->log_level < PRONG_LOG_QUIET ||
+	    options->log_level > PRONG_LOG_VERBOSE)
+		return fail(options, -EINVAL, "log_level is unknown");
+	if (options->log_format > PRONG_LOG_JSON)
+		return fail(options, -EINVAL, "log_format is unknown");
 	return 0;
 }
 
@@ -144,17 +164,36 @@ static int open_tables(struct prong *server, const struct prong_options *options
 	return 0;
 }
 
+/*
+ * Workers keep the low descriptors, so none of the supervisor's own may come to lie
+ * there: whatever is free below keep_fds becomes /dev/null.
+ */
+static int fill_low_descriptors(const struct prong_options *options, int keep_fds)
+{
+	int fd = -1;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			return fail(options, -errno, "cannot open /dev/null: %s",
+				    strerror(errno));
+	} while (fd < keep_fds);
+	close(fd);
+	return 0;
+}
+
 int prong_open(struct prong **out, const struct prong_options *options,
 	       prong_handler *handler, void *arg)
 {
-	unsigned max = options->max_processes == 0 ? 1000 : options->max_processes;
 	struct prong *server;
+	unsigned max;
 	int err = check_options(options);
 
 	if (err < 0)
 		return err;
 	if (handler == NULL)
 		return fail(options, -EINVAL, "there is no handler");
+	max = options->max_processes == 0 ? 1000 : options->max_processes;
 	server = memory_private(sizeof(*server));
 	if (server == NULL)
 		return fail(options, -ENOMEM, "no memory");
@@ -165,7 +204,9 @@ int prong_open(struct prong **out, const struct prong_options *options,
 	server->admission.limit.left_at = CLOCK_NEVER;
 	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
 	fill_settings(&server->settings, options, max);
-	err = open_tables(server, options, max);
+	err = fill_low_descriptors(options, server->settings.keep_fds);
+	if (err == 0)
+		err = open_tables(server, options, max);
 	if (err == 0)
 		err = open_listeners(server, options);
 	if (err < 0) {

@@ -239,7 +239,11 @@ static void tell_readiness(struct prong *server)
 		if (write(fd, line, length) < 0)
 			break;
 	}
-	close(fd);
+	/* Workers keep the low ones: no socket may come to lie there. */
+	if (fd < server->settings.keep_fds)
+		dup2(server->reserve_fd, fd);
+	else
+		close(fd);
 	server->settings.ready_fd = 0;
 }
 
@@ -250,7 +254,7 @@ static int open_loop(struct prong *server)
 	if (err < 0)
 		return err;
 	server->pid = getpid();
-	server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0)
 		return -errno;

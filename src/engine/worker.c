@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -85,13 +86,17 @@ _Noreturn void worker_main(struct worker *worker)
 	close_others(settings->keep_fds, worker->channel, first);
 	signals_reset_child();
 	for (unsigned served = 1;; served++) {
+		bool last = settings->reuse != PRONG_REUSE_ALWAYS &&
+			    served >= settings->reuse;
 		enum reason reason;
 
 		if (worker->client.id == 0)
 			await_client(worker->channel, &worker->client);
+		if (last && worker->channel >= 0)
+			close(worker->channel);
 		reason = serve(worker);
 		worker->client.id = 0;
-		if (settings->reuse != PRONG_REUSE_ALWAYS && served >= settings->reuse)
+		if (last)
 			_exit(reason_exit_status(reason));
 		report(worker->channel, reason);
 	}

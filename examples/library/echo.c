@@ -1,0 +1,28 @@
+/* An echo server, one process a connection: ./echo [ADDRESS] */
+#include <prong.h>
+
+static int echo(struct prong_conn *conn, void *arg)
+{
+	char buffer[4096];
+	ssize_t n;
+
+	(void)arg;
+	while ((n = prong_recv(conn, buffer, sizeof(buffer))) > 0)
+		if (prong_send(conn, buffer, (size_t)n) < 0)
+			return -1;
+	return (int)n;
+}
+
+int main(int argc, char **argv)
+{
+	const char *listen[] = { argc > 1 ? argv[1] : "127.0.0.1:7007", NULL };
+	struct prong_options options = { .size = sizeof(options),
+					 .listen = listen,
+					 .log_fd = 2 };
+	struct prong *server;
+
+	if (prong_open(&server, &options, echo, NULL) < 0 || prong_run(server) < 0)
+		return 1;
+	prong_close(server);
+	return 0;
+}

@@ -1,0 +1,54 @@
+"""Fixtures for tests of prongd. Tests that do not ask for them are left alone."""
+
+import ctypes
+import os
+import resource
+
+import pytest
+
+import harness
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure():
+    """Orphans of a server become ours to see; thousands of clients need descriptors."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+@pytest.fixture
+def prongd(tmp_path):
+    """prongd("-r", "0", "echo") starts a server; see harness.Server."""
+    with harness.servers(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_prongd(tmp_path_factory):
+    """The same for servers that several tests of a file look at."""
+    with harness.servers(tmp_path_factory.mktemp("servers")) as start:
+        yield start
+
+
+@pytest.fixture
+def handlers(prongd):
+    """The same for a handler of tests/programs/handlers.c."""
+
+    def start(*arguments, **options):
+        return prongd(*arguments, program=harness.HANDLERS, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def scale():
+    """Numbers of connections are multiplied by it: a sanitized fork is slow."""
+    return 0.1 if harness.SANITIZED else 1
+
+
+@pytest.fixture
+def root():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")

@@ -1,0 +1,385 @@
+"""A real prongd under test: starting it, talking to it, looking at it from outside.
+
+Owns the server process and every client socket that a test opened through it. What
+must be true after every test is checked in Server.stop() and in no_strays(); nothing
+here knows what prongd does inside.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import logline
+from proc import children, descriptors, is_zombie, settled, name_of
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
+PRONGD = BUILD / "prongd"
+LOAD = BUILD / "bench" / "load"
+HANDLERS = BUILD / "tests" / "programs" / "handlers"
+
+SANITIZED = b"__asan_init" in PRONGD.read_bytes() if PRONGD.exists() else False
+PATIENCE = 30 if SANITIZED else 15  # seconds, before a fact that must come is missed
+
+
+def eventually(condition, what, timeout=PATIENCE, interval=0.005):
+    """Waits until condition() is true and returns what it gave; fails with what."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(interval)
+
+
+def receive_all(client):
+    """Everything up to the end of file."""
+    parts = []
+    while part := client.recv(1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def receive_exactly(client, length):
+    parts = []
+    while length > 0:
+        part = client.recv(min(length, 1 << 20))
+        assert part, f"end of file, {length} bytes too early"
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def exchange(client, data):
+    """Sends data and then the end of file, receiving at the same time."""
+
+    def send():
+        with contextlib.suppress(OSError):  # the receiver tells what was wrong
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        return receive_all(client)
+    finally:
+        sender.join()
+
+
+def echoes(client, data=b"here\n"):
+    """Whether one exchange on a connection that stays open comes back right."""
+    client.sendall(data)
+    return receive_exactly(client, len(data)) == data
+
+
+def reset(client):
+    """Ends a connection by RST: what a client that crashed does."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def load(server, mode, *arguments, check=True):
+    """Runs the load tool; its result. With check, no connection may have failed."""
+    result = finish_load(start_load(server, mode, *arguments))
+    assert not check or failures(result) == 0, f"load {mode} failed: {result}"
+    return result
+
+
+def start_load(server, mode, *arguments):
+    words = [LOAD, mode, *map(str, arguments), server.texts[0]]
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def finish_load(process):
+    output, _ = process.communicate(timeout=120)
+    return json.loads(output.splitlines()[-1])
+
+
+FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "other")
+
+
+def failures(result):
+    return sum(result[name] for name in FAILURES)
+
+
+def family_and_address(text):
+    """What connect() needs, from a line of --ready-fd."""
+    if text.startswith("unix:"):
+        return socket.AF_UNIX, text[5:]
+    host, port = text.rsplit(":", 1)
+    host = host.strip("[]")
+    return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
+
+
+def environment(traced=False, **more):
+    """Ours; leaks cannot be looked for in a process that is traced."""
+    result = {**os.environ, "LC_ALL": "C", "TZ": "UTC", **more}
+    if traced and SANITIZED:
+        result["ASAN_OPTIONS"] = result.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return result
+
+
+class Server:
+    """One running server.
+
+    arguments: its command line behind what is set here: listen, --ready-fd, verbose.
+    program: prongd, or another with the same options. under: a command that runs it
+    in the same process, such as strace -D. stderr: where the log goes instead of
+    to a file that is read here. Other options are those of subprocess.Popen.
+    """
+
+    def __init__(self, log_path, arguments, *, program=PRONGD, listen=("127.0.0.1:0",),
+                 verbose=True, under=(), stderr=None, **popen):  # fmt: skip
+        self.log_path = log_path
+        self.has_log = stderr is None
+        self.json = "json" in arguments
+        self.under = under
+        self.clients = []
+        self.killed = self.checked = False
+        reader, writer = os.pipe()
+        words = [*under, program, "--ready-fd", str(writer)]
+        for address in listen:
+            words += ["-l", address]
+        words += ["-v"] * verbose + [str(word) for word in arguments]
+        popen.setdefault("env", environment(traced=bool(under)))
+        popen.setdefault("stdin", subprocess.DEVNULL)
+        pass_fds = (writer, *popen.pop("pass_fds", ()))
+        with open(log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                words, stdout=popen.pop("stdout", subprocess.DEVNULL),
+                stderr=log if stderr is None else stderr,
+                pass_fds=pass_fds, **popen)  # fmt: skip
+        os.close(writer)
+        self.pid = self.process.pid
+        try:
+            self.texts = self._await_ready(reader, len(listen))
+            self.addresses = [family_and_address(text) for text in self.texts]
+            if self.has_log and "-q" not in arguments:
+                self.settings = self.wait_log(event="start")[0]
+                self.expect_workers(self.spares())
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            os.close(reader)
+        self.baseline = self._own_descriptors()
+
+    def _await_ready(self, reader, listeners):
+        text = b""
+        deadline = time.monotonic() + PATIENCE
+        while text.count(b"\n") < listeners:
+            left = deadline - time.monotonic()
+            readable, _, _ = select.select([reader], [], [], max(left, 0))
+            assert readable, f"not ready within {PATIENCE} s: {self.log_text()}"
+            part = os.read(reader, 4096)
+            assert part, f"ended before it was ready: {self.log_text()}"
+            text += part
+        return text.decode().splitlines()
+
+    # What it shows from outside.
+
+    def spares(self):
+        return min(int(self.settings["spare"]), int(self.settings["max_processes"]))
+
+    def children(self):
+        """Living or not; without a strace that watches the server."""
+        found = children(self.pid)
+        if self.under:
+            found = [pid for pid in found if name_of(pid) != "strace"]
+        return found
+
+    def workers(self):
+        return [pid for pid in self.children() if not is_zombie(pid)]
+
+    def zombies(self):
+        return [pid for pid in self.children() if is_zombie(pid)]
+
+    def expect_workers(self, count, timeout=PATIENCE):
+        """Waits until there are exactly so many; their pids."""
+        return eventually(
+            lambda: len(found := self.workers()) == count and (found or True),
+            f"{count} workers", timeout)  # fmt: skip
+
+    def _own_descriptors(self):
+        """Without the channels: with nobody served, each worker has one."""
+        settled(self.pid)
+        return len(descriptors(self.pid)) - len(self.workers())
+
+    def log_text(self):
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def log_lines(self, **fields):
+        """Finished lines, as dicts of str, that have all these fields."""
+        text = self.log_text()
+        complete = text[: text.rfind("\n") + 1].splitlines()
+        parse = logline.parse_json if self.json else logline.parse_logfmt
+        wanted = {key: str(value) for key, value in fields.items()}.items()
+        return [line for line in map(parse, complete) if wanted <= line.items()]
+
+    def wait_log(self, count=1, timeout=PATIENCE, **fields):
+        """Waits for so many such lines and returns them."""
+
+        def enough():
+            found = self.log_lines(**fields)
+            return len(found) >= count and found
+
+        return eventually(enough, f"{count} log lines with {fields}", timeout, 0.01)
+
+    def totals(self):
+        """Asks for the totals, which come once a second at most."""
+        before = len(self.log_lines(event="totals"))
+
+        def answered():
+            self.signal(signal.SIGUSR1)
+            return self.log_lines(event="totals")[before:]
+
+        return eventually(answered, "totals", interval=0.1)[-1]
+
+    # Talking to it.
+
+    def socket(self, index=0, timeout=PATIENCE):
+        """A socket of the listener's family, closed at the test's end."""
+        client = socket.socket(self.addresses[index][0])
+        client.settimeout(timeout)
+        self.clients.append(client)
+        return client
+
+    def connect(self, index=0, timeout=PATIENCE):
+        client = self.socket(index, timeout)
+        client.connect(self.addresses[index][1])
+        return client
+
+    def ask(self, data=b"", index=0):
+        """One whole connection: data there, everything back."""
+        with self.connect(index) as client:
+            return exchange(client, data)
+
+    def hold(self, count=1):
+        """Connections that have been echoed once and stay open."""
+        clients = [self.connect() for _ in range(count)]
+        for client in clients:
+            client.sendall(b"hold")
+        for client in clients:
+            assert receive_exactly(client, 4) == b"hold"
+        return clients
+
+    def close_clients(self):
+        for client in self.clients:
+            client.close()
+        self.clients.clear()
+
+    # Ending it.
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def set_limit(self, what, soft):
+        """prlimit(2) from outside; returns the soft limit of before."""
+        before, hard = resource.prlimit(self.pid, what)
+        resource.prlimit(self.pid, what, (soft, hard))
+        return before
+
+    def stop(self):
+        """Nobody is served any more: checks that nothing is left over, then ends it."""
+        self.close_clients()
+        eventually(lambda: not self.zombies(), "no zombie")
+        eventually(
+            lambda: self._own_descriptors() == self.baseline,
+            f"descriptors back at {self.baseline}", interval=0.05)  # fmt: skip
+        self.signal(signal.SIGTERM)
+        return self.expect_exit()
+
+    def expect_exit(self, timeout=PATIENCE):
+        """It ends by itself, with status 0; the last line of its log, checked."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"not stopped within {timeout} s") from None
+        assert status == 0, f"exit status {status}: {self.log_text()[-2000:]}"
+        self.checked = True
+        return self._check_log() if self.has_log else None
+
+    def _check_log(self):
+        text = self.log_text()
+        assert text == "" or text.endswith("\n"), f"half a line: {text[-200:]!r}"
+        lines = self.log_lines()
+        if not hasattr(self, "settings"):
+            return None
+        last = lines[-1]
+        assert last["event"] == "stop", f"the last line is {last}"
+        logline.expect_balance(last)
+        return last
+
+    def kill(self):
+        """SIGKILL, as a test of its own; nothing is expected of it afterwards."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
+
+    def finish(self):
+        if self.killed or self.checked:
+            return
+        if self.process.poll() is None:
+            self.stop()
+        else:
+            self.expect_exit()
+
+    def cut(self):
+        """After a failure too, nothing may stay."""
+        self.close_clients()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+
+def collect_strays(before):
+    """Children of ours that nobody waits for; the dead ones are collected here."""
+    strays = []
+    for pid in set(children(os.getpid())) - before:
+        with contextlib.suppress(ChildProcessError):
+            done, _ = os.waitpid(pid, os.WNOHANG)
+            if done == 0:
+                strays.append(pid)
+    return strays
+
+
+def no_strays(before, timeout=5):
+    """Orphans come to us (PR_SET_CHILD_SUBREAPER); none may live on."""
+    try:
+        eventually(lambda: not collect_strays(before), "no stray process", timeout)
+    finally:
+        for pid in collect_strays(before):
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def servers(directory):
+    """A factory of servers, which ends and checks them all."""
+    before = set(children(os.getpid()))
+    started = []
+
+    def start(*arguments, **options):
+        server = Server(directory / f"log-{len(started)}", arguments, **options)
+        started.append(server)
+        return server
+
+    try:
+        yield start
+        for server in started:
+            server.finish()
+    finally:
+        for server in started:
+            server.cut()
+        no_strays(before)

@@ -1,0 +1,78 @@
+"""What /proc tells of a process. A process that has gone reads as empty or None."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+
+def read(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def children(pid):
+    """Pids, dead and not yet collected ones included; each thread has its own."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return []
+    lists = [read(pid, f"task/{thread}/children") for thread in threads]
+    return [int(child) for text in lists for child in text.split()]
+
+
+def name_of(pid):
+    return read(pid, "comm").strip()
+
+
+def state(pid):
+    """One letter: R, S, T, Z, ...; None when it has gone."""
+    text = read(pid, "stat")
+    return text[text.rindex(")") + 2] if text else None
+
+
+def is_zombie(pid):
+    return state(pid) in ("Z", "X", None)
+
+
+def status(pid):
+    """/proc/PID/status as a dict."""
+    lines = read(pid, "status").splitlines()
+    return {key: value.strip() for key, _, value in (l.partition(":") for l in lines)}
+
+
+def memory(pid):
+    """Resident bytes that are its own."""
+    return int(status(pid)["RssAnon"].split()[0]) * 1024
+
+
+def sleeps(pid):
+    """How often it has gone to sleep: each time it was woken before."""
+    return int(status(pid)["voluntary_ctxt_switches"])
+
+
+def cpu_seconds(pid):
+    """Time it has run, to the nanosecond."""
+    return int(read(pid, "schedstat").split()[0]) / 1e9
+
+
+def descriptors(pid):
+    """Its open descriptors and what they refer to."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(number)] = os.readlink(f"/proc/{pid}/fd/{number}")
+    return found
+
+
+def settled(pid, calm=0.02, timeout=10):
+    """Waits until the process has slept through a moment."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        before = sleeps(pid), cpu_seconds(pid)
+        time.sleep(calm)
+        if (sleeps(pid), cpu_seconds(pid)) == before:
+            return
+    raise AssertionError(f"process {pid} does not come to rest")

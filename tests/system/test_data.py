@@ -1,0 +1,256 @@
+"""What a service has said arrives, and each connection ends with the right reason."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import echoes, eventually, receive_all, receive_exactly, reset
+from logline import reasons
+from proc import state
+
+UNREAD = b"x" * 20_000
+BIG_REPLY = bytes(ord("a") + i % 26 for i in range(400 * 1024))
+
+
+def all_at_once(action, count):
+    """Runs action(number) in threads; their results."""
+    results = [None] * count
+
+    def run(number):
+        try:
+            results[number] = action(number)
+        except Exception as failure:
+            results[number] = failure
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_a_client_that_has_ended_its_sending_still_gets_everything(prongd, handlers):
+    """FAULT 15: half-closed at once or late, answered at once or late."""
+    echo, late = prongd("echo"), handlers("late-reply")
+    data = os.urandom(1 << 20)
+
+    def half_closes_at_once(_):
+        with echo.connect() as client:
+            client.sendall(b"at once")
+            client.shutdown(socket.SHUT_WR)
+            return receive_all(client)
+
+    def half_closes_late(_):
+        with echo.connect() as client:
+            client.sendall(data[: 64 << 10])
+            time.sleep(2)
+            client.shutdown(socket.SHUT_WR)
+            time.sleep(0.5)
+            return receive_all(client)
+
+    def is_answered_late(_):
+        return late.ask(b"question")
+
+    ways = [half_closes_at_once, half_closes_late, is_answered_late]
+    answers = [b"at once", data[: 64 << 10], b"late\n"]
+    results = all_at_once(lambda number: ways[number % 3](number), 9)
+    assert results == answers * 3
+
+
+@pytest.mark.parametrize("service, length", [("daytime", None), ("time", 4)])
+@pytest.mark.parametrize("reuse", [1, 0])
+def test_a_short_reply_arrives_although_input_is_unread(prongd, service, length, reuse):
+    """FAULT 16: 10 of 10, with the end of file behind it and no reset."""
+    server = prongd("-r", reuse, service)
+
+    def ask(_):
+        with server.connect() as client:
+            client.sendall(UNREAD)
+            time.sleep(0.05)
+            reply = receive_all(client)
+            return len(reply) == length if length else reply.endswith(b"\r\n")
+
+    assert all_at_once(ask, 10) == [True] * 10
+    ends = server.wait_log(event="close", count=10)
+    assert {line["reason"] for line in ends} == {"done"}
+
+
+@pytest.mark.parametrize("unix", [False, True])
+def test_a_big_reply_arrives_although_input_is_unread(handlers, tmp_path, unix):
+    """FAULT 16: 400 KB, read late, while 20 KB of the client's are not read at all."""
+    listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
+    server = handlers("-s", "4", "big-reply", listen=[listen])
+
+    def ask(_):
+        with server.connect() as client:
+            client.sendall(UNREAD)
+            time.sleep(0.3)
+            return receive_all(client) == BIG_REPLY
+
+    assert all_at_once(ask, 10) == [True] * 10
+
+
+def test_reading_on_after_the_reply_is_bounded(prongd):
+    """Neither a client that stays nor one that drips or floods keeps its worker."""
+    server = prongd("daytime")
+    over = threading.Event()
+
+    def stays(client):
+        over.wait(6)
+
+    def drips(client):
+        while not over.wait(0.1):
+            client.send(b"x")
+
+    def floods(client):
+        while not over.is_set():
+            client.send(b"x" * 65536)
+
+    def run(number):
+        with server.connect() as client, contextlib.suppress(OSError):
+            [stays, drips, floods][number](client)
+
+    crowd = threading.Thread(target=all_at_once, args=(run, 3))
+    crowd.start()
+    try:
+        closed = server.wait_log(event="close", count=3, timeout=5)
+    finally:
+        over.set()
+        crowd.join()
+    assert {line["reason"] for line in closed} == {"done"}
+    assert all(int(line["ms"]) < 4000 for line in closed)
+
+
+def count_reasons(server, count):
+    """The reasons of the first count connections, when all of them are over."""
+    ends = server.wait_log(event="close", count=count)
+    found = [line["reason"] for line in ends]
+    return {reason: found.count(reason) for reason in found}
+
+
+def test_a_reset_before_accept_is_a_reset(prongd):
+    """FAULT 17. The supervisor is stopped meanwhile, so nobody is accepted."""
+    server = prongd("echo")
+    server.signal(signal.SIGSTOP)
+    eventually(lambda: state(server.pid) == "T", "stopped")
+    for _ in range(200):
+        client = server.connect()
+        client.sendall(b"gone before anybody looked")
+        reset(client)
+    server.signal(signal.SIGCONT)
+    assert count_reasons(server, 200) == {"reset": 200}
+
+
+def test_a_reset_while_the_service_reads_is_a_reset(prongd):
+    server = prongd("echo")
+    for client in server.hold(200):
+        reset(client)
+    assert count_reasons(server, 200) == {"reset": 200}
+
+
+def test_a_reset_while_the_service_writes_is_a_reset(prongd):
+    server = prongd("chargen")
+    clients = [server.connect() for _ in range(100)]
+    for client in clients:
+        receive_exactly(client, 10_000)
+    for client in clients:
+        reset(client)
+    assert count_reasons(server, 100) == {"reset": 100}
+    assert not server.log_lines(level="warning")
+
+
+def test_a_client_that_leaves_without_reading_is_a_reset(prongd):
+    """A plain close with the echo unread: what most clients that crash look like."""
+    server = prongd("echo")
+    for _ in range(20):
+        client = server.connect()
+        client.sendall(b"x" * 100_000)
+        client.recv(10)
+        client.close()
+    assert set(count_reasons(server, 20)) <= {"reset", "eof"}
+
+
+def cut_after(client):
+    """Seconds until the server ends the connection."""
+    begin = time.monotonic()
+    with contextlib.suppress(ConnectionError):
+        while client.recv(1 << 16):
+            pass
+    return time.monotonic() - begin
+
+
+def test_a_quiet_client_is_cut_at_the_idle_timeout(prongd):
+    server = prongd("--idle-timeout", "1s", "echo")
+    quiet, busy = server.connect(), server.connect()
+    cut = []
+    waiter = threading.Thread(target=lambda: cut.append(cut_after(quiet)))
+    waiter.start()
+    for _ in range(6):
+        assert echoes(busy)
+        time.sleep(0.4)
+    waiter.join()
+    assert 0.9 <= cut[0] <= 2
+    [close] = server.wait_log(event="close")
+    assert close["reason"] == "idle"
+    server.wait_log(event="reap", pid=close["pid"], status=103)
+    assert echoes(busy)
+
+
+@pytest.mark.parametrize("reuse", [1, 0])
+def test_a_busy_client_is_cut_at_the_session_timeout(prongd, reuse):
+    """FAULT 18: one byte now and then does not prolong it; nor does a stream."""
+    echo = prongd("--session-timeout", "1s", "-r", reuse, "echo")
+    chargen = prongd("--session-timeout", "1s", "-r", reuse, "chargen")
+
+    def drips(_):
+        begin = time.monotonic()
+        with echo.connect() as client, contextlib.suppress(OSError):
+            while time.monotonic() < begin + 5:
+                client.send(b"x")
+                if not client.recv(1):
+                    break
+                time.sleep(0.1)
+        return time.monotonic() - begin
+
+    def is_quiet(_):
+        return cut_after(echo.connect())
+
+    def reads(_):
+        return cut_after(chargen.connect())
+
+    def never_reads(_):
+        chargen.connect()
+        begin = time.monotonic()
+        chargen.wait_log(event="close", count=2)
+        return time.monotonic() - begin
+
+    ways = [drips, is_quiet, reads, never_reads]
+    times = all_at_once(lambda number: ways[number](number), 4)
+    assert all(0.9 <= seconds <= 2.2 for seconds in times), times
+    for server in (echo, chargen):
+        assert count_reasons(server, 2) == {"deadline": 2}
+        if reuse == 1:
+            server.wait_log(event="reap", status=104, count=2)
+
+
+@pytest.mark.parametrize("handler", ["never-returns", "never-listens"])
+def test_a_handler_that_does_not_return_is_ended_at_the_deadline(handlers, handler):
+    server = handlers("--session-timeout", "1000", handler)
+    client = server.connect()
+    assert 0.9 <= cut_after(client) <= 3
+    assert count_reasons(server, 1) == {"deadline": 1}
+    assert reasons(server.totals()) == {"deadline": 1}
+
+
+def test_bytes_that_a_handler_moved_itself_are_counted(handlers):
+    server = handlers("borrower")
+    data = os.urandom(300_000)
+    assert server.ask(data) == data
+    [close] = server.wait_log(event="close")
+    assert (close["in"], close["out"]) == ("300000", "300000")

@@ -1,0 +1,90 @@
+"""Many connections: one after the other, at once, and large ones.
+
+A sanitized build does a tenth.
+"""
+
+import threading
+
+from harness import eventually, load
+from logline import reasons
+from proc import memory
+
+ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may differ
+
+
+def test_twenty_thousand_connections_are_all_served_and_counted(prongd, scale):
+    """FAULT 3."""
+    count = int(20_000 * scale)
+    server = prongd("echo", verbose=False, listen=["127.0.0.5:0"])
+    load(server, "churn", "-n", count // 10, "-c", 16, "-a", "127.0.1.1/100")
+    before = memory(server.pid)
+    load(server, "churn", "-n", count, "-c", 16, "-a", "127.0.1.1/100")
+    eventually(lambda: not server.zombies(), "no zombie", timeout=1)
+    assert memory(server.pid) <= before + ALLOWANCE
+    count += count // 10
+    totals = server.stop()
+    assert totals["accepted"] == str(count)
+    assert reasons(totals) == {"eof": count}
+    assert totals["bytes_in"] == totals["bytes_out"] == str(64 * count)
+    again = prongd("echo", listen=server.texts)
+    assert again.ask(b"bound at once") == b"bound at once"
+
+
+def test_reused_processes_serve_as_exactly(prongd, scale):
+    count = int(20_000 * scale)
+    server = prongd("-r", 100, "echo", verbose=False)
+    load(server, "churn", "-n", count, "-c", 16)
+    totals = eventually(
+        lambda: (t := server.totals())["active"] == "0" and t,
+        "all closed")  # fmt: skip
+    assert reasons(totals) == {"eof": count}
+    assert int(totals["processes"]) < count / 10
+
+
+def test_three_hundred_clients_at_once_are_all_served(prongd):
+    server = prongd("echo", verbose=False)
+    result = load(server, "hold", "-c", 300)
+    assert result["ok"] == 300
+    load(server, "churn", "-n", 900, "-c", 300)
+
+
+def test_many_more_clients_than_processes_are_all_served(prongd):
+    """FAULT 4, reduced: full, and every connection that was made is answered."""
+    server = prongd("-n", 8, "echo", verbose=False)
+    assert load(server, "churn", "-n", 3000, "-c", 1000)["ok"] == 3000
+    server.wait_log(event="limit-left")
+
+
+def test_thousands_of_clients_held_at_once_are_all_served_twice(prongd, scale):
+    """Each in a process of its own, twice over."""
+    count = int(5000 * scale)
+    server = prongd("-n", count + 1000, "echo", verbose=False)
+    for number in (1, 2):
+        assert load(server, "hold", "-c", count, "--timeout", 60)["ok"] == count
+        server.expect_workers(server.spares())
+        totals = server.totals()
+        assert reasons(totals) == {"eof": number * count}
+
+
+def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
+    """1 GiB each way through each of 4 connections."""
+    size = int((1 << 30) * scale)
+    server = prongd("echo", verbose=False)
+    load(server, "stream", "-c", 4, "-b", 1 << 20)
+    before = memory(server.pid)
+    peak = []
+    watcher = threading.Event()
+
+    def watch():
+        while not watcher.wait(0.1):
+            peak.append(memory(server.pid))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        result = load(server, "stream", "-c", 4, "-b", size)
+    finally:
+        watcher.set()
+        watching.join()
+    assert result["bytes_in"] == result["bytes_out"] == 4 * size
+    assert max(peak) <= before + ALLOWANCE

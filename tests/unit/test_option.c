@@ -1,0 +1,307 @@
+#include "base/option.h"
+
+#include <sys/wait.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+#include "prongd/options.h"
+
+#define WORDS_MAX 8
+
+struct sample {
+	bool flag;
+	unsigned loud, number;
+	int64_t time;
+	const char *name;
+	struct option_strings list;
+};
+
+#define FIELD(name) offsetof(struct sample, name)
+
+static const struct option_row rows[] = {
+	{ 'f', "flag", NULL, NULL, "set the flag", option_flag, FIELD(flag), 0, 0 },
+	{ 'v', "verbose", NULL, NULL, "say more", option_count, FIELD(loud), 0, 0 },
+	{ 'n', "number", "N", "7", "a number", option_number, FIELD(number), 1, 1000 },
+	{ 0, "nap", "DURATION", NULL, "sleep", option_duration, FIELD(time), 0, 0 },
+	{ 0, "name", "TEXT", NULL, "a name", option_string, FIELD(name), 0, 0 },
+	{ 'l', "list", "TEXT", NULL, "one more", option_strings, FIELD(list), 0, 0 },
+	{ .name = NULL },
+};
+
+static const char *const usage[] = { "sample [OPTION]...", "sample --help", NULL };
+static const struct option_page page = {
+	.program = "sample",
+	.usage = usage,
+	.summary = "A sample.",
+	.rows = rows,
+	.epilogue = "the end\n",
+};
+
+static int count_words(char *const *words)
+{
+	int count = 0;
+
+	while (words[count] != NULL)
+		count++;
+	return count;
+}
+
+/* getopt_long(3) wants to be free to permute: it gets a copy. */
+static int parse(struct sample *sample, const char *const *words)
+{
+	char *argv[WORDS_MAX + 1];
+
+	memset(sample, 0, sizeof(*sample));
+	memcpy(argv, words, sizeof(argv));
+	return option_parse(&page, sample, count_words(argv), argv);
+}
+
+static void options_are_read_up_to_the_first_other_word(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX + 1];
+		int first;
+		bool flag;
+		unsigned loud, number;
+	} cases[] = {
+		{ { "sample" }, 1, false, 0, 0 },
+		{ { "sample", "-f", "-n", "5" }, 4, true, 0, 5 },
+		{ { "sample", "-fvvn5", "x" }, 2, true, 2, 5 },
+		{ { "sample", "--flag", "--number=5", "x" }, 3, true, 0, 5 },
+		{ { "sample", "--number", "5", "x" }, 3, false, 0, 5 },
+		{ { "sample", "--num", "5" }, 3, false, 0, 5 },
+		{ { "sample", "-n", "1", "-n", "1000" }, 5, false, 0, 1000 },
+		{ { "sample", "x", "-f" }, 1, false, 0, 0 },
+		{ { "sample", "--", "-f" }, 2, false, 0, 0 },
+		{ { "sample", "-v", "--", "-f" }, 3, false, 1, 0 },
+		{ { "sample", "-", "-f" }, 1, false, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct sample sample;
+
+		print_message("# case %zu\n", i);
+		assert_int_equal(parse(&sample, cases[i].words), cases[i].first);
+		assert_int_equal(sample.flag, cases[i].flag);
+		assert_int_equal(sample.loud, cases[i].loud);
+		assert_int_equal(sample.number, cases[i].number);
+	}
+}
+
+static void texts_durations_and_repeats_are_kept(void **state)
+{
+	static const char *const words[WORDS_MAX + 1] = {
+		"sample", "--nap", "5m", "--name=", "-la", "-l", "b", "x",
+	};
+	struct sample sample;
+
+	(void)state;
+	assert_int_equal(parse(&sample, words), 7);
+	assert_int_equal(sample.time, 300000);
+	assert_string_equal(sample.name, "");
+	assert_int_equal(sample.list.count, 2);
+	assert_string_equal(sample.list.at[0], "a");
+	assert_string_equal(sample.list.at[1], "b");
+	assert_null(sample.list.at[2]);
+}
+
+static int parse_words(void *arg)
+{
+	struct sample sample;
+
+	parse(&sample, arg);
+	return 0;
+}
+
+static void bad_usage_is_told_and_exits_with_2(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX + 1];
+		const char *says;
+	} cases[] = {
+		{ { "sample", "-x" }, "unknown option -x" },
+		{ { "sample", "-fx" }, "unknown option -x" },
+		{ { "sample", "--frob" }, "--frob" },
+		{ { "sample", "--frob=1" }, "--frob" },
+		{ { "sample", "--na", "x" }, "ambiguous option --na" },
+		{ { "sample", "-n" }, "-n needs an argument" },
+		{ { "sample", "--number" }, "--number needs an argument" },
+		{ { "sample", "--flag=yes" }, "--flag takes no argument" },
+		{ { "sample", "-n", "0" }, "--number: \"0\" is not a number" },
+		{ { "sample", "-n", "1001" }, "from 1 to 1000" },
+		{ { "sample", "-n", "-1" }, "--number: \"-1\" is not a number" },
+		{ { "sample", "-n", "" }, "--number: \"\" is not a number" },
+		{ { "sample", "--number= 5" }, "--number: \" 5\" is not" },
+		{ { "sample", "--nap", "5" }, "--nap: \"5\" is not a duration" },
+		{ { "sample", "--nap", "9999d" }, "--nap: \"9999d\" is too long" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct child_end end;
+
+		child_run(&end, parse_words, (void *)cases[i].words);
+		print_message("# %s", end.text);
+		assert_true(WIFEXITED(end.status));
+		assert_int_equal(WEXITSTATUS(end.status), 2);
+		assert_int_equal(strncmp(end.text, "sample: ", 8), 0);
+		assert_non_null(strstr(end.text, cases[i].says));
+		assert_non_null(strstr(end.text, "\nTry 'sample --help'.\n"));
+	}
+}
+
+static int repeat_too_often(void *arg)
+{
+	char *argv[OPTION_LIST_MAX + 3] = { "sample" };
+	struct sample sample = { .flag = false };
+
+	(void)arg;
+	for (int i = 1; i <= OPTION_LIST_MAX; i++)
+		argv[i] = "-lx";
+	if (option_parse(&page, &sample, OPTION_LIST_MAX + 1, argv) !=
+	    OPTION_LIST_MAX + 1)
+		return 77;
+	argv[OPTION_LIST_MAX + 1] = "-lx";
+	memset(&sample, 0, sizeof(sample));
+	option_parse(&page, &sample, OPTION_LIST_MAX + 2, argv);
+	return 0;
+}
+
+static void a_list_takes_64_and_refuses_the_65th(void **state)
+{
+	struct child_end end;
+
+	(void)state;
+	child_run(&end, repeat_too_often, NULL);
+	assert_int_equal(WEXITSTATUS(end.status), 2);
+	assert_non_null(strstr(end.text, "64 times at most"));
+}
+
+static int help(void *arg)
+{
+	option_help(arg, stdout);
+	return 0;
+}
+
+static void help_shows_every_row(void **state)
+{
+	static const char *const parts[] = {
+		"usage: sample [OPTION]...\n       sample --help\n",
+		"\nA sample.\n",
+		"\n  -f, --flag                  set the flag\n",
+		"\n  -n, --number N              a number [7]\n",
+		"\n      --nap DURATION          sleep\n",
+		"\nthe end\n",
+	};
+	struct child_end end;
+
+	(void)state;
+	child_run(&end, help, (void *)&page);
+	for (size_t i = 0; i < COUNT(parts); i++)
+		assert_non_null(strstr(end.text, parts[i]));
+}
+
+static void help_fits_80_columns_without_trailing_spaces(void **state)
+{
+	struct child_end end;
+
+	(void)state;
+	child_run(&end, help, (void *)&prongd_page);
+	assert_true(strlen(end.text) > 500);
+	for (char *line = strtok(end.text, "\n"); line; line = strtok(NULL, "\n")) {
+		print_message("# %s\n", line);
+		assert_in_range(strlen(line), 1, 79);
+		assert_int_not_equal(line[strlen(line) - 1], ' ');
+	}
+}
+
+static struct prong_options prongd_options(const char *const *words)
+{
+	static struct prongd_settings settings;
+	struct prong_options options;
+	char *argv[WORDS_MAX + 1];
+
+	settings = prongd_defaults;
+	memcpy(argv, words, sizeof(argv));
+	option_parse(&prongd_page, &settings, count_words(argv), argv);
+	prongd_fill_options(&options, &settings);
+	return options;
+}
+
+static void prongds_defaults_are_those_of_its_help(void **state)
+{
+	static const char *const words[WORDS_MAX + 1] = { "prongd" };
+	struct prong_options options = prongd_options(words);
+
+	(void)state;
+	assert_int_equal(options.size, sizeof(options));
+	assert_null(options.listen);
+	assert_int_equal(options.max_processes, 1000);
+	assert_int_equal(options.spare, 8);
+	assert_int_equal(options.reuse, 1);
+	assert_int_equal(options.at_limit, PRONG_WAIT);
+	assert_int_equal(options.idle_timeout, 0);
+	assert_int_equal(options.session_timeout, 0);
+	assert_int_equal(options.grace, 30000);
+	assert_int_equal(options.ready_fd, 0);
+	assert_int_equal(options.log_fd, 2);
+	assert_int_equal(options.log_format, PRONG_LOGFMT);
+	assert_int_equal(options.log_level, PRONG_LOG_NORMAL);
+}
+
+static void prongds_options_become_the_librarys(void **state)
+{
+	static const char *const first[WORDS_MAX + 1] = {
+		"prongd",
+		"-l:1",
+		"-lunix:x",
+		"--at-limit=refuse:go",
+		"--idle-timeout=5s",
+		"--grace=0",
+		"-r0",
+		"-v",
+	};
+	static const char *const second[WORDS_MAX + 1] = {
+		"prongd", "--at-limit=refuse:x", "--at-limit=refuse",
+		"-q",     "--log-format=json",   "--session-timeout=1m",
+	};
+	struct prong_options options = prongd_options(first);
+
+	(void)state;
+	assert_string_equal(options.listen[0], ":1");
+	assert_string_equal(options.listen[1], "unix:x");
+	assert_null(options.listen[2]);
+	assert_int_equal(options.at_limit, PRONG_REFUSE);
+	assert_string_equal(options.refusal_text, "go");
+	assert_int_equal(options.idle_timeout, 5000);
+	assert_true(options.grace < 0);
+	assert_int_equal(options.reuse, PRONG_REUSE_ALWAYS);
+	assert_int_equal(options.log_level, PRONG_LOG_VERBOSE);
+
+	options = prongd_options(second);
+	assert_int_equal(options.at_limit, PRONG_REFUSE);
+	assert_null(options.refusal_text);
+	assert_int_equal(options.log_level, PRONG_LOG_QUIET);
+	assert_int_equal(options.log_format, PRONG_LOG_JSON);
+	assert_int_equal(options.session_timeout, 60000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		promise(options_are_read_up_to_the_first_other_word),
+		promise(texts_durations_and_repeats_are_kept),
+		promise(bad_usage_is_told_and_exits_with_2),
+		promise(a_list_takes_64_and_refuses_the_65th),
+		promise(help_shows_every_row),
+		promise(help_fits_80_columns_without_trailing_spaces),
+		promise(prongds_defaults_are_those_of_its_help),
+		promise(prongds_options_become_the_librarys),
+	};
+
+	return cmocka_run_group_tests_name("option", tests, NULL, NULL);
+}

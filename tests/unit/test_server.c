@@ -1,0 +1,266 @@
+#include "prong.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+
+#define A10  "aaaaaaaaaa"
+#define A100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
+
+static const char *const any_port[] = { "127.0.0.1:0", NULL };
+
+static int echo(struct prong_conn *conn, void *arg)
+{
+	char buffer[4096];
+	ssize_t n;
+
+	(void)arg;
+	while ((n = prong_recv(conn, buffer, sizeof(buffer))) > 0)
+		if (prong_send(conn, buffer, (size_t)n) < 0)
+			return -EPIPE;
+	return (int)n;
+}
+
+static struct prong_options usual_options(void)
+{
+	return (struct prong_options){
+		.size = sizeof(struct prong_options),
+		.listen = any_port,
+	};
+}
+
+static int64_t minus_one = -1, too_long = INT64_MAX;
+static int negative = -1;
+static unsigned too_many = 1000001;
+static size_t larger = sizeof(struct prong_options) + 8;
+
+#define FIELD(name)                           \
+	offsetof(struct prong_options, name), \
+		sizeof(((struct prong_options *)NULL)->name)
+
+static void each_option_out_of_range_is_refused_with_a_reason(void **state)
+{
+	static const struct {
+		size_t offset, size;
+		const void *value;
+	} rows[] = {
+		{ FIELD(size), &larger },
+		{ FIELD(max_processes), &too_many },
+		{ FIELD(at_limit), &negative },
+		{ FIELD(idle_timeout), &minus_one },
+		{ FIELD(idle_timeout), &too_long },
+		{ FIELD(session_timeout), &minus_one },
+		{ FIELD(session_timeout), &too_long },
+		{ FIELD(grace), &too_long },
+		{ FIELD(linger), &minus_one },
+		{ FIELD(linger), &too_long },
+		{ FIELD(ready_fd), &negative },
+		{ FIELD(log_fd), &negative },
+		{ FIELD(keep_fds), &negative },
+	};
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct prong_options options = usual_options();
+		struct prong *const untouched = (struct prong *)(void *)state;
+		struct prong *server = untouched;
+		char error[PRONG_ERROR_MAX] = "";
+		int err;
+
+		options.error = error;
+		options.error_size = sizeof(error);
+		memcpy((char *)&options + rows[i].offset, rows[i].value, rows[i].size);
+		err = prong_open(&server, &options, echo, NULL);
+		if (err == -EINVAL && strlen(error) > 5 && server == untouched)
+			continue;
+		print_error("# row %zu: %d, \"%s\"\n", i, err, error);
+		wrong++;
+		if (err == 0)
+			prong_close(server);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static int open_with_size_alone(void *arg)
+{
+	static const size_t sizes[] = { 0, sizeof(size_t) };
+
+	(void)arg;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		/* On the heap, so that the sanitizer sees who reads on behind it. */
+		size_t *size = malloc(sizeof(size_t));
+		struct prong *server = NULL;
+		int err;
+
+		*size = sizes[i];
+		err = prong_open(&server, (struct prong_options *)(void *)size, echo,
+				 NULL);
+		free(size);
+		child_must(err == -EINVAL && server == NULL);
+	}
+	return 0;
+}
+
+/* An older program's options may be shorter: size says how much there is. */
+static void nothing_is_read_behind_options_that_are_shorter(void **state)
+{
+	struct child_end end;
+
+	(void)state;
+	child_run(&end, open_with_size_alone, NULL);
+	print_message("# %.200s\n", end.text);
+	assert_int_equal(end.status, 0);
+}
+
+static void a_bad_address_is_told_in_words(void **state)
+{
+	static const struct {
+		const char *address;
+		int err;
+		const char *says;
+	} rows[] = {
+		{ "127.0.0.1:65536", -EINVAL, "\"65536\" is not a number from 0" },
+		{ "127.0.0.1", -EINVAL, "host:port" },
+		{ "::1:80", -EINVAL, "[address]:port" },
+		{ "", -EINVAL, "host:port" },
+		{ "unix:", -EINVAL, "path is missing" },
+		{ "unix:" A100 "12345678", -ENAMETOOLONG, "108 bytes" },
+		{ "unix:/nonexistent/x", -ENOENT, "unix:/nonexistent/x" },
+		{ "unix:/dev/null", -EEXIST, "no socket" },
+		{ "192.0.2.1:80", -EADDRNOTAVAIL, "192.0.2.1:80" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *const listen[] = { "127.0.0.1:0", rows[i].address, NULL };
+		struct prong_options options = usual_options();
+		char error[PRONG_ERROR_MAX] = "", tiny[5];
+		struct prong *server = NULL;
+
+		options.listen = listen;
+		options.error = error;
+		options.error_size = sizeof(error);
+		print_message("# \"%s\"\n", rows[i].address);
+		assert_int_equal(prong_open(&server, &options, echo, NULL),
+				 rows[i].err);
+		assert_null(server);
+		assert_non_null(strstr(error, rows[i].says));
+		options.error = tiny;
+		options.error_size = sizeof(tiny);
+		assert_int_equal(prong_open(&server, &options, echo, NULL),
+				 rows[i].err);
+		assert_int_equal(strlen(tiny), sizeof(tiny) - 1);
+	}
+}
+
+static void an_address_in_use_is_told(void **state)
+{
+	struct prong_options options = usual_options();
+	char address[128], error[PRONG_ERROR_MAX];
+	const char *const listen[] = { address, NULL };
+	struct prong *first, *second = NULL;
+
+	(void)state;
+	assert_int_equal(prong_open(&first, &options, echo, NULL), 0);
+	assert_int_equal(prong_listener(first, 0, address, sizeof(address)), 0);
+	options.listen = listen;
+	options.error = error;
+	options.error_size = sizeof(error);
+	assert_int_equal(prong_open(&second, &options, echo, NULL), -EADDRINUSE);
+	assert_null(second);
+	assert_non_null(strstr(error, address));
+	options.error = NULL;
+	assert_int_equal(prong_open(&second, &options, echo, NULL), -EADDRINUSE);
+	prong_close(first);
+	assert_int_equal(prong_open(&second, &options, echo, NULL), 0);
+	prong_close(second);
+	prong_close(NULL);
+}
+
+static void no_address_and_too_many_are_refused(void **state)
+{
+	static const char *const none[] = { NULL };
+	const char *many[100] = { NULL };
+	struct prong_options options = usual_options();
+	struct prong *server = NULL;
+
+	(void)state;
+	options.listen = none;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
+	for (int i = 0; i < 99; i++)
+		many[i] = "127.0.0.1:0";
+	options.listen = many;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
+	assert_null(server);
+}
+
+static void each_listener_tells_its_address(void **state)
+{
+	static const char *const listen[] = { "127.0.0.1:0", "127.0.0.2:0", NULL };
+	struct prong_options options = usual_options();
+	struct prong *server;
+	char text[128] = "untouched";
+
+	(void)state;
+	options.listen = listen;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), 0);
+	assert_int_equal(prong_listener(server, 2, text, sizeof(text)), -ENOENT);
+	assert_int_equal(prong_listener(server, 0, text, 0), -ENOSPC);
+	assert_int_equal(prong_listener(server, 0, text, 11), -ENOSPC);
+	assert_string_equal(text, "untouched");
+	assert_int_equal(prong_listener(server, 1, text, sizeof(text)), 0);
+	assert_int_equal(strncmp(text, "127.0.0.2:", 10), 0);
+	assert_int_not_equal(atoi(text + 10), 0);
+	assert_int_equal(prong_listener(server, 0, text, strlen(text)), -ENOSPC);
+	assert_int_equal(prong_listener(server, 0, text, strlen(text) + 2), 0);
+	prong_close(server);
+}
+
+static void any_listeners_address_fits_128_bytes(void **state)
+{
+	char folder[] = "/tmp/prong-unit-XXXXXX", path[128], text[128];
+	const char *const listen[] = { path, NULL };
+	struct prong_options options = usual_options();
+	struct prong *server;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "unix:%s/", folder);
+	while (strlen(path) + 2 <= 107 + strlen("unix:"))
+		strcat(path, "\xc3\xa4");
+	options.listen = listen;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), 0);
+	assert_int_equal(prong_listener(server, 0, text, sizeof(text)), 0);
+	prong_close(server);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void the_library_tells_its_version(void **state)
+{
+	(void)state;
+	assert_string_equal(prong_version(), PRONG_VERSION);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		promise(each_option_out_of_range_is_refused_with_a_reason),
+		promise(nothing_is_read_behind_options_that_are_shorter),
+		promise(a_bad_address_is_told_in_words),
+		promise(an_address_in_use_is_told),
+		promise(no_address_and_too_many_are_refused),
+		promise(each_listener_tells_its_address),
+		promise(any_listeners_address_fits_128_bytes),
+		promise(the_library_tells_its_version),
+	};
+
+	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+}
