@@ -1,6 +1,7 @@
 #include "signals.h"
 
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <unistd.h>
@@ -36,6 +37,29 @@ static void set_default_dispositions(struct signals *signals)
 	}
 }
 
+/*
+ * 32 and 33 are glibc's own (nptl(7)) and its sigaction(3) does not touch them, but
+ * GNU make, for one, starts programs with them ignored, and children inherit that.
+ */
+static void unignore_internal_signals(void)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		uint64_t mask;
+	} action = { 0 }; /* the kernel's layout, which is not glibc's */
+
+	for (int number = 32; number <= 33; number++) {
+		if (syscall(SYS_rt_sigaction, number, NULL, &action,
+			    sizeof(action.mask)) < 0 ||
+		    action.handler != SIG_IGN)
+			continue;
+		action.handler = SIG_DFL;
+		syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(action.mask));
+	}
+}
+
 int signals_take(struct signals *signals)
 {
 	sigset_t mask;
@@ -51,6 +75,7 @@ int signals_take(struct signals *signals)
 		return err;
 	}
 	set_default_dispositions(signals);
+	unignore_internal_signals();
 	/* A child of before may have ended before SIGCHLD could be seen here. */
 	signals->child_exited = true;
 	return 0;
