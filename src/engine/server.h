@@ -82,6 +82,7 @@ struct prong {
 	struct slots slots;
 	struct scoreboard board;
 	struct log log;
+	bool batch; /* the scheduling policy was changed to SCHED_BATCH */
 	int epoll_fd;
 	int reserve_fd;    /* closed to have one descriptor when there is none */
 	int64_t looked_at; /* everything that had happened by then has been heard */

@@ -260,3 +260,19 @@ def test_reused_workers_that_died_idle_lose_nobody(prongd):
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(is_zombie, idle)), "dead", interval=0)
         assert server.ask(b"fine") == b"fine"
+
+
+@pytest.mark.parametrize("reuse, before, then", [
+    (1, os.SCHED_OTHER, os.SCHED_OTHER),
+    (0, os.SCHED_OTHER, os.SCHED_BATCH),
+    (5, os.SCHED_OTHER, os.SCHED_BATCH),
+    (0, os.SCHED_IDLE, os.SCHED_IDLE),
+])  # fmt: skip
+def test_a_pool_is_scheduled_as_a_batch_unless_somebody_chose(
+        prongd, reuse, before, then):  # fmt: skip
+    def choose():
+        os.sched_setscheduler(0, before, os.sched_param(0))
+
+    server = prongd("-r", reuse, "-s", 2, "echo", preexec_fn=choose)
+    for pid in [server.pid, *server.expect_workers(2)]:
+        assert os.sched_getscheduler(pid) == then
