@@ -26,7 +26,7 @@ test: setup-test build build-asan	## run every test, in a plain and in a sanitiz
 	@scripts/test $(ARGS)
 
 bench: setup-bench build	## measure
-	@if [ -x bench/run ]; then exec bench/run; else echo 'no benchmarks yet'; fi
+	@exec bench/run
 
 lint: setup-lint		## check style, folders, includes, warnings, manual
 	@scripts/lint

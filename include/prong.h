@@ -50,12 +50,13 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
  * conn is valid until the handler returns; do not close its descriptor. The
  * library ends the connection afterwards so that what was sent still arrives:
  * half-close, read on for a bounded time and size, close (at once, though, when a
- * deadline was over). arg is the pointer
- * given to prong_open(), in this process's copy of the memory.
+ * deadline was over). arg is the pointer given to prong_open(), in this process's
+ * copy of the memory.
  *
  * Return 0 when the connection was served, or the negative errno of a
  * prong_recv() or prong_send() that failed. Any other value is counted as
- * "failed".
+ * "failed". A worker that leaves by exit(0) counts as having served; by another
+ * status, as crashed.
  *
  * The worker has default signal dispositions, an empty signal mask, a process
  * group of its own, no descriptor from options.keep_fds up but the connection,
@@ -92,7 +93,7 @@ typedef void prong_log(void *arg, const char *line, size_t length);
 
 /* Zero in a field stands for the default named beside it. */
 struct prong_options {
-	/* sizeof(struct prong_options); lets later versions add fields */
+	/* sizeof(struct prong_options), so that a library of another version can tell */
 	size_t size;
 
 	/*
@@ -123,8 +124,9 @@ struct prong_options {
 
 	/*
 	 * A connection as a whole may last so long: prong_recv() and
-	 * prong_send() fail with -ETIMEDOUT, and a handler that does not return
-	 * within a second after it is killed (0: none).
+	 * prong_send() fail with -ETIMEDOUT, and a handler that has not returned
+	 * half a second later gets SIGTERM, and SIGKILL after another half
+	 * (0: none).
 	 */
 	int64_t session_timeout;
 
@@ -178,8 +180,8 @@ struct prong_options {
  * point to are needed only during the call, but for refusal_text, ready_fd,
  * log_fd and log_arg, which must last as long as the server.
  *
- * Returns 0; -EINVAL for an option out of range or a malformed address;
- * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH
+ * Returns 0; -EINVAL for an option out of range, a malformed address, or more than
+ * 64 listeners; -EADDRINUSE, -EACCES, -EEXIST (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH
  * for a name that does not resolve; -ENAMETOOLONG for a UNIX path over 107
  * bytes; -ENOMEM, -EMFILE. options->error then says which, in words.
  */

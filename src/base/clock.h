@@ -6,6 +6,7 @@
 #define BASE_CLOCK_H
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -23,6 +24,17 @@ static inline int64_t clock_now(void)
 static inline int64_t clock_from_ms(int64_t milliseconds)
 {
 	return milliseconds * 1000;
+}
+
+/* The earliest of count deadlines; CLOCK_NEVER if there is none. */
+static inline int64_t clock_first(const int64_t *deadlines, size_t count)
+{
+	int64_t first = CLOCK_NEVER;
+
+	for (size_t i = 0; i < count; i++)
+		if (deadlines[i] < first)
+			first = deadlines[i];
+	return first;
 }
 
 /*

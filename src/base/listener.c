@@ -105,6 +105,7 @@ static int learn_identity(struct listener *listener)
 static int open_here(struct listener *out, const struct address *address)
 {
 	struct listener listener = { .fd = -1, .address = *address };
+	bool bound;
 	int err;
 
 	listener.fd = socket(address_family(address),
@@ -114,12 +115,15 @@ static int open_here(struct listener *out, const struct address *address)
 	err = set_options(listener.fd, address);
 	if (err == 0)
 		err = bind_address(listener.fd, address);
+	bound = err == 0;
 	if (err == 0)
 		err = listen(listener.fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
 	if (err == 0)
 		err = learn_identity(&listener);
 	if (err < 0) {
 		close(listener.fd);
+		if (bound && address_family(address) == AF_UNIX)
+			unlink(address->any.un.sun_path);
 		return err;
 	}
 	*out = listener;

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,11 +21,16 @@ static bool refuses_at_limit(const struct prong *server)
 	return server->settings.at_limit == PRONG_REFUSE;
 }
 
-static bool may_accept(const struct prong *server, int64_t now)
+/* Whether something can be done with a client: serve it, or tell it to go. */
+static bool could_take(const struct prong *server)
 {
 	return server->admission.held.id == 0 &&
-	       !backoff_waits(&server->admission.accept, now) &&
 	       (refuses_at_limit(server) || placement_has_room(server));
+}
+
+static bool may_accept(const struct prong *server, int64_t now)
+{
+	return could_take(server) && !backoff_waits(&server->admission.accept, now);
 }
 
 static void refuse(struct prong *server, struct client *client, enum reason reason,
@@ -39,14 +44,14 @@ static void refuse(struct prong *server, struct client *client, enum reason reas
 /* Places the client, or by policy refuses it or holds it until that is possible. */
 static void place_or_hold(struct prong *server, struct client *client, int64_t now)
 {
-	bool full = !placement_has_room(server);
-
-	if (!full && placement_place(server, client, now) == 0)
+	if (placement_has_room(server) && placement_place(server, client, now) == 0)
 		return;
 	if (!refuses_at_limit(server))
 		server->admission.held = *client;
 	else
-		refuse(server, client, full ? REASON_REFUSED_FULL : REASON_REFUSED_FORK,
+		refuse(server, client,
+		       placement_has_room(server) ? REASON_REFUSED_FORK
+						  : REASON_REFUSED_FULL,
 		       now);
 }
 
@@ -110,9 +115,10 @@ static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 {
 	struct client client;
 
-	if (server->reserve_fd < 0 || !refuses_at_limit(server))
+	if (!refuses_at_limit(server))
 		return;
-	close(server->reserve_fd);
+	if (server->reserve_fd >= 0)
+		close(server->reserve_fd);
 	client = accept_client(server, listener, now);
 	if (client.fd >= 0) {
 		report_refused(server, &client, REASON_REFUSED_DESCRIPTORS, now);
@@ -148,6 +154,14 @@ static bool accept_next(struct prong *server, struct listener *listener, int64_t
 	return true;
 }
 
+/* Whether the kernel's queue is empty: without a descriptor accept(2) does not look. */
+static bool nobody_waits(const struct listener *listener)
+{
+	struct pollfd waiting = { .fd = listener->fd, .events = POLLIN };
+
+	return poll(&waiting, 1, 0) == 0;
+}
+
 /* At the stop: everyone who was queued has been served, so the listener can go. */
 static void close_drained(struct prong *server, struct listener *listener)
 {
@@ -165,8 +179,7 @@ static void admit_from(struct prong *server, struct listener *listener)
 			return;
 		if (accept_next(server, listener, now))
 			continue;
-		if (server->stop.asked &&
-		    !backoff_waits(&server->admission.accept, now))
+		if (server->stop.asked && nobody_waits(listener))
 			close_drained(server, listener);
 		return;
 	}
@@ -264,9 +277,9 @@ int64_t admission_deadline(const struct prong *server)
 
 	if (admission->ready)
 		return 0;
-	/* Not polled, nobody held and not full: accepting pauses. */
-	if (!admission->polled && admission->held.id == 0 &&
-	    placement_has_room(server) && admission->accept.until < deadline)
+	/* Not polled although a client could be taken: accepting pauses. */
+	if (!admission->polled && could_take(server) &&
+	    admission->accept.until < deadline)
 		deadline = admission->accept.until;
 	if (admission->held.id != 0 && placement_has_room(server) &&
 	    server->placement.fork.until < deadline)

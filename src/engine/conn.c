@@ -164,6 +164,8 @@ static void linger(struct prong_conn *conn)
 	char unread[16384];
 	size_t total = 0;
 
+	if (until > conn->deadline)
+		until = conn->deadline;
 	if (shutdown(conn->fd, SHUT_WR) < 0)
 		return;
 	while (total < LINGER_BYTES) {

@@ -120,28 +120,34 @@ fail:
 	return err;
 }
 
-/* Hands client to the spare that became idle last; false if that one is dead. */
-static bool hand_over(struct prong *server, struct slot *slot, struct client *client,
-		      int64_t now)
+void placement_lost_spare(struct prong *server, struct slot *slot, int64_t now)
+{
+	placement_drop_channel(server, slot);
+	slot->unasked = true;
+	slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+}
+
+/* Hands client to an idle worker. Returns 0, or what pass_send() said. */
+static int hand_over(struct prong *server, struct slot *slot, struct client *client,
+		     int64_t now)
 {
 	struct assignment assignment = {
 		.id = client->id,
 		.accepted_at = client->accepted_at,
 		.peer = client->peer,
 	};
+	int err;
 
 	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
-	if (pass_send(slot->channel, &assignment, sizeof(assignment), client->fd) < 0) {
-		placement_drop_channel(server, slot);
-		slot_set_state(&server->slots, slot, SLOT_ENDING, now);
-		return false;
-	}
+	err = pass_send(slot->channel, &assignment, sizeof(assignment), client->fd);
+	if (err < 0)
+		return err;
 	slot->client = *client;
 	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
 	if (server->settings.reuse == 1)
 		placement_drop_channel(server, slot);
 	backoff_succeeded(&server->placement.spares);
-	return true;
+	return 0;
 }
 
 static struct slot *newest_idle(const struct prong *server)
@@ -149,22 +155,40 @@ static struct slot *newest_idle(const struct prong *server)
 	return server->slots.in[SLOT_IDLE].last;
 }
 
+/* Hands client to the first idle worker that lives; -ENOENT if there is none. */
+static int hand_to_idle(struct prong *server, struct client *client, int64_t now)
+{
+	struct slot *slot;
+
+	while ((slot = newest_idle(server)) != NULL) {
+		int err = hand_over(server, slot, client, now);
+
+		if (err == 0)
+			return 0;
+		if (err != -EPIPE && err != -ECONNRESET) {
+			/* Its fault is not the worker's: memory, or unix(7), ETOOMANYREFS. */
+			backoff_failed(&server->placement.fork, now);
+			report_fork_failed(server, -err, now);
+			return err;
+		}
+		placement_lost_spare(server, slot, now);
+	}
+	return -ENOENT;
+}
+
 int placement_place(struct prong *server, struct client *client, int64_t now)
 {
-	struct slot *slot = NULL;
+	struct slot *slot;
 	int err;
 
-	while ((slot = newest_idle(server)) != NULL)
-		if (hand_over(server, slot, client, now))
-			break;
-	if (slot == NULL) {
-		if (backoff_waits(&server->placement.fork, now))
-			return -EAGAIN;
+	if (backoff_waits(&server->placement.fork, now))
+		return -EAGAIN;
+	err = hand_to_idle(server, client, now);
+	if (err == -ENOENT)
 		err = start_worker(server, client, now);
-		if (err < 0)
-			return err;
-		slot = server->slots.in[SLOT_BUSY].last;
-	}
+	if (err < 0)
+		return err;
+	slot = server->slots.in[SLOT_BUSY].last;
 	report_serve(server, client, slot->pid);
 	close(client->fd);
 	slot->client.fd = -1;

@@ -39,6 +39,11 @@ int reason_exit_status(enum reason reason)
 	return reasons[reason].status;
 }
 
+bool reason_is_told(unsigned number)
+{
+	return number < REASON_COUNT && reasons[number].status != 0;
+}
+
 enum reason reason_from_exit_status(int status)
 {
 	if (status == 0)

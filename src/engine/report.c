@@ -1,6 +1,5 @@
 #include "report.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "server.h"
@@ -23,6 +22,19 @@ static void log_left_out(struct log *log, uint64_t left_out)
 {
 	if (left_out > 0)
 		log_number(log, "left_out", (int64_t)left_out);
+}
+
+/* Begins a line that is written once a second at most, and says what was left out. */
+static bool begin_paced(struct log *log, struct throttle *throttle, int64_t now,
+			enum log_severity severity, const char *event)
+{
+	uint64_t left_out;
+
+	if (!throttle_allows(throttle, now, SECOND, &left_out) ||
+	    !log_begin(log, severity, event))
+		return false;
+	log_left_out(log, left_out);
+	return true;
 }
 
 static void log_exit(struct log *log, const siginfo_t *info)
@@ -104,14 +116,11 @@ void report_totals(struct prong *server, const char *event)
 void report_signal_ignored(struct prong *server, int64_t now)
 {
 	struct log *log = &server->log;
-	uint64_t left_out;
 
-	if (!throttle_allows(&server->throttles.signal, now, SECOND, &left_out))
-		return;
-	if (!log_begin(log, LOG_INFO, "signal-ignored"))
+	if (!begin_paced(log, &server->throttles.signal, now, LOG_INFO,
+			 "signal-ignored"))
 		return;
 	log_text(log, "why", "HUP and USR2 have no effect yet");
-	log_left_out(log, left_out);
 	log_end(log);
 }
 
@@ -142,47 +151,35 @@ void report_limit_left(struct prong *server, int64_t now)
 void report_accept_failed(struct prong *server, int error, int64_t now)
 {
 	struct log *log = &server->log;
-	uint64_t left_out;
 
-	if (!throttle_allows(&server->throttles.accept, now, SECOND, &left_out))
-		return;
-	if (!log_begin(log, LOG_ERROR, "accept-failed"))
+	if (!begin_paced(log, &server->throttles.accept, now, LOG_ERROR,
+			 "accept-failed"))
 		return;
 	log_text(log, "error", strerrorname_np(error));
 	log_text(log, "why", strerrordesc_np(error));
-	log_text(log, "clients", "wait");
-	log_left_out(log, left_out);
 	log_end(log);
 }
 
 void report_fork_failed(struct prong *server, int error, int64_t now)
 {
 	struct log *log = &server->log;
-	uint64_t left_out;
 
-	if (!throttle_allows(&server->throttles.fork, now, SECOND, &left_out))
-		return;
-	if (!log_begin(log, LOG_ERROR, "fork-failed"))
+	if (!begin_paced(log, &server->throttles.fork, now, LOG_ERROR, "fork-failed"))
 		return;
 	log_text(log, "error", strerrorname_np(error));
 	log_text(log, "why", strerrordesc_np(error));
 	log_number(log, "processes", server->slots.used);
-	log_left_out(log, left_out);
 	log_end(log);
 }
 
 void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now)
 {
 	struct log *log = &server->log;
-	uint64_t left_out;
 
-	if (!throttle_allows(&server->throttles.spare, now, SECOND, &left_out))
-		return;
-	if (!log_begin(log, LOG_WARNING, "spare-died"))
+	if (!begin_paced(log, &server->throttles.spare, now, LOG_WARNING, "spare-died"))
 		return;
 	log_number(log, "pid", info->si_pid);
 	log_exit(log, info);
-	log_left_out(log, left_out);
 	log_end(log);
 }
 
@@ -208,12 +205,10 @@ void report_serve(struct prong *server, const struct client *client, pid_t pid)
 	log_end(log);
 }
 
-void report_close(struct prong *server, const struct slot *slot, enum reason reason,
-		  const siginfo_t *info, int64_t now)
+void report_close(struct prong *server, const struct slot *slot,
+		  const struct ending *ending, int64_t now)
 {
-	bool crash = reason_is_crash(reason);
-	const struct score_row *row =
-		&server->board.rows[slot_index(&server->slots, slot)];
+	bool crash = reason_is_crash(ending->reason);
 	struct log *log = &server->log;
 	uint64_t left_out = 0;
 
@@ -225,11 +220,11 @@ void report_close(struct prong *server, const struct slot *slot, enum reason rea
 	log_number(log, "conn", (int64_t)slot->client.id);
 	log_address(log, "peer", &slot->client.peer);
 	log_number(log, "pid", slot->pid);
-	log_text(log, "reason", reason_name(reason));
-	if (crash && info != NULL)
-		log_exit(log, info);
-	log_number(log, "in", (int64_t)score_read(&row->bytes_in));
-	log_number(log, "out", (int64_t)score_read(&row->bytes_out));
+	log_text(log, "reason", reason_name(ending->reason));
+	if (crash && ending->info != NULL)
+		log_exit(log, ending->info);
+	log_number(log, "in", (int64_t)ending->bytes_in);
+	log_number(log, "out", (int64_t)ending->bytes_out);
 	log_number(log, "ms", (now - slot->client.accepted_at) / 1000);
 	log_left_out(log, left_out);
 	log_end(log);

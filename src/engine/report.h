@@ -14,6 +14,13 @@
 struct prong;
 struct slot;
 
+/* How a connection ended. */
+struct ending {
+	enum reason reason;
+	const siginfo_t *info; /* of its process; NULL: that lives on */
+	uint64_t bytes_in, bytes_out;
+};
+
 void report_start(struct prong *server);
 void report_stop_asked(struct prong *server);
 void report_grace_over(struct prong *server);
@@ -29,8 +36,8 @@ void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now)
 /* The four of a connection's life. */
 void report_connect(struct prong *server, const struct client *client);
 void report_serve(struct prong *server, const struct client *client, pid_t pid);
-void report_close(struct prong *server, const struct slot *slot, enum reason reason,
-		  const siginfo_t *info, int64_t now);
+void report_close(struct prong *server, const struct slot *slot,
+		  const struct ending *ending, int64_t now);
 void report_reap(struct prong *server, const siginfo_t *info);
 
 void report_refused(struct prong *server, const struct client *client,

@@ -173,7 +173,7 @@ static int fill_low_descriptors(const struct prong_options *options, int keep_fd
 	int fd = -1;
 
 	do {
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
 			return fail(options, -errno, "cannot open /dev/null: %s",
 				    strerror(errno));

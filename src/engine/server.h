@@ -86,8 +86,10 @@ struct prong {
 	int epoll_fd;
 	int reserve_fd;    /* closed to have one descriptor when there is none */
 	int64_t looked_at; /* everything that had happened by then has been heard */
-	bool calm;         /* the last look found nothing */
-	int log_polled;    /* the log's descriptor in the epoll set; -1: none */
+	int64_t first_full_look;
+	unsigned full_looks; /* in a row, which may have left something unheard */
+	bool calm;           /* the last look found nothing */
+	int log_polled;      /* the log's descriptor in the epoll set; -1: none */
 
 	struct signals signals;
 	struct admission admission;

@@ -26,6 +26,7 @@ struct slot {
 	pid_t pid;
 	int channel;              /* our end of its socketpair; -1: none (any more) */
 	bool polled;              /* the channel is in the epoll set */
+	bool unasked;             /* it was idle, and left without being told to */
 	enum reason cut;          /* why we ended it; REASON_NONE: we did not */
 	struct client client;     /* whom it serves; id 0: nobody */
 	struct slot *next, *prev; /* in the list of its state */

@@ -1,7 +1,5 @@
 #include "stop.h"
 
-#include <sys/wait.h>
-
 #include <signal.h>
 
 #include "admission.h"
@@ -10,9 +8,8 @@
 #include "report.h"
 #include "server.h"
 
-#define SESSION_ALLOWANCE 200000  /* for the worker to end itself; microseconds */
-#define TERM_TO_KILL      500000  /* from SIGTERM to SIGKILL; microseconds */
-#define STOP_NOTICE       1000000 /* at a stop: TERM so long before KILL, at most */
+#define SESSION_ALLOWANCE 500000 /* for the worker to end itself; microseconds */
+#define TERM_TO_KILL      500000 /* from SIGTERM to SIGKILL; microseconds */
 
 /*
  * To the worker's process group, which it makes at its start; to itself while it
@@ -65,7 +62,7 @@ static void kill_all(struct prong *server, int64_t now)
 static void begin_stop(struct prong *server, int64_t now)
 {
 	int64_t grace = server->settings.grace;
-	int64_t notice = grace / 10 < STOP_NOTICE ? grace / 10 : STOP_NOTICE;
+	int64_t notice = grace / 10 < TERM_TO_KILL ? grace / 10 : TERM_TO_KILL;
 
 	server->stop.asked = true;
 	server->stop.kill_at = now + grace;
@@ -171,28 +168,14 @@ int64_t stop_deadline(const struct prong *server)
 		server->stop.kill_at,
 		refusals_deadline(&server->refusals),
 	};
-	int64_t first = CLOCK_NEVER;
 
 	/* It may have been completed by closing a listener: no event tells that. */
 	if (stop_is_complete(server))
 		return 0;
-	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
-		if (deadlines[i] < first)
-			first = deadlines[i];
-	return first;
+	return clock_first(deadlines, sizeof(deadlines) / sizeof(deadlines[0]));
 }
 
-void stop_everything(struct prong *server)
+void stop_now(struct prong *server)
 {
 	kill_all(server, clock_now());
-	while (server->slots.used > 0) {
-		siginfo_t info;
-		struct slot *slot;
-
-		if (waitid(P_ALL, 0, &info, WEXITED) < 0)
-			return;
-		slot = slot_find(&server->slots, info.si_pid);
-		if (slot != NULL)
-			slot_free(&server->slots, slot);
-	}
 }

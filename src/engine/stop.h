@@ -26,7 +26,7 @@ void stop_kill(struct prong *server, struct slot *slot);
 /* A stop was asked for, no client can come, and every process is collected. */
 bool stop_is_complete(const struct prong *server);
 
-/* Kills every process and collects it: for a supervisor that cannot go on. */
-void stop_everything(struct prong *server);
+/* Takes no client any more and kills every process; they are still to be collected. */
+void stop_now(struct prong *server);
 
 #endif

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -41,17 +40,36 @@ void server_unwatch(struct prong *server, int fd)
 	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
+/* A broken-in worker may have written anything there: numbers stay numbers. */
+static uint64_t read_clamped(const _Atomic uint64_t *field)
+{
+	uint64_t value = score_read(field);
+
+	return value < INT64_MAX ? value : INT64_MAX;
+}
+
+static void add_clamped(uint64_t *total, uint64_t n)
+{
+	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
+}
+
 /* The connection that slot served has ended: count it, say so. */
 static void connection_ended(struct prong *server, struct slot *slot,
 			     enum reason reason, const siginfo_t *info, int64_t now)
 {
 	const struct score_row *row =
 		&server->board.rows[slot_index(&server->slots, slot)];
+	struct ending ending = {
+		.reason = reason,
+		.info = info,
+		.bytes_in = read_clamped(&row->bytes_in),
+		.bytes_out = read_clamped(&row->bytes_out),
+	};
 
 	server->totals.closed[reason]++;
-	server->totals.bytes_in += score_read(&row->bytes_in);
-	server->totals.bytes_out += score_read(&row->bytes_out);
-	report_close(server, slot, reason, info, now);
+	add_clamped(&server->totals.bytes_in, ending.bytes_in);
+	add_clamped(&server->totals.bytes_out, ending.bytes_out);
+	report_close(server, slot, &ending, now);
 	slot->client.id = 0;
 }
 
@@ -74,7 +92,7 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 		return; /* a child that the host program had before */
 	if (slot->client.id != 0) {
 		connection_ended(server, slot, reason_of_exit(slot, info), info, now);
-	} else if (slot->state == SLOT_IDLE) {
+	} else if (slot->state == SLOT_IDLE || slot->unasked) {
 		backoff_failed(&server->placement.spares, now);
 		report_spare_died(server, info, now);
 	}
@@ -110,15 +128,16 @@ static void hear_worker(struct prong *server, unsigned index)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		/* It is dying; until SIGCHLD tells how, nobody is given to it. */
+		/*
+		 * A worker closes its channel before its last connection. An idle
+		 * one is dying: until SIGCHLD tells how, nobody is given to it.
+		 */
 		placement_drop_channel(server, slot);
-		if (slot->state == SLOT_BUSY || slot->state == SLOT_IDLE)
-			slot_set_state(&server->slots, slot, SLOT_ENDING, now);
+		if (slot->state == SLOT_IDLE)
+			placement_lost_spare(server, slot, now);
 		return;
 	}
-	if (slot->client.id == 0 || verdict.reason == REASON_NONE ||
-	    reason_exit_status((enum reason)(verdict.reason % REASON_COUNT)) == 0 ||
-	    verdict.reason >= REASON_COUNT) {
+	if (slot->client.id == 0 || !reason_is_told(verdict.reason)) {
 		stop_kill(server, slot); /* no worker of ours says such a thing */
 		return;
 	}
@@ -174,12 +193,27 @@ static int64_t next_deadline(const struct prong *server)
 		stop_deadline(server),
 		server->log.retry_at,
 	};
-	int64_t first = CLOCK_NEVER;
 
-	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
-		if (deadlines[i] < first)
-			first = deadlines[i];
-	return first;
+	return clock_first(deadlines, sizeof(deadlines) / sizeof(deadlines[0]));
+}
+
+/*
+ * What was ready when a look began has been heard when a look finds less than it
+ * could take, or after as many full ones in a row as there can be descriptors:
+ * epoll hands out what is ready in turn.
+ */
+static void note_look(struct prong *server, int events, int64_t now)
+{
+	unsigned descriptors =
+		server->slots.max + server->listener_count + REFUSALS_MAX + 2;
+
+	if (server->full_looks == 0)
+		server->first_full_look = now;
+	if (events == EVENTS_AT_ONCE &&
+	    ++server->full_looks < descriptors / EVENTS_AT_ONCE + 1)
+		return;
+	server->looked_at = server->first_full_look;
+	server->full_looks = 0;
 }
 
 /* The one place that blocks, until the nearest deadline or an event. */
@@ -196,8 +230,7 @@ static int wait_for_events(struct prong *server)
 		       clock_timeout(next_deadline(server), now));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (n < EVENTS_AT_ONCE)
-		server->looked_at = now;
+	note_look(server, n, now);
 	server->calm = n == 0;
 	for (int i = 0; i < n; i++)
 		dispatch(server, &events[i]);
@@ -282,7 +315,10 @@ static int open_loop(struct prong *server)
 	server->pid = getpid();
 	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (server->epoll_fd < 0)
+	if (server->reserve_fd < 0 || server->epoll_fd < 0)
+		return -errno;
+	/* Workers cannot do without it: better no server than one that leaks. */
+	if (close_range(~0U, ~0U, 0) < 0)
 		return -errno;
 	return server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
 }
@@ -300,6 +336,16 @@ static void close_loop(struct prong *server)
 	server->reserve_fd = -1;
 }
 
+/* For a supervisor that cannot go on: nothing is left behind, and all is counted. */
+static void kill_and_collect(struct prong *server)
+{
+	siginfo_t info;
+
+	stop_now(server);
+	while (server->slots.used > 0 && waitid(P_ALL, 0, &info, WEXITED) == 0)
+		child_gone(server, &info);
+}
+
 int prong_run(struct prong *server)
 {
 	int err = open_loop(server);
@@ -309,7 +355,7 @@ int prong_run(struct prong *server)
 		tell_readiness(server);
 		err = supervise(server);
 		if (err < 0)
-			stop_everything(server);
+			kill_and_collect(server);
 		report_totals(server, "stop");
 	}
 	log_close(&server->log);

@@ -27,13 +27,17 @@ static void close_others(int first, int a, int b)
 {
 	int keep[] = { a < b ? a : b, a < b ? b : a };
 
+	int err = 0;
+
 	for (int i = 0; i < 2; i++) {
 		if (keep[i] > first)
-			close_range((unsigned)first, (unsigned)keep[i] - 1, 0);
+			err |= close_range((unsigned)first, (unsigned)keep[i] - 1, 0);
 		if (keep[i] >= first)
 			first = keep[i] + 1;
 	}
-	close_range((unsigned)first, ~0U, 0);
+	err |= close_range((unsigned)first, ~0U, 0);
+	if (err != 0)
+		_exit(EXIT_UNUSED); /* rather than with the listeners */
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */

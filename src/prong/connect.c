@@ -97,7 +97,7 @@ static bool dial_any(struct conversation *talk, const struct address_list *found
 			return true;
 		if (err == -EINTR) {
 			command_say(&connect_page, "%s: broken off by SIG%s", name,
-				    sigabbrev_np(interrupt_take(talk->interrupts)));
+				    interrupt_name(interrupt_take(talk->interrupts)));
 			return false;
 		}
 		note_failure(&failures, name, err);

@@ -11,6 +11,7 @@
 #include "base/die.h"
 #include "command.h"
 #include "connect_options.h"
+#include "interrupt.h"
 #include "reader.h"
 
 void conversation_end(struct conversation *talk, enum ending ending, int error)
@@ -123,13 +124,6 @@ static void finish_output(struct conversation *talk)
 		conversation_end(talk, ENDING_OUTPUT_FAILED, errno);
 }
 
-static const char *signal_name(int signo)
-{
-	const char *name = sigabbrev_np(signo);
-
-	return name != NULL ? name : "?";
-}
-
 /* Says why it failed, if it did. Returns the exit status. */
 static int tell_ending(const struct conversation *talk)
 {
@@ -158,10 +152,10 @@ static int tell_ending(const struct conversation *talk)
 			command_say(page, "the writing process failed");
 		else
 			command_say(page, "the writing process was ended by SIG%s",
-				    signal_name(talk->error));
+				    interrupt_name(talk->error));
 		break;
 	case ENDING_INTERRUPTED:
-		command_say(page, "broken off by SIG%s", signal_name(talk->error));
+		command_say(page, "broken off by SIG%s", interrupt_name(talk->error));
 		break;
 	}
 	return EXIT_FAILED;

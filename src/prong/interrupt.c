@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A blocked signal is queued even if it is ignored, so those must stay out. */
@@ -40,4 +41,11 @@ int interrupt_take(int fd)
 	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
 	return (int)info.ssi_signo;
+}
+
+const char *interrupt_name(int signo)
+{
+	const char *name = sigabbrev_np(signo);
+
+	return name != NULL ? name : "?";
 }

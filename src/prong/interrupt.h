@@ -17,4 +17,7 @@ int interrupt_open(int *out);
 /* Takes the next signal that has come: its number, or 0 if none has. */
 int interrupt_take(int fd);
 
+/* "TERM" for SIGTERM; never NULL. */
+const char *interrupt_name(int signo);
+
 #endif

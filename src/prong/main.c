@@ -60,7 +60,7 @@ static void fill_closed_streams(void)
 	close(fd);
 }
 
-static void print_help(void)
+static _Noreturn void print_help(void)
 {
 	option_help(&prong_page, stdout);
 	puts("\ncommands:");
@@ -90,7 +90,6 @@ static _Noreturn void help(int argc, char **argv)
 	if (argc == 2)
 		command_answer(find_command(argv[1])->page, true, false);
 	print_help();
-	exit(0);
 }
 
 int main(int argc, char **argv)

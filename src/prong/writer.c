@@ -213,8 +213,8 @@ void writer_stop(struct writer *writer)
 	/* Stuck in a read: another process took the input it had been told of. */
 	kill(writer->pid, SIGKILL);
 	writer_collect(writer);
-	writer->end = WRITER_STOPPED;
-	writer->error = SIGKILL;
+	if (writer->end == WRITER_DIED && writer->error == SIGKILL)
+		writer->end = WRITER_STOPPED;
 }
 
 uint64_t writer_sent(const struct writer *writer)

@@ -16,7 +16,7 @@
 #include "options.h"
 #include "service/service.h"
 
-#define OWN_DESCRIPTORS 64 /* of the supervisor itself, with room */
+#define OWN_DESCRIPTORS 160 /* of the supervisor itself, with room */
 
 static void print_help(void)
 {
@@ -84,8 +84,9 @@ static void detach_standard_streams(const struct prongd_settings *settings)
 /* One descriptor a spare, or a process where they are reused: the limit may be low. */
 static void raise_descriptor_limit(const struct prongd_settings *settings)
 {
+	unsigned max = settings->max_processes;
 	unsigned channels =
-		settings->reuse == 1 ? settings->spare : settings->max_processes;
+		settings->reuse != 1 || settings->spare > max ? max : settings->spare;
 	rlim_t needed = OWN_DESCRIPTORS + channels;
 	struct rlimit limit;
 

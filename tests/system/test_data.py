@@ -254,3 +254,12 @@ def test_bytes_that_a_handler_moved_itself_are_counted(handlers):
     assert server.ask(data) == data
     [close] = server.wait_log(event="close")
     assert (close["in"], close["out"]) == ("300000", "300000")
+
+
+def test_a_reply_is_not_cut_by_the_sessions_deadline(prongd):
+    """The handler is done in time; its client has input unread, and stays."""
+    server = prongd("--session-timeout", "1s", "daytime")
+    client = server.connect()
+    client.sendall(b"x" * 100)
+    assert receive_all(client).endswith(b"\r\n")
+    assert server.wait_log(event="close")[0]["reason"] == "done"

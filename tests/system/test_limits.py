@@ -181,6 +181,18 @@ def test_out_of_descriptors_clients_are_refused_where_that_is_the_policy(prongd)
     assert reasons(server.totals())["refused-descriptors"] == 5
 
 
+def test_at_the_limit_out_of_descriptors_clients_go_on_being_refused(prongd):
+    server = prongd("-n", 1, "-s", 0, "--at-limit", "refuse", "echo")
+    [busy] = server.hold()
+    settled(server.pid)
+    soft = run_out_of_descriptors(server)
+    for _ in range(3):
+        with server.connect(timeout=2) as client:
+            assert receive_all(client) == b""
+    server.set_limit(resource.RLIMIT_NOFILE, soft)
+    assert echoes(busy)
+
+
 TRANSIENT = """EAGAIN EINTR ECONNABORTED EPERM EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN
     ENONET EHOSTUNREACH EOPNOTSUPP ENETUNREACH ETIMEDOUT ECONNRESET EMFILE ENFILE
     ENOBUFS ENOMEM""".split()

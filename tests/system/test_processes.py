@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 from harness import (
-    eventually, failures, finish_load, receive_all, reset, start_load,
+    echoes, eventually, failures, finish_load, receive_all, reset, start_load,
 )  # fmt: skip
 from proc import descriptors, is_zombie, settled, status
 
@@ -260,6 +260,32 @@ def test_reused_workers_that_died_idle_lose_nobody(prongd):
             os.kill(pid, signal.SIGKILL)
         eventually(lambda: all(map(is_zombie, idle)), "dead", interval=0)
         assert server.ask(b"fine") == b"fine"
+
+
+def test_the_last_connection_of_a_process_lasts_like_any_other(prongd):
+    """Its worker has closed the channel by then, which is no sign of its death."""
+    server = prongd("-r", 3, "-s", 1, "echo")
+    serve_one_by_one(server, 2)
+    [client] = server.hold()
+    time.sleep(1)  # an end that is taken for a death is followed by SIGKILL
+    assert echoes(client)
+    client.close()
+    assert server.wait_log(event="close", conn=3)[0]["reason"] == "eof"
+    assert server.log_lines(event="serve")[2]["pid"] == server.log_lines(
+        event="serve")[0]["pid"]  # fmt: skip
+
+
+@pytest.mark.parametrize("reuse", [0, 1])
+def test_spares_that_die_at_once_are_replaced_with_pauses(prongd, reuse):
+    server = prongd("-r", reuse, "-s", 2, "echo")
+    begin = time.monotonic()
+    while time.monotonic() - begin < 1.5:
+        for pid in server.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert int(server.totals()["processes"]) < 150
+    assert server.log_lines(event="spare-died")
+    assert server.ask(b"still") == b"still"
 
 
 @pytest.mark.parametrize("reuse, before, then", [

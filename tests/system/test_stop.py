@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import resource
 import signal
 import socket
 import termios
@@ -13,6 +14,7 @@ import pytest
 
 from harness import echoes, eventually, receive_all, receive_exactly
 from logline import reasons
+from proc import descriptors, settled
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -70,11 +72,22 @@ def test_sessions_are_ended_when_the_grace_is_over(prongd):
 
 
 def test_a_worker_that_is_deaf_is_killed_when_the_grace_is_over(handlers):
-    server = handlers("--grace", "1000", "never-listens")
+    """And not before: the grace goes to SIGKILL, whenever SIGTERM was."""
+    server = handlers("--grace", "2000", "never-listens")
     server.connect()
     server.wait_log(event="serve")
+    begin = time.monotonic()
     server.signal(signal.SIGTERM)
     assert reasons(server.expect_exit(timeout=5)) == {"stopped": 1}
+    assert time.monotonic() - begin >= 2
+
+
+def test_a_stop_without_descriptors_does_not_wait_for_the_grace(prongd):
+    server = prongd("-s", 0, "echo")
+    settled(server.pid)
+    server.set_limit(resource.RLIMIT_NOFILE, max(descriptors(server.pid)) + 1)
+    server.signal(signal.SIGTERM)
+    server.expect_exit(timeout=2)
 
 
 @pytest.mark.parametrize("first, second", [
