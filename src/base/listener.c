@@ -1,11 +1,14 @@
 #include "listener.h"
 
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int set_flag(int fd, int level, int option, int value)
@@ -130,10 +133,50 @@ static int open_here(struct listener *out, const struct address *address)
 	return 0;
 }
 
-int listener_open(struct listener *out, const struct address *address)
+/*
+ * Two servers that start on one path must not both take it for stale, or see the other
+ * between bind(2) and listen(2): they take turns by a lock on its directory, flock(2).
+ * Returns -1 where that cannot be had within a second; then it goes without.
+ */
+static int lock_directory(const struct address *address)
 {
+	char directory[sizeof(address->any.un.sun_path)];
+	struct timespec pause = { .tv_nsec = 10000000 };
+	char *slash;
+	int fd;
+
+	memcpy(directory, address->any.un.sun_path, sizeof(directory));
+	slash = strrchr(directory, '/');
+	if (slash != NULL)
+		slash[slash == directory] = '\0';
+	fd = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < 100; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return fd;
+		nanosleep(&pause, NULL);
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int open_unix(struct listener *out, const struct address *address)
+{
+	int lock = lock_directory(address);
 	int err = open_here(out, address);
 
+	if (lock >= 0)
+		close(lock);
+	return err;
+}
+
+int listener_open(struct listener *out, const struct address *address)
+{
+	int err;
+
+	if (address_family(address) == AF_UNIX)
+		return open_unix(out, address);
+	err = open_here(out, address);
 	/* EAFNOSUPPORT: no IPv6 in the kernel; EADDRNOTAVAIL: disabled by sysctl. */
 	if (address->both_families && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)) {
 		struct address ipv4 = { .length = sizeof(ipv4.any.in) };

@@ -128,17 +128,24 @@ static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/* Our failure, not a client's: accepting pauses, and says so. */
+static void pause_accepting(struct prong *server, int error, int64_t now)
+{
+	backoff_failed(&server->admission.accept, now);
+	report_accept_failed(server, error, now);
+}
+
 /* Returns whether another client may be waiting. */
 static bool accept_failed(struct prong *server, int listener, int error, int64_t now)
 {
 	if (error == EAGAIN)
 		return false;
+	server->admission.error = error;
 	if (is_clients_error(error))
 		return true;
 	if (error == EMFILE || error == ENFILE)
 		refuse_with_reserve(server, listener, now);
-	backoff_failed(&server->admission.accept, now);
-	report_accept_failed(server, error, now);
+	pause_accepting(server, error, now);
 	return false;
 }
 
@@ -172,6 +179,7 @@ static void close_drained(struct prong *server, struct listener *listener)
 
 static void admit_from(struct prong *server, struct listener *listener)
 {
+	uint64_t before = server->totals.accepted;
 	int64_t now = clock_now();
 
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
@@ -183,7 +191,11 @@ static void admit_from(struct prong *server, struct listener *listener)
 			close_drained(server, listener);
 		return;
 	}
-	server->admission.ready = true; /* there may be more */
+	/* There may be more; but where not one of so many came, it is not the clients. */
+	if (server->totals.accepted == before)
+		pause_accepting(server, server->admission.error, now);
+	else
+		server->admission.ready = true;
 }
 
 void admit_waiting(struct prong *server)
@@ -228,10 +240,8 @@ static void poll_listeners(struct prong *server, bool polled, int64_t now)
 		err = watch_listeners(server);
 	if (!polled || err < 0)
 		unwatch_listeners(server);
-	if (err < 0) {
-		backoff_failed(&server->admission.accept, now);
-		report_accept_failed(server, -err, now);
-	}
+	if (err < 0)
+		pause_accepting(server, -err, now);
 	server->admission.polled = polled && err == 0;
 }
 

@@ -19,30 +19,58 @@ enum {
 	STATE_CLOSING = 11
 };
 
+#define LOOKS        8             /* for a slow reader, in each idle timeout */
 #define LINGER_BYTES (1024 * 1024) /* of unread input, before the patience ends */
 
-/* Waits until fd is ready for events. Returns 0, or -ETIMEDOUT after a deadline. */
+/* Bytes that the client's side has not taken yet; falls while a slow reader reads. */
+static int unsent(const struct prong_conn *conn)
+{
+	int bytes = 0;
+
+	ioctl(conn->fd, SIOCOUTQ, &bytes);
+	return bytes;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Waits until the connection is ready for events. Returns 0, or -ETIMEDOUT after a
+ * deadline. poll(2) calls a connection writable only when much of its buffer is free,
+ * so a slow reader is looked for in between: as long as it reads, it is not idle.
+ */
 static int wait_ready(struct prong_conn *conn, short events)
 {
 	struct pollfd ready = { .fd = conn->fd, .events = events };
 	int64_t now = clock_now();
 	int64_t idle_end =
 		conn->idle_timeout > 0 ? now + conn->idle_timeout : CLOCK_NEVER;
-	int64_t until = idle_end < conn->deadline ? idle_end : conn->deadline;
+	int64_t look =
+		events == POLLOUT ? conn->idle_timeout / LOOKS : conn->idle_timeout;
+	int before = unsent(conn);
 
 	for (;;) {
-		int n = poll(&ready, 1, clock_timeout(until, now));
+		int64_t until = earlier(idle_end, conn->deadline);
+		int64_t pause = look > 0 ? earlier(until, now + look) : until;
+		int n = poll(&ready, 1, clock_timeout(pause, now));
+		int left;
 
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		/* Interrupted, stopped for an hour maybe: look once more before judging. */
 		now = clock_now();
-		if (n == 0 && now >= until)
+		left = unsent(conn);
+		if (left < before && conn->idle_timeout > 0)
+			idle_end = now + conn->idle_timeout;
+		before = left;
+		/* Interrupted, stopped for an hour maybe: look once more before judging. */
+		if (n == 0 && now >= earlier(idle_end, conn->deadline))
 			break;
 	}
-	conn->cut = until == conn->deadline ? REASON_DEADLINE : REASON_IDLE;
+	conn->cut = now >= conn->deadline ? REASON_DEADLINE : REASON_IDLE;
 	return -ETIMEDOUT;
 }
 

@@ -38,6 +38,7 @@ struct admission {
 	bool ready;            /* one of them may have a client */
 	struct client held;    /* accepted, but no process could be made yet */
 	struct backoff accept; /* after accept(2) failed */
+	int error;             /* errno of its last failure */
 	struct limit {
 		bool full;       /* every process is at work now */
 		int64_t since;   /* when it was said; 0: it is not said */

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+import signal
 
 import pytest
 
@@ -14,6 +15,9 @@ PR_SET_CHILD_SUBREAPER = 36
 def pytest_configure():
     """Orphans of a server become ours to see; thousands of clients need descriptors."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # A shell starts its background jobs with SIGINT ignored, and that is inherited.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

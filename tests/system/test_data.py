@@ -263,3 +263,23 @@ def test_a_reply_is_not_cut_by_the_sessions_deadline(prongd):
     client.sendall(b"x" * 100)
     assert receive_all(client).endswith(b"\r\n")
     assert server.wait_log(event="close")[0]["reason"] == "done"
+
+
+@pytest.mark.parametrize("service, pause", [("chargen", 0.1), ("echo", 0.02)])
+def test_a_client_that_reads_slowly_is_not_idle(prongd, service, pause):
+    """Its bytes move, although the server's buffer is never free enough for poll."""
+    server = prongd("--idle-timeout", "1s", service)
+    client = server.connect()
+    if service == "echo":
+        threading.Thread(target=send_quietly, args=(client, 20_000_000)).start()
+    begin = time.monotonic()
+    while time.monotonic() - begin < 3:
+        assert client.recv(20_000)
+        time.sleep(pause)
+    assert not server.log_lines(event="close")
+    client.shutdown(socket.SHUT_RDWR)  # which also ends a send of the other thread
+
+
+def send_quietly(client, size):
+    with contextlib.suppress(OSError):
+        client.sendall(b"x" * size)

@@ -230,6 +230,20 @@ def limited(prongd):
         yield start
 
 
+@needs_strace
+def test_accepting_that_always_fails_does_not_spin(prongd):
+    """Not even with an error that is a client's, one at a time."""
+    words = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=accept4:error=EPERM"]
+    server = prongd("-s", 0, "echo", under=words)
+    server.connect()
+    server.wait_log(event="accept-failed", error="EPERM")
+    ran = cpu_seconds(server.pid)
+    time.sleep(1)
+    assert cpu_seconds(server.pid) - ran <= 0.1
+    server.signal(signal.SIGQUIT)
+    server.expect_exit()
+
+
 def limit_processes(server, soft):
     """As the user it runs as: root alone may lack the right (CAP_SYS_RESOURCE)."""
     owner = os.stat(f"/proc/{server.pid}").st_uid

@@ -1,13 +1,16 @@
 """The five services do what their RFCs say, on every kind of address."""
 
 import os
+import shutil
 import socket
+import subprocess
+import threading
 import time
 from datetime import datetime
 
 import pytest
 
-from harness import echoes, exchange, receive_all, receive_exactly
+from harness import PRONGD, echoes, eventually, exchange, receive_all, receive_exactly
 
 FROM_1900_TO_1970 = 2208988800  # RFC 868
 
@@ -124,3 +127,25 @@ def test_a_unix_socket_that_another_server_took_over_is_not_removed(prongd, tmp_
     first.stop()
     assert path.is_socket()
     assert second.ask(b"still here") == b"still here"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
+def test_of_two_servers_starting_on_one_path_one_gets_it(prongd, tmp_path):
+    """The first is held up between bind(2) and listen(2), when it looks stale."""
+    address = f"unix:{tmp_path}/socket"
+    slow = ["strace", "-D", "-qq", "-o", "/dev/null",
+            "-e", "inject=listen:delay_enter=600000"]  # fmt: skip
+    second = []
+
+    def start_second():
+        eventually(lambda: os.path.exists(f"{tmp_path}/socket"), "bound")
+        words = [PRONGD, "-l", address, "echo"]
+        second.append(subprocess.run(words, capture_output=True, text=True, timeout=10))
+
+    thread = threading.Thread(target=start_second)
+    thread.start()
+    first = prongd("echo", listen=[address], under=slow)
+    thread.join()
+    assert second[0].returncode == 1
+    assert "another server has it" in second[0].stderr
+    assert first.ask(b"mine") == b"mine"
