@@ -24,6 +24,7 @@
 #ifndef PRONG_H
 #define PRONG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -66,6 +67,69 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
  * the socket over which it is given the next.
  */
 typedef int prong_handler(struct prong_conn *conn, void *arg);
+
+/* Where a program's standard error goes. */
+enum prong_stderr {
+	PRONG_STDERR_KEEP,       /* where the supervisor's goes */
+	PRONG_STDERR_CONNECTION, /* to the client */
+	PRONG_STDERR_NULL,       /* nowhere */
+};
+
+/*
+ * A program to run for each connection: without a shell, without a copy of the
+ * supervisor's memory (vfork(2)), with the connection as standard input and output,
+ * no other descriptor, default signal dispositions, an empty mask, and a process
+ * group of its own. It dies with the supervisor. When it ends, what it has written
+ * still reaches the client, as after a handler.
+ *
+ * Its environment is PATH, what env adds, and of the connection (UCSPI-TCP):
+ * PROTO=TCP TCPLOCALIP TCPLOCALPORT TCPREMOTEIP TCPREMOTEPORT, REMOTE_ADDR
+ * REMOTE_PORT REMOTE_HOST, TCPCONNNUM (how many connections of that address are
+ * open, this one counted); on a UNIX socket PROTO=UNIX UNIXREMOTEPID UNIXREMOTEEUID
+ * UNIXREMOTEEGID.
+ */
+struct prong_program {
+	const char *const *argv; /* NULL-terminated; [0] is looked up in PATH */
+	const char *const *env;  /* "NAME=VALUE", or "NAME" to hand down; NULL: none */
+	const char *directory;   /* to start in; NULL: the supervisor's */
+	bool set_umask;          /* whether umask counts */
+	mode_t umask;
+	enum prong_stderr error_output;
+
+	/*
+	 * When the client is gone for good (reset, or both directions closed) the
+	 * program's process group gets SIGTERM and, half a second later, SIGKILL.
+	 * Unless this is set.
+	 */
+	bool ignore_hangup;
+
+	/*
+	 * The two below put a process of prong's own, an attendant, between the
+	 * supervisor and each program, which costs a fork.
+	 *
+	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST and
+	 * REMOTE_HOST, where there are any (getnameinfo(3)).
+	 */
+	bool resolve;
+
+	/*
+	 * When the program has ended, end what it has left behind too, whatever
+	 * group or session that has moved to: SIGTERM, then SIGKILL, within a
+	 * second. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER),
+	 * and takes any child it does not know for one.
+	 */
+	bool kill_descendants;
+
+	/*
+	 * The path of prong's shim, prong-warm.so: options.spare programs are then
+	 * kept ready, exec'd and linked, waiting before main() for a connection.
+	 * The shim is preloaded (ld.so(8)), so the program must be dynamically
+	 * linked with glibc and not setuid; where it is not, the log says so at the
+	 * start and programs are started cold. Not together with resolve or
+	 * kill_descendants. NULL: cold.
+	 */
+	const char *warm;
+};
 
 /* What is done with a client who comes when max_processes are at work. */
 enum prong_at_limit {
@@ -112,6 +176,12 @@ struct prong_options {
 	 * process for each). PRONG_REUSE_ALWAYS: never replaced.
 	 */
 	unsigned reuse;
+
+	/*
+	 * A program to run instead of a handler, which is NULL then. reuse must be
+	 * 0 or 1, and spare counts only with program->warm.
+	 */
+	const struct prong_program *program;
 
 	enum prong_at_limit at_limit;
 	const char *refusal_text; /* sent to a refused client; NULL: none */
@@ -177,13 +247,14 @@ struct prong_options {
  *
  * On success *out is the server; release it with prong_close(). From now on the
  * kernel queues clients; prong_run() serves them. The options and what they
- * point to are needed only during the call, but for refusal_text, ready_fd,
- * log_fd and log_arg, which must last as long as the server.
+ * point to are needed only during the call, but for refusal_text, the program's
+ * strings, ready_fd, log_fd and log_arg, which must last as long as the server.
  *
  * Returns 0; -EINVAL for an option out of range, a malformed address, or more than
  * 64 listeners; -EADDRINUSE, -EACCES, -EEXIST (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH
  * for a name that does not resolve; -ENAMETOOLONG for a UNIX path over 107
- * bytes; -ENOMEM, -EMFILE. options->error then says which, in words.
+ * bytes; -ENOENT, -EACCES, -ENOEXEC for a program that cannot be run; -ENOMEM,
+ * -EMFILE. options->error then says which, in words.
  */
 PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *options,
 			    prong_handler *handler, void *arg);

@@ -38,10 +38,10 @@ int pass_send(int channel, const void *data, size_t size, int fd)
 	return (size_t)n == size ? 0 : -EPROTO;
 }
 
-int pass_receive(int channel, void *data, size_t size, int *fd)
+int pass_receive_up_to(int channel, void *data, size_t *size, int *fd)
 {
 	union control control = { 0 };
-	struct iovec part = { .iov_base = data, .iov_len = size };
+	struct iovec part = { .iov_base = data, .iov_len = *size };
 	struct msghdr message = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -64,7 +64,24 @@ int pass_receive(int channel, void *data, size_t size, int *fd)
 	    header->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -EPROTO;
 	memcpy(&received, CMSG_DATA(header), sizeof(received));
-	if ((size_t)n != size || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+		close(received);
+		return -EPROTO;
+	}
+	*size = (size_t)n;
+	*fd = received;
+	return 1;
+}
+
+int pass_receive(int channel, void *data, size_t size, int *fd)
+{
+	size_t length = size;
+	int received;
+	int n = pass_receive_up_to(channel, data, &length, &received);
+
+	if (n != 1)
+		return n;
+	if (length != size) {
 		close(received);
 		return -EPROTO;
 	}

@@ -22,4 +22,10 @@ int pass_send(int channel, const void *data, size_t size, int fd);
  */
 int pass_receive(int channel, void *data, size_t size, int *fd);
 
+/*
+ * The same for a message of 1 to *size bytes; *size then receives its length. One that
+ * is longer gives -EPROTO.
+ */
+int pass_receive_up_to(int channel, void *data, size_t *size, int *fd);
+
 #endif

@@ -13,8 +13,9 @@
 #include "report.h"
 #include "server.h"
 
-#define ACCEPTS_AT_ONCE 16      /* before the loop looks at exits and signals again */
-#define LIMIT_CALM      1000000 /* below the limit so long: it is left; microseconds */
+#define ACCEPTS_AT_ONCE  16      /* before the loop looks at exits and signals again */
+#define REFUSAL_PATIENCE 1000000 /* for a refused client to read why; microseconds */
+#define LIMIT_CALM       1000000 /* below the limit so long: it is left; microseconds */
 
 static bool refuses_at_limit(const struct prong *server)
 {
@@ -33,12 +34,26 @@ static bool may_accept(const struct prong *server, int64_t now)
 	return could_take(server) && !backoff_waits(&server->admission.accept, now);
 }
 
+/* A fresh connection's send buffer holds any text that is sensible here. */
+static void say_refusal(const struct prong *server, int fd)
+{
+	const char *text = server->settings.refusal_text;
+
+	if (text != NULL)
+		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void refuse(struct prong *server, struct client *client, enum reason reason,
 		   int64_t now)
 {
 	report_refused(server, client, reason, now);
 	server->totals.closed[reason]++;
-	refusal_start(server, client->fd, server->settings.refusal_text, now);
+	if (server->settings.refusal_text == NULL) {
+		close(client->fd);
+		return;
+	}
+	say_refusal(server, client->fd);
+	farewell_start(server, client->fd, REFUSAL_PATIENCE, now);
 }
 
 /* Places the client, or by policy refuses it or holds it until that is possible. */
@@ -123,7 +138,8 @@ static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 	if (client.fd >= 0) {
 		report_refused(server, &client, REASON_REFUSED_DESCRIPTORS, now);
 		server->totals.closed[REASON_REFUSED_DESCRIPTORS]++;
-		refusal_now(client.fd, server->settings.refusal_text);
+		say_refusal(server, client.fd);
+		close(client.fd);
 	}
 	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }

@@ -4,20 +4,11 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-
-/* The states of tcpi_state after the client's FIN; <netinet/tcp.h> has an old tcp_info. */
-enum {
-	STATE_TIME_WAIT = 6,
-	STATE_CLOSE_WAIT = 8,
-	STATE_LAST_ACK = 9,
-	STATE_CLOSING = 11
-};
+#include "traffic.h"
 
 #define LOOKS        8             /* for a slow reader, in each idle timeout */
 #define LINGER_BYTES (1024 * 1024) /* of unread input, before the patience ends */
@@ -166,23 +157,12 @@ uint64_t prong_conn_id(const struct prong_conn *conn)
 /* Counts what a handler moved on the descriptor itself; TCP keeps the books. */
 static void count_borrowed(struct prong_conn *conn)
 {
-	struct tcp_info info = { 0 };
-	socklen_t size = sizeof(info);
-	int unread = 0;
-	bool fin;
+	struct traffic traffic;
 
-	if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+	if (traffic_read(conn->fd, &traffic) < 0)
 		return;
-	ioctl(conn->fd, SIOCINQ, &unread);
-	/* The client's FIN counts as a byte received (RFC 9293, 3.4). */
-	fin = info.tcpi_state == STATE_CLOSE_WAIT ||
-	      info.tcpi_state == STATE_LAST_ACK || info.tcpi_state == STATE_CLOSING ||
-	      info.tcpi_state == STATE_TIME_WAIT;
-	atomic_store(&conn->row->bytes_in,
-		     info.tcpi_bytes_received - fin - (unsigned)unread);
-	atomic_store(&conn->row->bytes_out, info.tcpi_bytes_sent -
-						    info.tcpi_bytes_retrans +
-						    info.tcpi_notsent_bytes);
+	atomic_store(&conn->row->bytes_in, traffic.in);
+	atomic_store(&conn->row->bytes_out, traffic.out);
 }
 
 static void linger(struct prong_conn *conn)

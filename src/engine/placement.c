@@ -11,6 +11,7 @@
 #include "base/pass.h"
 #include "report.h"
 #include "server.h"
+#include "session.h"
 #include "worker.h"
 
 #define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
@@ -181,6 +182,8 @@ int placement_place(struct prong *server, struct client *client, int64_t now)
 	struct slot *slot;
 	int err;
 
+	if (server->handler == NULL)
+		return session_start(server, client, now);
 	if (backoff_waits(&server->placement.fork, now))
 		return -EAGAIN;
 	err = hand_to_idle(server, client, now);
@@ -206,6 +209,12 @@ static bool spares_are_missing(const struct prong *server)
 	       server->slots.in[SLOT_IDLE].count < server->settings.spare;
 }
 
+static int start_spare(struct prong *server, int64_t now)
+{
+	return server->handler != NULL ? start_worker(server, NULL, now)
+				       : session_start_spare(server, now);
+}
+
 void start_missing_spares(struct prong *server)
 {
 	struct placement *placement = &server->placement;
@@ -221,7 +230,7 @@ void start_missing_spares(struct prong *server)
 	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(server); i++)
 		if (backoff_waits(&placement->fork, now) ||
 		    backoff_waits(&placement->spares, now) ||
-		    start_worker(server, NULL, now) < 0)
+		    start_spare(server, now) < 0)
 			return;
 }
 

@@ -19,6 +19,7 @@ static const struct {
 	[REASON_STOPPED] = { "stopped", 0 },
 	[REASON_CRASH_SIGNAL] = { "crash-signal", 0 },
 	[REASON_CRASH_EXIT] = { "crash-exit", 0 },
+	[REASON_EXEC_FAILED] = { "exec-failed", 0 },
 	[REASON_REFUSED_FULL] = { "refused-full", 0 },
 	[REASON_REFUSED_FORK] = { "refused-fork", 0 },
 	[REASON_REFUSED_DESCRIPTORS] = { "refused-descriptors", 0 },

@@ -18,6 +18,7 @@ enum reason {
 	REASON_STOPPED,  /* cut off by the server's stop */
 	REASON_CRASH_SIGNAL, /* a signal that the supervisor did not send */
 	REASON_CRASH_EXIT,   /* an exit status that is not in this table */
+	REASON_EXEC_FAILED,  /* the program could not be started */
 	REASON_REFUSED_FULL, /* max_processes were at work, and the policy is to refuse */
 	REASON_REFUSED_FORK, /* no process could be made, and the policy is to refuse */
 	REASON_REFUSED_DESCRIPTORS, /* out of descriptors, and the policy is to refuse */

@@ -55,6 +55,12 @@ void report_start(struct prong *server)
 		log_address(log, "address", &server->listeners[i].address);
 		log_end(log);
 	}
+	if (server->program != NULL && server->program->cold != NULL &&
+	    log_begin(log, LOG_WARNING, "cold")) {
+		log_text(log, "program", server->program->path);
+		log_text(log, "why", server->program->cold);
+		log_end(log);
+	}
 	if (log_begin(log, LOG_INFO, "start")) {
 		log_number(log, "pid", server->pid);
 		log_text(log, "version", PRONG_VERSION);
@@ -172,6 +178,21 @@ void report_fork_failed(struct prong *server, int error, int64_t now)
 	log_end(log);
 }
 
+void report_exec_failed(struct prong *server, const struct client *client, int error,
+			int64_t now)
+{
+	struct log *log = &server->log;
+
+	if (!begin_paced(log, &server->throttles.exec, now, LOG_ERROR, "exec-failed"))
+		return;
+	log_number(log, "conn", (int64_t)client->id);
+	log_address(log, "peer", &client->peer);
+	log_text(log, "program", server->program->path);
+	log_text(log, "error", strerrorname_np(error));
+	log_text(log, "why", strerrordesc_np(error));
+	log_end(log);
+}
+
 void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now)
 {
 	struct log *log = &server->log;
@@ -221,7 +242,7 @@ void report_close(struct prong *server, const struct slot *slot,
 	log_address(log, "peer", &slot->client.peer);
 	log_number(log, "pid", slot->pid);
 	log_text(log, "reason", reason_name(ending->reason));
-	if (crash && ending->info != NULL)
+	if (ending->info != NULL && (crash || server->handler == NULL))
 		log_exit(log, ending->info);
 	log_number(log, "in", (int64_t)ending->bytes_in);
 	log_number(log, "out", (int64_t)ending->bytes_out);

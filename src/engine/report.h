@@ -31,6 +31,8 @@ void report_limit_reached(struct prong *server);
 void report_limit_left(struct prong *server, int64_t now);
 void report_accept_failed(struct prong *server, int error, int64_t now);
 void report_fork_failed(struct prong *server, int error, int64_t now);
+void report_exec_failed(struct prong *server, const struct client *client, int error,
+			int64_t now);
 void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now);
 
 /* The four of a connection's life. */

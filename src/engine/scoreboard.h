@@ -8,11 +8,15 @@
 #define ENGINE_SCOREBOARD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct score_row {
 	_Alignas(64) _Atomic uint64_t bytes_in; /* received from the client */
 	_Atomic uint64_t bytes_out;             /* taken by the kernel for the client */
+	/* By an attendant, of its program: */
+	_Atomic int exec_error;     /* why it could not be started: errno */
+	_Atomic bool program_ended; /* what is left is the attendant's cleaning up */
 };
 
 struct scoreboard {
@@ -42,6 +46,8 @@ static inline void score_reset(struct score_row *row)
 {
 	atomic_store_explicit(&row->bytes_in, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->bytes_out, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->exec_error, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->program_ended, false, memory_order_relaxed);
 }
 
 #endif

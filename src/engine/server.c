@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,10 +158,30 @@ static int open_tables(struct prong *server, const struct prong_options *options
 	if (err == 0)
 		err = scoreboard_open(&server->board, max);
 	if (err == 0)
+		err = sources_open(&server->sources, max);
+	if (err == 0)
 		err = open_log(server, options);
 	if (err < 0)
 		return fail(options, err, "no memory for %u processes", max);
-	refusals_open(&server->refusals);
+	farewells_open(&server->farewells);
+	return 0;
+}
+
+static int open_program(struct prong *server, const struct prong_options *options)
+{
+	char why[PROGRAM_WHY_MAX];
+	int err;
+
+	if (options->program == NULL)
+		return 0;
+	server->program = malloc(sizeof(*server->program));
+	if (server->program == NULL)
+		return fail(options, -ENOMEM, "no memory");
+	err = program_prepare(server->program, options->program, why);
+	if (err < 0)
+		return fail(options, err, "%s", why);
+	if (server->program->asked.warm == NULL || server->program->cold != NULL)
+		server->settings.spare = 0;
 	return 0;
 }
 
@@ -191,8 +212,10 @@ int prong_open(struct prong **out, const struct prong_options *options,
 
 	if (err < 0)
 		return err;
-	if (handler == NULL)
-		return fail(options, -EINVAL, "there is no handler");
+	if ((handler == NULL) == (options->program == NULL))
+		return fail(options, -EINVAL, "one of handler and program is needed");
+	if (options->program != NULL && options->reuse > 1)
+		return fail(options, -EINVAL, "a program's process cannot be reused");
 	max = options->max_processes == 0 ? 1000 : options->max_processes;
 	server = memory_private(sizeof(*server));
 	if (server == NULL)
@@ -202,9 +225,12 @@ int prong_open(struct prong **out, const struct prong_options *options,
 	server->epoll_fd = server->reserve_fd = server->signals.fd = -1;
 	server->log_polled = -1;
 	server->admission.limit.left_at = CLOCK_NEVER;
+	server->sessions.look_at = CLOCK_NEVER;
 	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
 	fill_settings(&server->settings, options, max);
-	err = fill_low_descriptors(options, server->settings.keep_fds);
+	err = open_program(server, options);
+	if (err == 0)
+		err = fill_low_descriptors(options, server->settings.keep_fds);
 	if (err == 0)
 		err = open_tables(server, options, max);
 	if (err == 0)
@@ -224,6 +250,8 @@ void prong_close(struct prong *server)
 	for (unsigned i = 0; i < server->listener_count; i++)
 		listener_close(&server->listeners[i]);
 	log_close(&server->log);
+	free(server->program);
+	sources_close(&server->sources);
 	slots_close(&server->slots);
 	scoreboard_close(&server->board);
 	memory_release(server, sizeof(*server));

@@ -9,17 +9,27 @@
 
 #include "base/listener.h"
 #include "base/log.h"
+#include "environment.h"
+#include "farewell.h"
 #include "pace.h"
+#include "program.h"
 #include "prong.h"
-#include "refusal.h"
 #include "scoreboard.h"
 #include "slot.h"
+#include "source.h"
 #include "worker.h"
 
 #define LISTENERS_MAX 64
 
-/* What an epoll event is about; the index is of the listener, slot or refusal. */
-enum watch { WATCH_SIGNALS, WATCH_LISTENER, WATCH_CHANNEL, WATCH_REFUSAL, WATCH_LOG };
+/* What an epoll event is about; the index is of the listener, slot or farewell. */
+enum watch {
+	WATCH_SIGNALS,
+	WATCH_LISTENER,
+	WATCH_CHANNEL,
+	WATCH_SESSION,
+	WATCH_FAREWELL,
+	WATCH_LOG
+};
 
 /* signals.c */
 struct signals {
@@ -54,6 +64,12 @@ struct placement {
 	struct backoff spares; /* after spares died without having served */
 };
 
+/* session.c */
+struct sessions {
+	int64_t look_at;                /* for idle ones; CLOCK_NEVER */
+	struct environment environment; /* of the program being started */
+};
+
 /* stop.c */
 struct stop {
 	bool asked;
@@ -62,7 +78,7 @@ struct stop {
 
 /* Lines that could come often, each with a pace of its own; report.c. */
 struct throttles {
-	struct throttle accept, fork, crash, spare, refused, signal, totals;
+	struct throttle accept, fork, exec, crash, spare, refused, signal, totals;
 };
 
 struct totals {
@@ -74,9 +90,10 @@ struct totals {
 
 struct prong {
 	struct settings settings;
-	prong_handler *handler;
+	prong_handler *handler; /* NULL: program is run instead */
 	void *arg;
-	pid_t pid; /* of the supervisor, for its children to check */
+	struct program *program; /* on the heap, which attendants inherit */
+	pid_t pid;               /* of the supervisor, for its children to check */
 
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
@@ -95,7 +112,9 @@ struct prong {
 	struct signals signals;
 	struct admission admission;
 	struct placement placement;
-	struct refusals refusals;
+	struct sessions sessions;
+	struct sources sources;
+	struct farewells farewells;
 	struct stop stop;
 	struct throttles throttles;
 	struct totals totals;

@@ -25,10 +25,12 @@ struct slot {
 	int64_t since; /* of the state; clock_now() */
 	pid_t pid;
 	int channel;              /* our end of its socketpair; -1: none (any more) */
-	bool polled;              /* the channel is in the epoll set */
+	bool polled;              /* channel or session is in the epoll set */
 	bool unasked;             /* it was idle, and left without being told to */
 	enum reason cut;          /* why we ended it; REASON_NONE: we did not */
 	struct client client;     /* whom it serves; id 0: nobody */
+	uint32_t source;          /* of a session's client; source.h */
+	int64_t idle_at;          /* a session may be idle too long by then */
 	struct slot *next, *prev; /* in the list of its state */
 	struct slot *same_hash;
 };

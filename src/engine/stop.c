@@ -7,6 +7,7 @@
 #include "placement.h"
 #include "report.h"
 #include "server.h"
+#include "session.h"
 
 #define SESSION_ALLOWANCE 500000 /* for the worker to end itself; microseconds */
 #define TERM_TO_KILL      500000 /* from SIGTERM to SIGKILL; microseconds */
@@ -30,6 +31,11 @@ static void terminate(struct prong *server, struct slot *slot, enum reason cut,
 	send_signal(slot, SIGTERM);
 }
 
+void stop_terminate(struct prong *server, struct slot *slot, enum reason cut)
+{
+	terminate(server, slot, cut, clock_now());
+}
+
 static void kill_now(struct prong *server, struct slot *slot, enum reason cut,
 		     int64_t now)
 {
@@ -50,6 +56,7 @@ static void kill_all(struct prong *server, int64_t now)
 	static const enum slot_state living[] = { SLOT_IDLE, SLOT_BUSY, SLOT_ENDING };
 
 	admission_close(server);
+	farewells_close(server);
 	for (size_t i = 0; i < sizeof(living) / sizeof(living[0]); i++) {
 		const struct slot_list *list = &server->slots.in[living[i]];
 
@@ -110,8 +117,9 @@ static int64_t session_deadline(const struct prong *server)
 
 	if (server->settings.session_timeout == 0 || oldest == NULL)
 		return CLOCK_NEVER;
+	/* A worker keeps the deadline itself, if it can; a program knows of none. */
 	return oldest->client.accepted_at + server->settings.session_timeout +
-	       SESSION_ALLOWANCE;
+	       (server->handler != NULL ? SESSION_ALLOWANCE : 0);
 }
 
 static int64_t ending_deadline(const struct prong *server)
@@ -150,13 +158,14 @@ void enforce_deadlines(struct prong *server)
 	while (ending_deadline(server) <= now)
 		kill_now(server, server->slots.in[SLOT_ENDING].first, REASON_NONE, now);
 	enforce_stop(server, now);
-	refusals_expire(server, now);
+	sessions_check_idle(server, now);
+	farewells_expire(server, now);
 }
 
 bool stop_is_complete(const struct prong *server)
 {
 	return server->stop.asked && server->slots.used == 0 &&
-	       admission_is_over(server);
+	       server->farewells.count == 0 && admission_is_over(server);
 }
 
 int64_t stop_deadline(const struct prong *server)
@@ -166,7 +175,8 @@ int64_t stop_deadline(const struct prong *server)
 		ending_deadline(server),
 		server->stop.term_at,
 		server->stop.kill_at,
-		refusals_deadline(&server->refusals),
+		farewells_deadline(&server->farewells),
+		sessions_deadline(server),
 	};
 
 	/* It may have been completed by closing a listener: no event tells that. */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reason.h"
+
 struct prong;
 struct slot;
 
@@ -19,6 +21,9 @@ void enforce_deadlines(struct prong *server);
 
 /* When that is next due; CLOCK_NEVER. */
 int64_t stop_deadline(const struct prong *server);
+
+/* Sends SIGTERM to the slot's process group, and SIGKILL half a second later. */
+void stop_terminate(struct prong *server, struct slot *slot, enum reason cut);
 
 /* Kills a worker that broke the rules of its channel; counts as a crash. */
 void stop_kill(struct prong *server, struct slot *slot);

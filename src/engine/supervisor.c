@@ -3,6 +3,7 @@
  * sleeps. Collecting children and hearing workers are here; all else is called.
  */
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,7 @@
 #include "placement.h"
 #include "report.h"
 #include "server.h"
+#include "session.h"
 #include "signals.h"
 #include "stop.h"
 #include "worker.h"
@@ -88,10 +90,16 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 	struct slot *slot = slot_find(&server->slots, info->si_pid);
 	int64_t now = clock_now();
 
-	if (slot == NULL)
-		return; /* a child that the host program had before */
+	if (slot == NULL) {
+		sessions_end_orphans(server);
+		return; /* it was an orphan, or a child that the host program had */
+	}
 	if (slot->client.id != 0) {
-		connection_ended(server, slot, reason_of_exit(slot, info), info, now);
+		enum reason reason = server->handler != NULL
+					     ? reason_of_exit(slot, info)
+					     : session_end(server, slot, info, now);
+
+		connection_ended(server, slot, reason, info, now);
 	} else if (slot->state == SLOT_IDLE || slot->unasked) {
 		backoff_failed(&server->placement.spares, now);
 		report_spare_died(server, info, now);
@@ -99,6 +107,8 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 	report_reap(server, info);
 	placement_drop_channel(server, slot);
 	slot_free(&server->slots, slot);
+	if (info->si_code != CLD_EXITED)
+		sessions_end_orphans(server);
 }
 
 /* One SIGCHLD may stand for hundreds of exits, so collect until none is left. */
@@ -160,8 +170,11 @@ static void dispatch(struct prong *server, const struct epoll_event *event)
 	case WATCH_CHANNEL:
 		hear_worker(server, index);
 		break;
-	case WATCH_REFUSAL:
-		refusal_event(server, index);
+	case WATCH_SESSION:
+		session_hangup(server, index);
+		break;
+	case WATCH_FAREWELL:
+		farewell_event(server, index);
 		break;
 	case WATCH_LOG:
 		break; /* the loop flushes it before it sleeps */
@@ -205,7 +218,7 @@ static int64_t next_deadline(const struct prong *server)
 static void note_look(struct prong *server, int events, int64_t now)
 {
 	unsigned descriptors =
-		server->slots.max + server->listener_count + REFUSALS_MAX + 2;
+		server->slots.max + server->listener_count + FAREWELLS_MAX + 2;
 
 	if (server->full_looks == 0)
 		server->first_full_look = now;
@@ -312,6 +325,8 @@ static int open_loop(struct prong *server)
 	if (err < 0)
 		return err;
 	schedule_as_pool(server);
+	if (server->program != NULL && server->program->asked.kill_descendants)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	server->pid = getpid();
 	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -325,7 +340,7 @@ static int open_loop(struct prong *server)
 
 static void close_loop(struct prong *server)
 {
-	refusals_close(server);
+	farewells_close(server);
 	schedule_as_before(server);
 	signals_release(&server->signals);
 	if (server->epoll_fd >= 0)

@@ -15,10 +15,10 @@
 #define EXIT_UNUSED 0 /* without having served: its end was asked for */
 
 /* No worker outlives the supervisor. The check: it may have died since the fork. */
-static void die_with_supervisor(const struct worker *worker)
+static void die_with_supervisor(pid_t supervisor)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != worker->supervisor)
+	if (getppid() != supervisor)
 		_exit(EXIT_UNUSED);
 }
 
@@ -38,6 +38,13 @@ static void close_others(int first, int a, int b)
 	err |= close_range((unsigned)first, ~0U, 0);
 	if (err != 0)
 		_exit(EXIT_UNUSED); /* rather than with the listeners */
+}
+
+void worker_detach(pid_t supervisor, int first, int a, int b)
+{
+	die_with_supervisor(supervisor);
+	setpgid(0, 0);
+	close_others(first, a, b);
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */
@@ -85,9 +92,7 @@ _Noreturn void worker_main(struct worker *worker)
 	const struct settings *settings = &worker->settings;
 	int first = worker->client.id != 0 ? worker->client.fd : -1;
 
-	die_with_supervisor(worker);
-	setpgid(0, 0);
-	close_others(settings->keep_fds, worker->channel, first);
+	worker_detach(worker->supervisor, settings->keep_fds, worker->channel, first);
 	signals_reset_child();
 	for (unsigned served = 1;; served++) {
 		bool last = settings->reuse != PRONG_REUSE_ALWAYS &&

@@ -49,6 +49,13 @@ struct verdict {
 };
 
 /*
+ * What every child of the supervisor does first: it dies with the supervisor, makes a
+ * process group of its own, and closes the descriptors from first up but a and b (-1:
+ * none). Leaves the process if the supervisor is gone already.
+ */
+void worker_detach(pid_t supervisor, int first, int a, int b);
+
+/*
  * Serves the worker's client, then others from its channel, until settings.reuse is
  * used up or the supervisor closes the channel.
  */

@@ -1,11 +1,12 @@
 /*
- * prongd: serves a built-in service, one process a connection. A list of steps;
- * the work is libprong's.
+ * prongd: serves a built-in service or any program, one process a connection. A list
+ * of steps; the work is libprong's.
  */
 #include <sys/resource.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,24 +41,54 @@ static void answer_questions(const struct prongd_settings *settings)
 	exit(0);
 }
 
-static const struct service *choose_service(int argc, char **argv)
+static const struct service *choose_service(char **words)
 {
 	const struct service *service;
 
-	if (argc == 0)
+	if (words[0] == NULL)
 		option_die(&prongd_page,
 			   "which service? echo, discard, chargen, daytime "
-			   "or time");
-	if (argc > 1)
-		option_die(&prongd_page, "unexpected \"%.80s\" after the service",
-			   argv[1]);
-	service = service_find(argv[0]);
+			   "or time; or -- and a program");
+	service = service_find(words[0]);
 	if (service == NULL)
 		option_die(&prongd_page,
 			   "unknown service \"%.80s\": echo, discard, chargen, daytime "
-			   "or time",
-			   argv[0]);
+			   "or time (a program stands after --)",
+			   words[0]);
+	if (words[1] != NULL)
+		option_die(&prongd_page, "unexpected \"%.80s\" after the service",
+			   words[1]);
 	return service;
+}
+
+/*
+ * The shim of warm programs: beside prongd where it was built, or where it was
+ * installed. Its absence is the library's to tell.
+ */
+static const char *find_shim(void)
+{
+	static char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *name;
+
+	if (length < 0)
+		return PRONG_SHIM;
+	path[length] = '\0';
+	name = strrchr(path, '/') + 1;
+	snprintf(name, sizeof(path) - (size_t)(name - path), "prong-warm.so");
+	return access(path, R_OK) == 0 ? path : PRONG_SHIM;
+}
+
+/* What comes behind the options: a service, or, behind "--", a program. */
+static prong_handler *choose_what_to_serve(char **argv, int first,
+					   struct prong_program *program)
+{
+	if (strcmp(argv[first - 1], "--") != 0)
+		return choose_service(argv + first)->handler;
+	if (argv[first] == NULL)
+		option_die(&prongd_page, "which program? It stands after --");
+	program->argv = (const char *const *)(argv + first);
+	return NULL;
 }
 
 /*
@@ -107,23 +138,29 @@ static void raise_descriptor_limit(const struct prongd_settings *settings)
 int main(int argc, char **argv)
 {
 	struct prongd_settings settings = prongd_defaults;
-	const struct service *service;
 	char error[PRONG_ERROR_MAX];
+	struct prong_program program;
 	struct prong_options options;
+	prong_handler *handler;
 	struct prong *server;
 	int first;
 	int err;
 
 	first = option_parse(&prongd_page, &settings, argc, argv);
 	answer_questions(&settings);
-	service = choose_service(argc - first, argv + first);
+	prongd_fill_program(&program, &settings);
+	handler = choose_what_to_serve(argv, first, &program);
+	if (settings.warm)
+		program.warm = find_shim();
 	tzset(); /* so that no worker reads the time zone's file again */
 	detach_standard_streams(&settings);
 	raise_descriptor_limit(&settings);
 	prongd_fill_options(&options, &settings);
+	if (handler == NULL)
+		options.program = &program;
 	options.error = error;
 	options.error_size = sizeof(error);
-	err = prong_open(&server, &options, service->handler, NULL);
+	err = prong_open(&server, &options, handler, NULL);
 	if (err < 0)
 		die(err == -EINVAL || err == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED,
 		    "prongd", "%s", error);

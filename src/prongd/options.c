@@ -33,22 +33,95 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 	return -EINVAL;
 }
 
+/* A word of a list, by its place in it; -EINVAL with the list in why. */
+static int parse_word(const char *const *words, const char *value, char *why)
+{
+	size_t used;
+
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	used = (size_t)snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of", value);
+	for (int i = 0; words[i] != NULL; i++)
+		used += (size_t)snprintf(why + used, OPTION_WHY_MAX - used, "%s %s",
+					 i > 0 ? "," : "", words[i]);
+	return -EINVAL;
+}
+
 static int parse_log_format(const struct option_row *row, const char *value,
 			    void *field, char *why)
 {
-	enum prong_log_format *format = field;
+	static const char *const words[] = {
+		[PRONG_LOGFMT] = "logfmt",
+		[PRONG_LOG_JSON] = "json",
+		NULL,
+	};
+	int word = parse_word(words, value, why);
 
 	(void)row;
-	if (strcmp(value, "logfmt") == 0) {
-		*format = PRONG_LOGFMT;
-		return 0;
+	if (word >= 0)
+		*(enum prong_log_format *)field = (enum prong_log_format)word;
+	return word < 0 ? word : 0;
+}
+
+static int parse_stderr(const struct option_row *row, const char *value, void *field,
+			char *why)
+{
+	static const char *const words[] = {
+		[PRONG_STDERR_KEEP] = "keep",
+		[PRONG_STDERR_CONNECTION] = "connection",
+		[PRONG_STDERR_NULL] = "null",
+		NULL,
+	};
+	int word = parse_word(words, value, why);
+
+	(void)row;
+	if (word >= 0)
+		*(enum prong_stderr *)field = (enum prong_stderr)word;
+	return word < 0 ? word : 0;
+}
+
+static int parse_on_hangup(const struct option_row *row, const char *value, void *field,
+			   char *why)
+{
+	static const char *const words[] = { "end", "ignore", NULL };
+	int word = parse_word(words, value, why);
+
+	(void)row;
+	if (word >= 0)
+		*(bool *)field = word == 1;
+	return word < 0 ? word : 0;
+}
+
+static int parse_umask(const struct option_row *row, const char *value, void *field,
+		       char *why)
+{
+	struct prong_program *program = field;
+	mode_t mask = 0;
+	const char *c;
+
+	(void)row;
+	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
+		mask = mask * 8 + (mode_t)(*c - '0');
+	if (c == value || *c != '\0' || mask > 0777) {
+		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is not a mask from 000 to 777",
+			 value);
+		return -EINVAL;
 	}
-	if (strcmp(value, "json") == 0) {
-		*format = PRONG_LOG_JSON;
-		return 0;
+	program->set_umask = true;
+	program->umask = mask;
+	return 0;
+}
+
+static int parse_env(const struct option_row *row, const char *value, void *field,
+		     char *why)
+{
+	if (value[0] == '=' || value[0] == '\0') {
+		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is not NAME or NAME=VALUE",
+			 value);
+		return -EINVAL;
 	}
-	snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is neither logfmt nor json", value);
-	return -EINVAL;
+	return option_strings(row, value, field, why);
 }
 
 /* 0 would close our own stdin; 2 is the log's. */
@@ -101,6 +174,30 @@ static const struct option_row rows[] = {
 	{ 0, "grace", "DURATION", "30s",
 	  "let sessions finish for so long from the first stop signal to SIGKILL",
 	  option_duration, FIELD(grace), 0, 0 },
+	{ 0, "env", "NAME[=VALUE]", NULL,
+	  "program: give it this variable beside PATH and those of the connection; "
+	  "without a value, that of prongd's own environment; repeatable",
+	  parse_env, FIELD(env), 0, 0 },
+	{ 0, "chdir", "DIR", NULL, "program: start it in this directory", option_string,
+	  FIELD(program.directory), 0, 0 },
+	{ 0, "umask", "MASK", NULL, "program: start it with this file mode mask, octal",
+	  parse_umask, FIELD(program), 0, 0 },
+	{ 0, "stderr", "WHERE", "keep",
+	  "program: its standard error: keep (prongd's own), connection or null",
+	  parse_stderr, FIELD(program.error_output), 0, 0 },
+	{ 0, "on-hangup", "WHAT", "end",
+	  "program: when its client is gone for good: end it (TERM, then KILL), or ignore",
+	  parse_on_hangup, FIELD(program.ignore_hangup), 0, 0 },
+	{ 0, "resolve", NULL, NULL,
+	  "program: look up the names of both ends for its environment", option_flag,
+	  FIELD(program.resolve), 0, 0 },
+	{ 0, "kill-descendants", NULL, NULL,
+	  "program: when it has ended, end whatever it has left behind", option_flag,
+	  FIELD(program.kill_descendants), 0, 0 },
+	{ 0, "warm", NULL, NULL,
+	  "program: keep --spare of them started and linked, waiting for a connection "
+	  "before their main begins; only for programs dynamically linked with glibc",
+	  option_flag, FIELD(warm), 0, 0 },
 	{ 0, "ready-fd", "FD", NULL,
 	  "when ready, write a line \"host:port\" for each listener there and close it",
 	  parse_ready_fd, FIELD(ready_fd), 1, 1000000 },
@@ -119,13 +216,16 @@ static const struct option_row rows[] = {
 
 static const char *const usage[] = {
 	"prongd [OPTION]... SERVICE",
+	"prongd [OPTION]... -- PROGRAM [ARG]...",
 	NULL,
 };
 
 const struct option_page prongd_page = {
 	.program = "prongd",
 	.usage = usage,
-	.summary = "Serve TCP connections, each with a process of its own.",
+	.summary = "Serve TCP connections, each with a process of its own: a built-in "
+		   "service, or\nany program with the connection as standard input and "
+		   "output.",
 	.rows = rows,
 	.epilogue =
 		"signals: TERM, INT: stop accepting, let sessions finish; a second one, or\n"
@@ -162,4 +262,11 @@ void prongd_fill_options(struct prong_options *options,
 			     : settings->verbose > 0 ? PRONG_LOG_VERBOSE
 						     : PRONG_LOG_NORMAL,
 	};
+}
+
+void prongd_fill_program(struct prong_program *program,
+			 const struct prongd_settings *settings)
+{
+	*program = settings->program;
+	program->env = settings->env.at;
 }

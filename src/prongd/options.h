@@ -13,7 +13,10 @@ struct prongd_settings {
 		const char *text;
 	} at_limit;
 	int64_t idle_timeout, session_timeout, grace;
-	int ready_fd; /* -1: none */
+	struct option_strings env;
+	bool warm;
+	struct prong_program program; /* all but argv */
+	int ready_fd;                 /* -1: none */
 	enum prong_log_format log_format;
 	unsigned verbose;
 	bool quiet, version, help;
@@ -24,8 +27,10 @@ extern const struct prongd_settings prongd_defaults;
 
 extern const struct option_page prongd_page;
 
-/* The settings as the library takes them. listen points into settings. */
+/* The settings as the library takes them. Points into settings. */
 void prongd_fill_options(struct prong_options *options,
+			 const struct prongd_settings *settings);
+void prongd_fill_program(struct prong_program *program,
 			 const struct prongd_settings *settings);
 
 #endif

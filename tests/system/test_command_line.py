@@ -73,7 +73,7 @@ BAD_USAGE = [
     (["--ready-fd", "2", "echo"], '"2" is not a descriptor'),
     (["--ready-fd", "-1", "echo"], '"-1" is not a descriptor'),
     (["--ready-fd", "777", "echo"], "descriptor 777 is not open"),
-    (["--log-format", "xml", "echo"], '"xml" is neither logfmt nor json'),
+    (["--log-format", "xml", "echo"], '"xml" is none of logfmt, json'),
     (["--at-limit", "never", "echo"], '"never" is none of wait, refuse'),
     (["--at-limit", "", "echo"], '"" is none of wait, refuse'),
     (["--at-limit", "refused", "echo"], '"refused" is none of wait, refuse'),

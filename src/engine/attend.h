@@ -1,0 +1,38 @@
+/*
+ * An attendant: a process of ours between the supervisor and a program, for what
+ * takes time (looking up names) and what needs a parent for each session alone
+ * (ending all that the program has left behind). It keeps all signals blocked, so
+ * that only SIGKILL, or the end of its program, ends it, and it leaves as its program
+ * did: with the same exit status, or by the same signal.
+ */
+#ifndef ENGINE_ATTEND_H
+#define ENGINE_ATTEND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "client.h"
+#include "program.h"
+#include "scoreboard.h"
+
+struct attendance {
+	const struct program *program;
+	struct client client;
+	unsigned connections; /* that its source has open */
+	struct score_row *row;
+	pid_t supervisor;
+};
+
+/* Whether programs need an attendant, by what was asked for. */
+bool attendant_is_needed(const struct program *program);
+
+/* Forks one, which starts the program. Returns its pid or a negative errno. */
+pid_t attendant_start(const struct attendance *attendance);
+
+/*
+ * Kills the children of this process of which is_known says no: those whose attendant
+ * was killed. Their own children become ours in turn, and SIGCHLD tells.
+ */
+void orphans_kill(bool (*is_known)(void *arg, pid_t pid), void *arg);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Connections that nobody serves any more but that cannot be closed yet: closing one
+ * with input unread would make the kernel send RST, and the client would lose what it
+ * was sent last (RFC 1122, 4.2.2.13). The supervisor half-closes them, reads on for a
+ * bounded time and size, and closes. When there are more than FAREWELLS_MAX, the
+ * oldest is closed early.
+ */
+#ifndef ENGINE_FAREWELL_H
+#define ENGINE_FAREWELL_H
+
+#include <stdint.h>
+
+#define FAREWELLS_MAX  1024
+#define FAREWELL_BYTES (1024 * 1024) /* read from a client before it is closed */
+
+struct prong;
+
+struct farewells {
+	struct {
+		int fd; /* -1: free */
+		int unread;
+		int64_t until;
+	} at[FAREWELLS_MAX];
+	unsigned next; /* the place used longest ago; places are used in turn */
+	unsigned count;
+};
+
+void farewells_open(struct farewells *farewells);
+
+/*
+ * Half-closes fd and closes it when the client has ended its sending, at the latest
+ * after patience (microseconds). fd is this file's from then on.
+ */
+void farewell_start(struct prong *server, int fd, int64_t patience, int64_t now);
+
+/* An epoll event came for place index: the client has sent something, or left. */
+void farewell_event(struct prong *server, unsigned index);
+
+/* Closes those whose time is over. */
+void farewells_expire(struct prong *server, int64_t now);
+
+/* When that is next to be done; CLOCK_NEVER if there are none. */
+int64_t farewells_deadline(const struct farewells *farewells);
+
+/* Closes all. */
+void farewells_close(struct prong *server);
+
+#endif

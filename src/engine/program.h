@@ -1,0 +1,33 @@
+/*
+ * The program that is run for each connection: found, checked and prepared once, so
+ * that a mistake shows at the start and not at the first client. Never runs it.
+ */
+#ifndef ENGINE_PROGRAM_H
+#define ENGINE_PROGRAM_H
+
+#include <limits.h>
+
+#include "prong.h"
+
+#define PROGRAM_ENV_MAX 64 /* variables of the administrator's, PATH included */
+#define PROGRAM_WHY_MAX 300
+
+struct program {
+	struct prong_program asked;
+	char path[PATH_MAX];
+	const char *env[PROGRAM_ENV_MAX]; /* "NAME=VALUE", those that are set */
+	unsigned env_count;
+	char path_variable[PATH_MAX]; /* "PATH=..." */
+	const char *cold; /* why it cannot be kept warm; NULL: it can, or need not */
+};
+
+/*
+ * Finds and checks the program. Its strings stay the caller's. why receives a line
+ * that says what is wrong after a failure.
+ * Returns 0; -ENOENT, -EACCES or -ENOEXEC; -EINVAL; -E2BIG for too many variables.
+ * A program that is to be kept warm and cannot be is no failure: cold says why.
+ */
+int program_prepare(struct program *program, const struct prong_program *asked,
+		    char why[PROGRAM_WHY_MAX]);
+
+#endif

@@ -1,0 +1,278 @@
+"""A program that cannot be run: said at the start, survived afterwards."""
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from harness import PRONGD, environment, eventually
+from logline import reasons
+from proc import cpu_seconds, settled, sleeps
+
+MODES = [(), ("--kill-descendants",)]
+
+
+def refused(*words, **options):
+    """Runs prongd, which must not start; its exit status and what it says."""
+    options.setdefault("env", environment())
+    result = subprocess.run([PRONGD, "-l", "127.0.0.1:0", *words], timeout=20,
+                            stdin=subprocess.DEVNULL, capture_output=True,
+                            **options)  # fmt: skip
+    text = result.stderr.decode()
+    assert text.startswith("prongd: ") and result.stdout == b"", text
+    return result.returncode, text
+
+
+def script(path, text, mode=0o755):
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+# At the start.
+
+
+def test_a_program_that_is_not_there_is_refused_at_the_start(tmp_path):
+    status, text = refused("--", tmp_path / "absent")
+    assert status == 1
+    assert f"cannot run {tmp_path}/absent"[:150] in text and "No such file" in text
+
+
+def test_a_program_that_is_not_in_path_is_refused_at_the_start():
+    status, text = refused("--", "no-such-program-anywhere")
+    assert status == 1
+    assert "no-such-program-anywhere" in text and "PATH" in text
+
+
+def test_a_file_that_is_not_executable_is_refused_at_the_start(tmp_path):
+    status, text = refused("--", script(tmp_path / "plain", "#!/bin/sh\n", 0o644))
+    assert status == 1
+    assert "permission" in text.lower()
+
+
+def test_a_directory_is_refused_at_the_start(tmp_path):
+    status, text = refused("--", tmp_path)
+    assert status == 1
+    assert "not a regular file" in text
+
+
+@pytest.mark.parametrize("content", ["echo hello\n", "", "\0\1\2garbage"])
+def test_a_file_that_is_no_program_is_refused_at_the_start(tmp_path, content):
+    status, text = refused("--", script(tmp_path / "text", content))
+    assert status == 1
+    assert "#!" in text
+
+
+def test_a_script_without_its_interpreter_is_refused_at_the_start(tmp_path):
+    path = script(tmp_path / "script", "#!/no/such/interpreter -x\n")
+    status, text = refused("--", path)
+    assert status == 1
+    assert "/no/such/interpreter" in text and "No such file" in text
+
+
+def test_a_directory_to_start_in_that_is_not_there_is_a_clean_error(prongd, tmp_path):
+    """At the start or for each client, but always in words."""
+    place = tmp_path / "place"
+    place.mkdir()
+    server = prongd("--chdir", place, "--", "echo", "here")
+    place.rmdir()
+    assert server.ask() == b""
+    [failed] = server.wait_log(event="exec-failed")
+    assert failed["error"] == "ENOENT"
+    place.mkdir()
+    assert server.ask() == b"here\n"
+
+
+BAD_USAGE = [
+    # words before the program, what the message says
+    (["--env", "=value", "--", "cat"], "NAME=VALUE"),
+    (["--env", "", "--", "cat"], "NAME=VALUE"),
+    (["--umask", "8", "--", "cat"], "mask"),
+    (["--umask", "", "--", "cat"], "mask"),
+    (["--umask", "-1", "--", "cat"], "mask"),
+    (["--umask", "0x1f", "--", "cat"], "mask"),
+    (["--umask", "1000", "--", "cat"], "mask"),
+    (["--umask", "00777", "--", "cat"], "mask"),
+    (["--umask", "u=rwx", "--", "cat"], "mask"),
+    (["--stderr", "log", "--", "cat"], "keep, connection, null"),
+    (["--stderr", "", "--", "cat"], "keep, connection, null"),
+    (["--stderr", "NULL", "--", "cat"], "keep, connection, null"),
+    (["--on-hangup", "kill", "--", "cat"], "end, ignore"),
+    (["--on-hangup", "", "--", "cat"], "end, ignore"),
+    (["--resolve=yes", "--", "cat"], "takes no argument"),
+    (["--kill-descendants=1", "--", "cat"], "takes no argument"),
+    (["--chdir"], "needs an argument"),
+    (["--"], "which program"),
+    (["--", ""], "which program"),
+    (["cat"], "a program stands after --"),
+]
+
+
+@pytest.mark.parametrize("words, message", BAD_USAGE)
+def test_bad_usage_is_explained_with_status_2(words, message):
+    status, text = refused(*words)
+    assert status == 2, text
+    assert re.search(message, text), text
+
+
+def test_programs_are_not_reused():
+    status, text = refused("-r", "5", "--", "cat")
+    assert status == 2
+    assert "reuse" in text
+
+
+# After the start. Each server logs one exec-failed a second, so each fault has its own.
+
+
+def delete(program):
+    program.unlink()
+
+
+def forbid(program):
+    program.chmod(0o644)
+
+
+def replace_by_garbage(program):
+    program.unlink()
+    script(program, "no program at all\n")
+
+
+def replace_by_orphaned_script(program):
+    program.unlink()
+    script(program, "#!/no/such/interpreter\n")
+
+
+def open_for_writing(program):
+    return open(program, "ab")
+
+
+FAULTS = [
+    (delete, "ENOENT"),
+    (forbid, "EACCES"),
+    (replace_by_garbage, "ENOEXEC"),
+    (replace_by_orphaned_script, "ENOENT"),
+    (open_for_writing, "ETXTBSY"),
+]
+
+
+@pytest.mark.parametrize("options", MODES)
+@pytest.mark.parametrize("spoil, error", FAULTS)
+def test_a_program_that_is_spoilt_later_is_logged_and_survived(
+    prongd, tmp_path, spoil, error, options
+):
+    """FAULT 6: the client is let go at once, no child is left; then all is well again."""
+    program = tmp_path / "program"
+    shutil.copy(shutil.which("cat"), program)
+    server = prongd(*options, "--", program)
+    assert server.ask(b"before") == b"before"
+    held = spoil(program)
+    begin = time.monotonic()
+    assert server.ask(b"") == b""
+    assert time.monotonic() - begin < 1
+    [failed] = server.wait_log(event="exec-failed")
+    assert failed["error"] == error
+    assert failed["program"] == str(program)
+    assert failed["level"] == "error" and failed["why"]
+    eventually(lambda: server.children() == [], "no child left", 1)
+    if held:
+        held.close()
+    program.unlink(missing_ok=True)
+    shutil.copy(shutil.which("cat"), program)
+    assert server.ask(b"after") == b"after"
+    assert reasons(server.stop()) == {"eof": 2, "exec-failed": 1}
+
+
+def test_the_client_of_a_spoilt_program_is_not_reset_by_what_it_has_sent(
+    prongd, tmp_path
+):
+    program = script(tmp_path / "program", "#!/bin/sh\n")
+    server = prongd("--", program)
+    program.unlink()
+    for _ in range(20):
+        assert server.ask(b"x" * 20_000) == b""
+    totals = server.stop()
+    assert reasons(totals) == {"exec-failed": 20}
+    assert len(server.log_lines(event="exec-failed")) <= 3, "paced"
+
+
+@pytest.mark.parametrize("options", MODES)
+def test_arguments_that_have_become_too_long_are_logged_and_survived(prongd, options):
+    """FAULT 6, E2BIG: the stack's limit, of which a quarter is theirs, is lowered."""
+    server = prongd(*options, "--", "echo", *["x" * 100_000] * 6)
+    before = server.set_limit(resource.RLIMIT_STACK, 1 << 20)
+    assert server.ask() == b""
+    [failed] = server.wait_log(event="exec-failed")
+    assert failed["error"] == "E2BIG"
+    server.set_limit(resource.RLIMIT_STACK, before)
+    assert len(server.ask()) == 600_006
+
+
+CRASHES = [
+    (("sh", "-c", "kill -9 $$"), "crash-signal", {"signal": "KILL"}),
+    (("false",), "failed", {"status": "1"}),
+]
+
+
+@pytest.mark.parametrize("options", MODES)
+@pytest.mark.parametrize("words, reason, end", CRASHES)
+def test_a_program_that_crashes_at_its_start_costs_one_process_a_client(
+    prongd, words, reason, end, options
+):
+    """FAULT 7: nothing is started again by itself."""
+    server = prongd(*options, "--", *words)
+    for _ in range(20):
+        with contextlib.suppress(ConnectionError):
+            assert server.ask(b"hello") == b""
+    closed = server.wait_log(event="close", count=20)
+    assert all(line.items() >= {"reason": reason, **end}.items() for line in closed)
+    settled(server.pid)
+    before = cpu_seconds(server.pid), sleeps(server.pid)
+    time.sleep(0.3)
+    assert cpu_seconds(server.pid) - before[0] < 0.01
+    assert sleeps(server.pid) - before[1] <= 2
+    totals = server.stop()
+    assert reasons(totals) == {reason: 20}
+    assert totals["processes"] == "20"
+
+
+def test_one_client_that_crashes_its_program_harms_nobody_else(prongd):
+    """FAULT 8, two hundred times, with ordinary clients in between."""
+    server = prongd("--", "sh", "-c",
+                    'read x; [ "$x" != crash ] || kill -9 $$; echo "$x"')  # fmt: skip
+    for number in range(200):
+        with contextlib.suppress(ConnectionError), server.connect() as attacker:
+            attacker.sendall(b"crash\n")
+            other = f"other {number}\n".encode()
+            assert server.ask(other) == other
+    totals = server.stop()
+    assert reasons(totals)["crash-signal"] == 200
+    assert totals["accepted"] == "400"
+
+
+def test_a_program_that_is_executable_but_unreadable_is_run(prongd, tmp_path):
+    """Judging its first bytes needs more than running it does."""
+    program = tmp_path / "program"
+    shutil.copy(shutil.which("cat"), program)
+    program.chmod(0o111)
+    server = prongd("--", program)
+    assert server.ask(b"x") == b"x"
+
+
+def test_a_script_is_run_by_its_interpreter_with_its_argument(prongd, tmp_path):
+    path = script(tmp_path / "script", "#! /bin/sh -e\nfalse\necho unreachable\n")
+    server = prongd("--", path)
+    assert server.ask() == b""
+    [closed] = server.wait_log(event="close")
+    assert (closed["reason"], closed["status"]) == ("failed", "1")
+
+
+def test_a_relative_path_is_found_from_where_prongd_was_started(prongd, tmp_path):
+    script(tmp_path / "here", "#!/bin/sh\necho found\n")
+    server = prongd("--", "./here", cwd=tmp_path)
+    assert server.ask() == b"found\n"
+    os.unlink(tmp_path / "here")

@@ -1,0 +1,128 @@
+"""Programs kept warm: exec'd and linked, they wait before main() for a connection."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import PRONGD, SANITIZED, echoes, eventually, reset
+from proc import children, descriptors, name_of, settled, state
+
+LOOK = "env | sort; ls -l /proc/self/fd | grep -c socket; umask; pwd"
+
+
+def warm_pids(server, count):
+    return sorted(server.expect_workers(count))
+
+
+def test_a_client_gets_a_program_that_had_been_started_before(prongd):
+    server = prongd("--warm", "-s", 2, "--", "cat")
+    waiting = warm_pids(server, 2)
+    assert [name_of(pid) for pid in waiting] == ["cat", "cat"]
+    with server.connect() as client:
+        assert echoes(client)
+        [served] = server.wait_log(event="serve")
+        assert int(served["pid"]) in waiting
+        warm_pids(server, 3)
+
+
+def test_a_warm_program_finds_what_a_cold_one_finds(prongd, tmp_path):
+    options = ["--env", "MINE=1", "--chdir", tmp_path, "--umask", "027"]
+    program = ["--", "sh", "-c", LOOK]
+    found = []
+    for how in ([], ["--warm", "-s", 1]):
+        server = prongd(*how, *options, *program)
+        text = server.ask(b"").decode()
+        port = str(server.addresses[0][1][1])
+        lines = [line for line in text.splitlines() if "REMOTE" not in line]
+        found.append([line.replace(port, "PORT") for line in lines])
+        assert "TCPREMOTEIP=127.0.0.1\n" in text
+    assert found[0] == found[1]
+    assert "MINE=1" in found[1] and "0027" in found[1]
+    assert not [line for line in found[1] if "PRONG" in line or "LD_PRELOAD" in line]
+
+
+def test_what_the_administrator_preloads_is_preloaded_too(prongd):
+    server = prongd(
+        "--warm", "-s", 1, "--env", "LD_PRELOAD=libdl.so.2", "--", "env")  # fmt: skip
+    assert b"\nLD_PRELOAD=libdl.so.2\n" in b"\n" + server.ask(b"")
+
+
+def test_a_warm_program_has_nothing_but_its_channel(prongd):
+    server = prongd("--warm", "-s", 1, "--", "cat")
+    [pid] = warm_pids(server, 1)
+    settled(pid)
+    assert sorted(descriptors(pid)) == [0, 1, 2, 3]
+    assert descriptors(pid)[0] == "/dev/null"
+
+
+def test_standard_error_can_be_the_connection(prongd):
+    server = prongd("--warm", "-s", 1, "--stderr", "connection", "--",
+                    "sh", "-c", "echo out; echo err >&2")  # fmt: skip
+    assert server.ask(b"") == b"out\nerr\n"
+
+
+def test_a_script_can_be_warm(prongd, tmp_path):
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\necho $TCPREMOTEIP $0\n")
+    script.chmod(0o755)
+    server = prongd("--warm", "-s", 1, "--", script)
+    warm_pids(server, 1)
+    assert server.ask(b"") == b"127.0.0.1 %s\n" % str(script).encode()
+
+
+@pytest.mark.skipif(SANITIZED, reason="there prongd is not static")
+def test_a_program_that_cannot_be_warm_is_told_once_and_started_cold(prongd):
+    server = prongd("--warm", "-s", 2, "--", PRONGD, "--version")
+    for _ in range(3):
+        assert server.ask(b"").startswith(b"prongd ")
+    [line] = server.log_lines(event="cold")
+    assert line["why"] == "it is statically linked"
+    assert server.workers() == []
+
+
+def test_warm_programs_that_die_are_replaced_with_pauses(prongd):
+    server = prongd("--warm", "-s", 2, "--", "cat")
+    begin = time.monotonic()
+    while time.monotonic() - begin < 1:
+        for pid in children(server.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert int(server.totals()["processes"]) < 100
+    assert server.ask(b"still") == b"still"
+    warm_pids(server, 2)
+
+
+def test_a_warm_program_ends_with_its_client(prongd):
+    server = prongd("--warm", "-s", 1, "--", "sleep", "1000")
+    client = server.connect()
+    server.wait_log(event="serve")
+    reset(client)
+    [closed] = server.wait_log(event="close", timeout=2)
+    assert (closed["reason"], closed["signal"]) == ("reset", "TERM")
+
+
+def test_a_stop_ends_those_that_wait(prongd):
+    server = prongd("--warm", "-s", 4, "--grace", "60s", "--", "cat")
+    waiting = warm_pids(server, 4)
+    server.signal(signal.SIGTERM)
+    server.expect_exit(timeout=2)
+    assert not [pid for pid in waiting if os.path.exists(f"/proc/{pid}")]
+
+
+def test_they_die_with_the_supervisor(prongd):
+    server = prongd("--warm", "-s", 2, "--", "cat")
+    waiting = warm_pids(server, 2)
+    server.kill()
+    eventually(lambda: all(state(p) in (None, "Z") for p in waiting), "gone", 1)
+
+
+@pytest.mark.parametrize("other", ["--resolve", "--kill-descendants"])
+def test_warm_does_not_go_with_an_attendant(other):
+    words = [PRONGD, "-l", "127.0.0.1:0", "--warm", other, "--", "cat"]
+    run = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    assert run.returncode == 2
+    assert "neither resolve nor kill-descendants" in run.stderr

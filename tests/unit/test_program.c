@@ -1,0 +1,127 @@
+#include "engine/program.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "engine/environment.h"
+#include "engine/warmth.h"
+
+static int prepare(struct program *program, const char *name, const char *const *env,
+		   char *why)
+{
+	const char *argv[] = { name, NULL };
+	struct prong_program asked = { .argv = argv, .env = env };
+
+	return program_prepare(program, &asked, why);
+}
+
+static void a_program_that_cannot_run_is_told_with_its_path(void **state)
+{
+	static const struct {
+		const char *name;
+		int error;
+	} rows[] = {
+		{ "/nonexistent/x", -ENOENT },
+		{ "no-such-program-here", -ENOENT },
+		{ "/tmp", -EACCES },
+		{ "/etc/passwd", -EACCES },
+		{ "", -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct program program;
+		char why[PROGRAM_WHY_MAX] = "";
+
+		assert_int_equal(prepare(&program, rows[i].name, NULL, why),
+				 rows[i].error);
+		assert_non_null(strstr(why, rows[i].name));
+	}
+}
+
+static int prepare_text(const char *text, char *why)
+{
+	char path[] = "/tmp/prong-test-XXXXXX";
+	struct program program;
+	int fd = mkstemp(path);
+	int err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(fchmod(fd, 0755), 0);
+	close(fd);
+	err = prepare(&program, path, NULL, why);
+	unlink(path);
+	return err;
+}
+
+static void what_execve_would_not_take_is_refused(void **state)
+{
+	char why[PROGRAM_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(prepare_text("#!/bin/sh\n", why), 0);
+	assert_int_equal(prepare_text("#!  /bin/sh -e\n", why), 0);
+	assert_int_equal(prepare_text("echo no first line\n", why), -ENOEXEC);
+	assert_int_equal(prepare_text("", why), -ENOEXEC);
+	assert_int_equal(prepare_text("#!/no/such/interpreter\n", why), -ENOENT);
+	assert_non_null(strstr(why, "/no/such/interpreter"));
+}
+
+static void what_was_given_does_not_replace_what_is_known(void **state)
+{
+	static const char *const env[] = { "TCPREMOTEIP=1.2.3.4", "MINE=yes", "NOT_SET",
+					   NULL };
+	struct client client = { .fd = -1, .peer.length = sizeof(struct sockaddr_in) };
+	struct environment environment;
+	char why[PROGRAM_WHY_MAX];
+	struct program program;
+	int addresses = 0, mine = 0;
+
+	(void)state;
+	client.peer.any.in.sin_family = AF_INET;
+	unsetenv("NOT_SET");
+	assert_int_equal(prepare(&program, "/bin/sh", env, why), 0);
+	environment_fill(&environment, &program, &client, 3);
+	for (unsigned i = 0; i < environment.count; i++) {
+		const char *variable = environment.at[i];
+
+		addresses += strncmp(variable, "TCPREMOTEIP=", 12) == 0;
+		mine += strcmp(variable, "MINE=yes") == 0;
+		assert_string_not_equal(variable, "TCPREMOTEIP=1.2.3.4");
+		assert_null(strstr(variable, "NOT_SET"));
+	}
+	assert_int_equal(addresses, 1);
+	assert_int_equal(mine, 1);
+	assert_null(environment.at[environment.count]);
+}
+
+static void only_a_dynamic_program_without_rights_can_be_warm(void **state)
+{
+	(void)state;
+	assert_null(warmth_refused("/bin/sh", "/etc/passwd"));
+	assert_non_null(warmth_refused("/bin/sh", "/nonexistent"));
+	assert_non_null(warmth_refused("/etc/passwd", "/etc/passwd"));
+	assert_non_null(warmth_refused("/nonexistent", "/etc/passwd"));
+	if (access("/bin/su", R_OK) == 0)
+		assert_non_null(warmth_refused("/bin/su", "/etc/passwd"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		promise(a_program_that_cannot_run_is_told_with_its_path),
+		promise(what_execve_would_not_take_is_refused),
+		promise(what_was_given_does_not_replace_what_is_known),
+		promise(only_a_dynamic_program_without_rights_can_be_warm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
