@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "server.h"
+#include "stop.h"
 
 void farewells_open(struct farewells *farewells)
 {
@@ -50,8 +51,11 @@ void farewell_start(struct prong *server, int fd, int64_t patience, int64_t now)
 	unsigned index = farewells->next;
 	int unread = 0;
 
-	/* Most clients have ended before their server: nothing is left to wait for. */
-	if (shutdown(fd, SHUT_WR) < 0 || !read_on(fd, &unread)) {
+	/*
+	 * Most clients have ended before their server: nothing is left to wait for.
+	 * At the end of a stop there is nobody to wait.
+	 */
+	if (stop_is_now(server) || shutdown(fd, SHUT_WR) < 0 || !read_on(fd, &unread)) {
 		close(fd);
 		return;
 	}

@@ -162,6 +162,11 @@ void enforce_deadlines(struct prong *server)
 	farewells_expire(server, now);
 }
 
+bool stop_is_now(const struct prong *server)
+{
+	return server->stop.asked && server->stop.kill_at == CLOCK_NEVER;
+}
+
 bool stop_is_complete(const struct prong *server)
 {
 	return server->stop.asked && server->slots.used == 0 &&

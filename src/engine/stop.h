@@ -28,6 +28,9 @@ void stop_terminate(struct prong *server, struct slot *slot, enum reason cut);
 /* Kills a worker that broke the rules of its channel; counts as a crash. */
 void stop_kill(struct prong *server, struct slot *slot);
 
+/* A stop was asked for, and its grace is over, or a second request ended it. */
+bool stop_is_now(const struct prong *server);
+
 /* A stop was asked for, no client can come, and every process is collected. */
 bool stop_is_complete(const struct prong *server);
 
