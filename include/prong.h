@@ -84,9 +84,9 @@ enum prong_stderr {
  *
  * Its environment is PATH, what env adds, and of the connection (UCSPI-TCP):
  * PROTO=TCP TCPLOCALIP TCPLOCALPORT TCPREMOTEIP TCPREMOTEPORT, REMOTE_ADDR
- * REMOTE_PORT REMOTE_HOST, TCPCONNNUM (how many connections of that address are
- * open, this one counted); on a UNIX socket PROTO=UNIX UNIXREMOTEPID UNIXREMOTEEUID
- * UNIXREMOTEEGID.
+ * REMOTE_PORT REMOTE_HOST, TCPCONNNUM (how many connections of that source are
+ * open, this one counted; see max_per_source); on a UNIX socket PROTO=UNIX
+ * UNIXREMOTEPID UNIXREMOTEEUID UNIXREMOTEEGID.
  */
 struct prong_program {
 	const char *const *argv; /* NULL-terminated; [0] is looked up in PATH */
@@ -137,6 +137,87 @@ enum prong_at_limit {
 	PRONG_REFUSE, /* accept and close it, after refusal_text if there is one */
 };
 
+/* What a client that is refused meets, where there is no text for it. */
+enum prong_refusal {
+	PRONG_REFUSAL_CLOSE, /* the end of its connection */
+	PRONG_REFUSAL_RESET, /* a reset: fewer packets, and no TIME_WAIT */
+};
+
+/*
+ * A rate: count connections in period milliseconds (1 to 86400000) on average, and
+ * burst at once (0: count). Both counts are 1000000 at most. count 0: no limit.
+ */
+struct prong_rate {
+	unsigned count;
+	int64_t period;
+	unsigned burst;
+};
+
+/* Which process gives up rights. */
+enum prong_drop {
+	PRONG_DROP_CHILD, /* each child, before it serves; the supervisor keeps them */
+	PRONG_DROP_SUPERVISOR, /* the supervisor, once its listeners are open */
+};
+
+/* A resource limit, setrlimit(2); UINT64_MAX is none. */
+struct prong_rlimit {
+	int resource; /* RLIMIT_... */
+	uint64_t soft, hard;
+};
+
+/*
+ * The rights with which connections are served. Taken in this order: limits, root,
+ * groups, gid, uid (each as real, effective and saved id), all capabilities away, no
+ * new privileges. A child in which one of these fails ends before the first byte, its
+ * client is refused, and the log says which call failed.
+ */
+struct prong_rights {
+	/* Serve as this user and group, and with these supplementary groups. */
+	bool change_ids;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t group_count;
+
+	/* chroot(2) to this directory; the program is then looked for inside it. */
+	const char *root;
+
+	const struct prong_rlimit *limits;
+	size_t limit_count;
+
+	/*
+	 * Leave no_new_privs (prctl(2)) unset: the program may be set-user-ID or have
+	 * file capabilities. Not together with a sandbox.
+	 */
+	bool allow_new_privs;
+
+	/*
+	 * PRONG_DROP_SUPERVISOR: ids and root are changed by prong_open(), for good, in
+	 * the calling process. Its workers then run as the same user as it, and one
+	 * that has been broken into can signal it; but it has nothing to lose either.
+	 */
+	enum prong_drop drop;
+};
+
+/*
+ * What a handler may still do in its worker when it may do next to nothing: receive
+ * and send on its connection, wait, read the clock, and have memory. It has no other
+ * descriptor, not even the standard ones. Anything else (opening a file, making a
+ * socket or a process, signalling, changing a mapping's protection) ends the worker;
+ * that is counted as "crash-sandbox". By seccomp(2), and by landlock(7) where the kernel
+ * has that.
+ *
+ * The filter is set once, in the process that calls prong_run(), and stays there when
+ * that returns; so does a handler of SIGSYS. What that process itself then calls goes
+ * on working, a little slower, except vfork(2) and posix_spawn(3). Until then it has
+ * no_new_privs. For handlers only: a program (options.program) is not confined.
+ */
+enum prong_sandbox {
+	PRONG_SANDBOX_OFF,
+	PRONG_SANDBOX_AUTO,   /* what this system has; the log's line "start" tells */
+	PRONG_SANDBOX_STRICT, /* prong_run() fails if a part of it is missing */
+};
+
 /* How much is logged. */
 enum prong_log_level {
 	PRONG_LOG_QUIET = -1, /* errors only */
@@ -168,6 +249,17 @@ struct prong_options {
 	 */
 	const char *const *listen;
 
+	/*
+	 * Listening sockets that are open already, of listen_fd_count, to be served
+	 * too; with NULL in listen, instead. If prong_open() succeeds they are the
+	 * server's, which closes them; a UNIX path is not removed, and others may go
+	 * on listening there. listen_names, if given, has a name for each, for the
+	 * log.
+	 */
+	const int *listen_fds;
+	const char *const *listen_names;
+	size_t listen_fd_count;
+
 	unsigned max_processes; /* processes at once, 1 to 1000000 (0: 1000) */
 	unsigned spare; /* idle processes kept ready; more than max_processes are not */
 
@@ -184,7 +276,38 @@ struct prong_options {
 	const struct prong_program *program;
 
 	enum prong_at_limit at_limit;
+	enum prong_refusal refusal;
 	const char *refusal_text; /* sent to a refused client; NULL: none */
+
+	/*
+	 * Who may come in. NULL-terminated lists of prefixes: "192.0.2.0/24",
+	 * "2001:db8::/32", an address, or "all"; NULL: none. The longest prefix that
+	 * holds a client decides; one that none holds may come in, unless only allow
+	 * is given. UNIX sockets are not concerned. 256 prefixes at most, those of
+	 * both lists together.
+	 */
+	const char *const *allow;
+	const char *const *deny;
+
+	/*
+	 * Limits for each source: a client's address, cut to source_prefix_ipv4 (0:
+	 * 32) or source_prefix_ipv6 (0: 64) bits; on a UNIX socket its user. max_rate
+	 * is for all sources together. exempt lists prefixes, as above, that none of
+	 * the three concerns, 256 at most. Who is over a limit is refused, and only clients that
+	 * are let in count. How much of a rate 65536 sources without a connection
+	 * have used up is remembered; of more, the one that left first is forgotten.
+	 */
+	unsigned max_per_source; /* connections at once (0: no limit) */
+	struct prong_rate rate, max_rate;
+	unsigned source_prefix_ipv4, source_prefix_ipv6;
+	const char *const *exempt;
+
+	/*
+	 * With which rights connections are served. NULL: those of the supervisor, but
+	 * for new ones (no_new_privs).
+	 */
+	const struct prong_rights *rights;
+	enum prong_sandbox sandbox;
 
 	/*
 	 * No byte moved either way for so long: the running prong_recv() or
@@ -212,6 +335,13 @@ struct prong_options {
 	 * closed, or replaced by /dev/null if it is below keep_fds (0: none).
 	 */
 	int ready_fd;
+
+	/*
+	 * The socket of a service manager, a path or "@" and an abstract name, to be
+	 * told READY=1, STOPPING=1 and a STATUS= as sd_notify(3) does; NULL: none.
+	 * Where it cannot be reached a line of the log says so.
+	 */
+	const char *notify;
 
 	/*
 	 * Log lines are written to log_fd (0: no log; usually 2) without ever
@@ -247,8 +377,8 @@ struct prong_options {
  *
  * On success *out is the server; release it with prong_close(). From now on the
  * kernel queues clients; prong_run() serves them. The options and what they
- * point to are needed only during the call, but for refusal_text, the program's
- * strings, ready_fd, log_fd and log_arg, which must last as long as the server.
+ * point to are needed only during the call, but for refusal_text, listen_names, the
+ * program's strings, ready_fd, log_fd and log_arg, which must last as long as the server.
  *
  * Returns 0; -EINVAL for an option out of range, a malformed address, or more than
  * 64 listeners; -EADDRINUSE, -EACCES, -EEXIST (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -188,6 +189,69 @@ int listener_open(struct listener *out, const struct address *address)
 	return err;
 }
 
+static int integer_of(int fd, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
+}
+
+/* What is wrong with it as a listener; NULL: nothing. */
+static const char *misfit(int fd)
+{
+	int type = integer_of(fd, SO_TYPE);
+	int family = integer_of(fd, SO_DOMAIN);
+
+	if (type < 0)
+		return "it is no socket";
+	if (type != SOCK_STREAM)
+		return "it is no stream socket";
+	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+		return "it is neither TCP nor UNIX";
+	if (integer_of(fd, SO_ACCEPTCONN) != 1)
+		return "it does not listen (for systemd: Accept=no)";
+	return NULL;
+}
+
+/* Not SO_REUSEADDR and the like: it is bound already. */
+static int set_adopted(int fd, int family)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int err = 0;
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
+	if (family == AF_UNIX)
+		return 0;
+	err = set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	return err < 0 ? err : set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+int listener_adopt(struct listener *out, int fd, const char *name,
+		   char why[LISTENER_WHY_MAX])
+{
+	struct listener listener = { .fd = fd, .name = name, .adopted = true };
+	struct address *address = &listener.address;
+	const char *wrong = misfit(fd);
+	int err;
+
+	if (wrong != NULL) {
+		snprintf(why, LISTENER_WHY_MAX, "descriptor %d: %s", fd, wrong);
+		return -EINVAL;
+	}
+	address->length = sizeof(address->any);
+	if (getsockname(fd, &address->any.sa, &address->length) < 0)
+		return -errno;
+	err = set_adopted(fd, address_family(address));
+	if (err < 0)
+		return err;
+	address_normalize(address);
+	*out = listener;
+	return 0;
+}
+
 static void remove_path(struct listener *listener)
 {
 	if (address_family(&listener->address) != AF_UNIX || listener->inode == 0)
@@ -195,6 +259,26 @@ static void remove_path(struct listener *listener)
 	unlink_if_same(listener->address.any.un.sun_path, listener->device,
 		       listener->inode);
 	listener->inode = 0;
+}
+
+/* tcp(7): of a listener, tcpi_unacked is how many wait. Of a UNIX one nothing tells. */
+static unsigned queue_length(const struct listener *listener)
+{
+	struct tcp_info info = { .tcpi_unacked = LISTENER_BACKLOG };
+	socklen_t size = sizeof(info);
+
+	if (address_family(&listener->address) != AF_UNIX)
+		getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_unacked;
+}
+
+bool listener_took_one(struct listener *listener)
+{
+	if (!listener->adopted)
+		return true;
+	if (listener->queued > 0)
+		listener->queued--;
+	return listener->queued > 0;
 }
 
 void listener_refuse_new(struct listener *listener)
@@ -212,7 +296,9 @@ void listener_refuse_new(struct listener *listener)
 	 * Where either call fails, a client that comes between the last accept
 	 * and the close may be reset; nothing better can be done then.
 	 */
-	if (address_family(&listener->address) == AF_UNIX)
+	if (listener->adopted)
+		listener->queued = queue_length(listener);
+	else if (address_family(&listener->address) == AF_UNIX)
 		remove_path(listener);
 	else
 		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,

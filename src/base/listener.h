@@ -5,9 +5,12 @@
 #ifndef BASE_LISTENER_H
 #define BASE_LISTENER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "address.h"
+
+#define LISTENER_WHY_MAX 120
 
 #define LISTENER_BACKLOG 4096 /* the kernel caps it at net.core.somaxconn */
 
@@ -15,7 +18,10 @@ struct listener {
 	int fd;
 	struct address address; /* with the port the kernel chose */
 	dev_t device;           /* with inode: which file is our UNIX socket */
-	ino_t inode;
+	ino_t inode;            /* 0: none */
+	const char *name;       /* given to an adopted one; NULL: none */
+	bool adopted;           /* somebody else has it too, and goes on with it */
+	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
 
 /*
@@ -32,11 +38,26 @@ struct listener {
 int listener_open(struct listener *out, const struct address *address);
 
 /*
+ * Takes a listening stream socket that somebody else has opened, and sets what
+ * listener_open() would. name (NULL: none) stays the caller's. On success *out has fd,
+ * whose path is never removed, and listener_close() closes it.
+ * Returns 0; -EINVAL, with a line in why, if it is anything else; or another negative
+ * errno.
+ */
+int listener_adopt(struct listener *out, int fd, const char *name,
+		   char why[LISTENER_WHY_MAX]);
+
+/*
  * Takes no new clients from now on, while those already queued can still be
  * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER), a UNIX path is
- * removed. Closing at once would reset whoever is in the queue.
+ * removed. Closing at once would reset whoever is in the queue. With an adopted one only
+ * those who are in the queue now are left, and counted in queued; the next are its other
+ * owner's.
  */
 void listener_refuse_new(struct listener *listener);
+
+/* After that: a client was accepted. Returns whether another one may be left. */
+bool listener_took_one(struct listener *listener);
 
 /* Closes it and removes its path, unless another server has replaced that. */
 void listener_close(struct listener *listener);

@@ -66,3 +66,39 @@ int number_parse_duration(const char *text, int64_t *out)
 	}
 	return -EINVAL;
 }
+
+int number_parse_rate(const char *text, struct number_rate *out)
+{
+	struct number_rate rate;
+	char period[32] = "1";
+	const char *rest;
+	uint64_t count;
+	uint64_t burst;
+	size_t length;
+	int err = parse_digits(text, &count, &rest);
+
+	if (err < 0)
+		return err;
+	if (*rest++ != '/')
+		return -EINVAL;
+	burst = count;
+	length = strcspn(rest, ":");
+	if (rest[length] == ':')
+		err = number_parse(rest + length + 1, 1, NUMBER_RATE_MAX, &burst);
+	if (err < 0)
+		return err;
+	/* "/s" is "/1s". */
+	if (length == 0 || length >= sizeof(period) - 1)
+		return -EINVAL;
+	memcpy(period + (*rest < '0' || *rest > '9'), rest, length);
+	err = number_parse_duration(period, &rate.period);
+	if (err < 0)
+		return err;
+	if (count < 1 || count > NUMBER_RATE_MAX || burst > NUMBER_RATE_MAX ||
+	    rate.period < 1 || rate.period > NUMBER_RATE_PERIOD_MAX)
+		return -ERANGE;
+	rate.count = (unsigned)count;
+	rate.burst = (unsigned)burst;
+	*out = rate;
+	return 0;
+}

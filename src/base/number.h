@@ -10,6 +10,9 @@
 /* Longest duration that is taken: ten years, in milliseconds. */
 #define NUMBER_DURATION_MAX INT64_C(315360000000)
 
+#define NUMBER_RATE_MAX        1000000  /* of both counts */
+#define NUMBER_RATE_PERIOD_MAX 86400000 /* a day, in milliseconds */
+
 /*
  * Reads a decimal number from min to max.
  * Returns 0; -EINVAL if text is not a number; -ERANGE if it is outside.
@@ -22,5 +25,18 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
  * Returns 0; -EINVAL if malformed; -ERANGE beyond NUMBER_DURATION_MAX.
  */
 int number_parse_duration(const char *text, int64_t *out);
+
+struct number_rate {
+	unsigned count;
+	int64_t period; /* milliseconds */
+	unsigned burst;
+};
+
+/*
+ * Reads a rate: "100/s", "30/1m", "5/10s:20"; counts from 1 to NUMBER_RATE_MAX, a
+ * period from 1 ms to a day, the burst after the colon. Without one, burst is count.
+ * Returns 0; -EINVAL if malformed; -ERANGE if outside.
+ */
+int number_parse_rate(const char *text, struct number_rate *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "notify.h"
 #include "placement.h"
 #include "report.h"
 #include "server.h"
@@ -16,6 +17,13 @@
 #define ACCEPTS_AT_ONCE  16      /* before the loop looks at exits and signals again */
 #define REFUSAL_PATIENCE 1000000 /* for a refused client to read why; microseconds */
 #define LIMIT_CALM       1000000 /* below the limit so long: it is left; microseconds */
+
+void admission_ended(struct prong *server, struct client *client, enum reason reason,
+		     int64_t now)
+{
+	server->totals.closed[reason]++;
+	policy_leave(&server->policy, client, now);
+}
 
 static bool refuses_at_limit(const struct prong *server)
 {
@@ -43,17 +51,27 @@ static void say_refusal(const struct prong *server, int fd)
 		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* With nothing to linger for, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
+static void reset_on_close(int fd)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 static void refuse(struct prong *server, struct client *client, enum reason reason,
 		   int64_t now)
 {
 	report_refused(server, client, reason, now);
-	server->totals.closed[reason]++;
-	if (server->settings.refusal_text == NULL) {
-		close(client->fd);
+	admission_ended(server, client, reason, now);
+	if (server->settings.refusal_text != NULL) {
+		say_refusal(server, client->fd);
+		farewell_start(server, client->fd, REFUSAL_PATIENCE, now);
 		return;
 	}
-	say_refusal(server, client->fd);
-	farewell_start(server, client->fd, REFUSAL_PATIENCE, now);
+	if (server->settings.refusal == PRONG_REFUSAL_RESET)
+		reset_on_close(client->fd);
+	close(client->fd);
 }
 
 /* Places the client, or by policy refuses it or holds it until that is possible. */
@@ -61,13 +79,34 @@ static void place_or_hold(struct prong *server, struct client *client, int64_t n
 {
 	if (placement_has_room(server) && placement_place(server, client, now) == 0)
 		return;
-	if (!refuses_at_limit(server))
-		server->admission.held = *client;
+	if (refuses_at_limit(server))
+		refuse(server, client, REASON_REFUSED_FORK, now);
 	else
-		refuse(server, client,
-		       placement_has_room(server) ? REASON_REFUSED_FORK
-						  : REASON_REFUSED_FULL,
-		       now);
+		server->admission.held = *client;
+}
+
+/* The checks, in the order that prongd(8) gives. */
+static enum reason judge(const struct prong *server, const struct client *client,
+			 int64_t now)
+{
+	enum reason reason = policy_judge(&server->policy, client, now);
+
+	if (reason == REASON_NONE && refuses_at_limit(server) &&
+	    !placement_has_room(server))
+		reason = REASON_REFUSED_FULL;
+	return reason;
+}
+
+static void admit(struct prong *server, struct client *client, int64_t now)
+{
+	enum reason reason = judge(server, client, now);
+
+	if (reason != REASON_NONE) {
+		refuse(server, client, reason, now);
+		return;
+	}
+	policy_enter(&server->policy, client, now);
+	place_or_hold(server, client, now);
 }
 
 static void retry_held(struct prong *server, int64_t now)
@@ -107,7 +146,7 @@ static bool is_clients_error(int error)
 /* Takes the next client off the queue; fd is -1 with errno set if there is none. */
 static struct client accept_client(struct prong *server, int listener, int64_t now)
 {
-	struct client client = { .accepted_at = now };
+	struct client client = { .accepted_at = now, .source = SOURCE_NONE };
 
 	client.peer.length = sizeof(client.peer.any);
 	client.fd = accept4(listener, &client.peer.any.sa, &client.peer.length,
@@ -137,11 +176,11 @@ static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 	client = accept_client(server, listener, now);
 	if (client.fd >= 0) {
 		report_refused(server, &client, REASON_REFUSED_DESCRIPTORS, now);
-		server->totals.closed[REASON_REFUSED_DESCRIPTORS]++;
+		admission_ended(server, &client, REASON_REFUSED_DESCRIPTORS, now);
 		say_refusal(server, client.fd);
 		close(client.fd);
 	}
-	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	server->reserve_fd = fcntl(server->null_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Our failure, not a client's: accepting pauses, and says so. */
@@ -173,7 +212,7 @@ static bool accept_next(struct prong *server, struct listener *listener, int64_t
 	if (client.fd < 0)
 		return accept_failed(server, listener->fd, errno, now);
 	backoff_succeeded(&server->admission.accept);
-	place_or_hold(server, &client, now);
+	admit(server, &client, now);
 	return true;
 }
 
@@ -201,8 +240,12 @@ static void admit_from(struct prong *server, struct listener *listener)
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		if (!may_accept(server, now))
 			return;
-		if (accept_next(server, listener, now))
-			continue;
+		if (accept_next(server, listener, now)) {
+			if (!server->stop.asked || listener_took_one(listener))
+				continue;
+			close_drained(server, listener);
+			return;
+		}
 		if (server->stop.asked && nobody_waits(listener))
 			close_drained(server, listener);
 		return;
@@ -274,6 +317,7 @@ static void note_limit(struct prong *server, bool full, int64_t now)
 			limit->since = now;
 			limit->times = 0;
 			report_limit_reached(server);
+			notify_full(server);
 		}
 		limit->times++;
 		limit->left_at = CLOCK_NEVER;
@@ -284,6 +328,7 @@ static void note_limit(struct prong *server, bool full, int64_t now)
 	if (limit->left_at > now)
 		return;
 	report_limit_left(server, now - LIMIT_CALM);
+	notify_serving(server);
 	limit->left_at = CLOCK_NEVER;
 	limit->since = 0;
 }
@@ -293,7 +338,8 @@ void admission_settle(struct prong *server)
 	int64_t now = clock_now();
 
 	poll_listeners(server, may_accept(server, now), now);
-	note_limit(server, !placement_has_room(server), now);
+	if (!server->stop.asked)
+		note_limit(server, !placement_has_room(server), now);
 }
 
 int64_t admission_deadline(const struct prong *server)
@@ -327,7 +373,7 @@ void admission_close(struct prong *server)
 		if (server->listeners[i].fd >= 0)
 			close_drained(server, &server->listeners[i]);
 	if (held->id != 0) {
-		server->totals.closed[REASON_STOPPED]++;
+		admission_ended(server, held, REASON_STOPPED, clock_now());
 		close(held->fd);
 		held->id = 0;
 	}

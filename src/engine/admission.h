@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reason.h"
+
+struct client;
 struct prong;
 
 /* Accepts waiting clients and places them, a batch at most. */
@@ -27,6 +30,10 @@ void admission_drain(struct prong *server);
 
 /* Ends admission now: listeners closed, the held client cut off. */
 void admission_close(struct prong *server);
+
+/* The one place where a connection that was accepted is counted as over. */
+void admission_ended(struct prong *server, struct client *client, enum reason reason,
+		     int64_t now);
 
 /* Whether no client can come any more. */
 bool admission_is_over(const struct prong *server);

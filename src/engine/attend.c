@@ -26,20 +26,25 @@ bool attendant_is_needed(const struct program *program)
 	return program->asked.resolve || program->asked.kill_descendants;
 }
 
-/* Calls visit for each child of this process (proc(5), /proc/PID/task/TID/children). */
-static void each_child(void (*visit)(void *arg, pid_t pid), void *arg)
+/* The list of this process's children: proc(5), /proc/PID/task/TID/children. */
+static int open_children(void)
+{
+	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+}
+
+/* Calls visit for each child that the list has now. */
+static void each_child(int children, void (*visit)(void *arg, pid_t pid), void *arg)
 {
 	char text[4096 + 1];
 	size_t kept = 0;
+	off_t at = 0;
 	ssize_t n;
-	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return;
-	while ((n = read(fd, text + kept, sizeof(text) - 1 - kept)) > 0) {
+	while ((n = pread(children, text + kept, sizeof(text) - 1 - kept, at)) > 0) {
 		char *rest = text;
 		char *end;
 
+		at += n;
 		kept += (size_t)n;
 		text[kept] = '\0';
 		/* A number is whole when the blank behind it has come too. */
@@ -51,7 +56,6 @@ static void each_child(void (*visit)(void *arg, pid_t pid), void *arg)
 		kept -= (size_t)(rest - text);
 		memmove(text, rest, kept);
 	}
-	close(fd);
 }
 
 static void signal_child(void *number, pid_t pid)
@@ -75,12 +79,12 @@ static void wait_for_child(int64_t deadline)
 }
 
 /* Those that are left: TERM to each once, then KILL, also to what becomes ours then. */
-static void end_descendants(void)
+static void end_descendants(int children)
 {
 	int64_t deadline = clock_now() + TERM_TO_KILL;
 	int number = SIGTERM;
 
-	each_child(signal_child, &number);
+	each_child(children, signal_child, &number);
 	number = SIGKILL;
 	for (;;) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
@@ -90,7 +94,7 @@ static void end_descendants(void)
 		if (pid > 0)
 			continue;
 		if (clock_now() >= deadline) {
-			each_child(signal_child, &number);
+			each_child(children, signal_child, &number);
 			deadline = clock_now() + TERM_TO_KILL;
 		}
 		wait_for_child(deadline);
@@ -143,38 +147,53 @@ static _Noreturn void leave_as(int status)
 	_exit(128 + WTERMSIG(status));
 }
 
+/* Where the root directory will be another, there is no /proc in it: open first. */
+static int prepare(const struct attendance *attendance)
+{
+	int children = -1;
+	struct rights_failure failure;
+
+	worker_detach(attendance->supervisor);
+	worker_close_others(3, attendance->client.fd, attendance->null);
+	if (attendance->program->asked.kill_descendants) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		children = open_children();
+	}
+	if (rights_take(attendance->rights, attendance->supervisor, &failure) < 0)
+		rights_leave(attendance->row, &failure);
+	be_told_of_supervisors_end(attendance->supervisor);
+	return children;
+}
+
 static _Noreturn void attend(const struct attendance *attendance)
 {
-	const struct prong_program *asked = &attendance->program->asked;
 	struct environment environment;
 	struct launch launch = {
 		.program = attendance->program,
 		.environment = &environment,
 		.connection = attendance->client.fd,
 		.channel = -1,
+		.null = attendance->null,
 		.parent = getpid(),
 		.group = getpid(),
+		.row = attendance->row,
 	};
+	int children = prepare(attendance);
 	pid_t pid;
 	int status;
 
-	worker_detach(attendance->supervisor, 3, attendance->client.fd, -1);
-	be_told_of_supervisors_end(attendance->supervisor);
-	if (asked->kill_descendants)
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	environment_fill(&environment, attendance->program, &attendance->client,
 			 attendance->connections);
 	pid = launch_program(&launch);
-	if (pid <= 0) {
-		atomic_store(&attendance->row->exec_error,
-			     pid < 0 ? -(int)pid : launch.error);
+	if (pid < 0)
+		atomic_store(&attendance->row->error, -(int)pid);
+	if (pid <= 0)
 		_exit(EXIT_NOT_BEGUN);
-	}
 	status = wait_for_program(pid);
-	if (asked->kill_descendants) {
+	if (attendance->program->asked.kill_descendants) {
 		atomic_store(&attendance->row->program_ended, true);
 		shutdown(attendance->client.fd, SHUT_WR);
-		end_descendants();
+		end_descendants(children);
 	}
 	leave_as(status);
 }
@@ -204,6 +223,9 @@ static void kill_unknown(void *arg, pid_t pid)
 void orphans_kill(bool (*is_known)(void *arg, pid_t pid), void *arg)
 {
 	struct census census = { is_known, arg };
+	int children = open_children();
 
-	each_child(kill_unknown, &census);
+	each_child(children, kill_unknown, &census);
+	if (children >= 0)
+		close(children);
 }

@@ -3,7 +3,8 @@
  * takes time (looking up names) and what needs a parent for each session alone
  * (ending all that the program has left behind). It keeps all signals blocked, so
  * that only SIGKILL, or the end of its program, ends it, and it leaves as its program
- * did: with the same exit status, or by the same signal.
+ * did: with the same exit status, or by the same signal. It has no more rights than its
+ * program, so names are looked up inside the root directory that it is given.
  */
 #ifndef ENGINE_ATTEND_H
 #define ENGINE_ATTEND_H
@@ -13,14 +14,17 @@
 
 #include "client.h"
 #include "program.h"
+#include "rights.h"
 #include "scoreboard.h"
 
 struct attendance {
 	const struct program *program;
+	const struct rights *rights;
 	struct client client;
 	unsigned connections; /* that its source has open */
 	struct score_row *row;
 	pid_t supervisor;
+	int null; /* /dev/null */
 };
 
 /* Whether programs need an attendant, by what was asked for. */

@@ -11,6 +11,7 @@ struct client {
 	uint64_t id;         /* from 1; 0: no client */
 	int64_t accepted_at; /* clock_now() */
 	struct address peer;
+	uint32_t source; /* that it is counted with; SOURCE_NONE: none, source.h */
 };
 
 #endif

@@ -5,27 +5,46 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "base/warm.h"
+#include "rights.h"
+#include "scoreboard.h"
 #include "signals.h"
 
 static int direct_error_output(const struct launch *launch)
 {
-	int null;
-
 	switch (launch->program->asked.error_output) {
 	case PRONG_STDERR_KEEP:
 		return 0;
 	case PRONG_STDERR_CONNECTION:
 		return dup2(launch->connection, 2);
 	case PRONG_STDERR_NULL:
-		null = open("/dev/null", O_RDWR);
-		return null < 0 ? -1 : dup2(null, 2);
+		return dup2(launch->null, 2);
 	}
 	return 0;
+}
+
+static int direct_streams(const struct launch *launch)
+{
+	int first = launch->channel >= 0 ? WARM_CHANNEL + 1 : 3;
+
+	if (dup2(launch->connection, 0) < 0 || dup2(launch->connection, 1) < 0 ||
+	    direct_error_output(launch) < 0)
+		return -1;
+	if (launch->channel >= 0 && dup2(launch->channel, WARM_CHANNEL) < 0)
+		return -1;
+	return close_range((unsigned)first, ~0U, 0);
+}
+
+static void take_rights(const struct launch *launch)
+{
+	struct rights_failure failure;
+
+	if (launch->rights != NULL &&
+	    rights_take(launch->rights, launch->parent, &failure) < 0)
+		rights_leave(launch->row, &failure);
 }
 
 /* The steps in the child. Returns only if one fails, with errno set. */
@@ -37,15 +56,9 @@ static void become_program(const struct launch *launch)
 		return;
 	if (getppid() != launch->parent)
 		_exit(0);
-	if (setpgid(0, launch->group) < 0)
+	if (setpgid(0, launch->group) < 0 || direct_streams(launch) < 0)
 		return;
-	if (dup2(launch->connection, 0) < 0 || dup2(launch->connection, 1) < 0 ||
-	    direct_error_output(launch) < 0)
-		return;
-	if (launch->channel >= 0 && dup2(launch->channel, WARM_CHANNEL) < 0)
-		return;
-	if (close_range(launch->channel >= 0 ? WARM_CHANNEL + 1 : 3, ~0U, 0) < 0)
-		return;
+	take_rights(launch);
 	if (asked->directory != NULL && chdir(asked->directory) < 0)
 		return;
 	if (asked->set_umask)
@@ -55,20 +68,19 @@ static void become_program(const struct launch *launch)
 	       (char *const *)launch->environment->at);
 }
 
-pid_t launch_program(struct launch *launch)
+pid_t launch_program(const struct launch *launch)
 {
-	pid_t pid;
+	bool apart = launch->rights != NULL && rights_change_user(launch->rights);
+	pid_t pid = apart ? fork() : vfork();
 
-	launch->error = 0;
-	pid = vfork();
 	if (pid == 0) {
 		become_program(launch);
-		launch->error = errno;
+		atomic_store(&launch->row->error, errno);
 		_exit(127);
 	}
 	if (pid < 0)
 		return -errno;
-	if (launch->error == 0)
+	if (apart || atomic_load(&launch->row->error) == 0)
 		return pid;
 	waitpid(pid, NULL, 0);
 	return 0;

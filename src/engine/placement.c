@@ -2,12 +2,14 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <unistd.h>
 
 #include "admission.h"
 #include "base/clock.h"
+#include "base/gate.h"
 #include "base/pass.h"
 #include "report.h"
 #include "server.h"
@@ -42,7 +44,7 @@ static int watch_answers(struct prong *server, struct slot *slot)
 	return err;
 }
 
-/* Forks; in the child it does not return. */
+/* Returns a pid or a negative errno; in the child it does not return. */
 static pid_t fork_worker(struct prong *server, const struct slot *slot, int channel,
 			 const struct client *client)
 {
@@ -50,6 +52,8 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 		.settings = server->settings,
 		.handler = server->handler,
 		.arg = server->arg,
+		.rights = server->rights,
+		.sandbox = server->sandbox,
 		.row = &server->board.rows[slot_index(&server->slots, slot)],
 		.supervisor = server->pid,
 		.channel = channel,
@@ -58,7 +62,7 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 
 	if (client != NULL)
 		worker.client = *client;
-	pid = fork();
+	pid = sandbox_fork(&server->sandbox);
 	if (pid == 0)
 		worker_main(&worker);
 	return pid;
@@ -67,10 +71,11 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 static int open_channel(struct prong *server, struct slot *slot, int *childs_end)
 {
 	int pair[2];
-	int err;
+	int err =
+		(int)GATE(socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
+	if (err < 0)
+		return err;
 	slot->channel = pair[0];
 	err = watch_answers(server, slot);
 	if (err < 0) {
@@ -98,7 +103,7 @@ static int start_worker(struct prong *server, const struct client *client, int64
 		goto fail;
 	pid = fork_worker(server, slot, childs_end, client);
 	if (pid < 0) {
-		err = -errno;
+		err = (int)pid;
 		goto fail;
 	}
 	if (childs_end >= 0)
@@ -139,7 +144,7 @@ static int hand_over(struct prong *server, struct slot *slot, struct client *cli
 	};
 	int err;
 
-	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
+	score_begin(&server->board.rows[slot_index(&server->slots, slot)]);
 	err = pass_send(slot->channel, &assignment, sizeof(assignment), client->fd);
 	if (err < 0)
 		return err;

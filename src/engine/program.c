@@ -113,8 +113,9 @@ static int add_variable(struct program *program, const char *text, char *why)
 	return 0;
 }
 
-static int locate(struct program *program, const char *path, char *why)
+static int locate(struct program *program, char *why)
 {
+	const char *path = program->path_variable + strlen("PATH=");
 	const char *name = program->asked.argv[0];
 
 	if (strchr(name, '/') == NULL)
@@ -126,22 +127,19 @@ static int locate(struct program *program, const char *path, char *why)
 }
 
 /* Warm programs wait for their connection alone: there is no attendant to each. */
-static int prepare_warmth(struct program *program, char *why)
+static int check_warmth(const struct program *program, char *why)
 {
-	const char *shim = program->asked.warm;
-
-	if (shim == NULL)
+	if (program->asked.warm == NULL)
 		return 0;
 	if (program->asked.resolve || program->asked.kill_descendants) {
 		snprintf(why, PROGRAM_WHY_MAX,
 			 "warm goes with neither resolve nor kill-descendants");
 		return -EINVAL;
 	}
-	if (strlen(shim) > WARM_TEXT_MAX / 4) {
+	if (strlen(program->asked.warm) > WARM_TEXT_MAX / 4) {
 		snprintf(why, PROGRAM_WHY_MAX, "the shim's path is too long");
 		return -ENAMETOOLONG;
 	}
-	program->cold = warmth_refused(program->path, shim);
 	return 0;
 }
 
@@ -168,6 +166,14 @@ int program_prepare(struct program *program, const struct prong_program *asked,
 		if (err < 0)
 			return err;
 	}
-	err = locate(program, path, why);
-	return err < 0 ? err : prepare_warmth(program, why);
+	return check_warmth(program, why);
+}
+
+int program_find(struct program *program, char why[PROGRAM_WHY_MAX])
+{
+	int err = locate(program, why);
+
+	if (err == 0 && program->asked.warm != NULL)
+		program->cold = warmth_refused(program->path, program->asked.warm);
+	return err;
 }

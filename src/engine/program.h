@@ -22,12 +22,19 @@ struct program {
 };
 
 /*
- * Finds and checks the program. Its strings stay the caller's. why receives a line
- * that says what is wrong after a failure.
- * Returns 0; -ENOENT, -EACCES or -ENOEXEC; -EINVAL; -E2BIG for too many variables.
- * A program that is to be kept warm and cannot be is no failure: cold says why.
+ * Takes what was asked for and its environment. Strings stay the caller's. why receives
+ * a line that says what is wrong after a failure.
+ * Returns 0; -EINVAL; -E2BIG for too many variables.
  */
 int program_prepare(struct program *program, const struct prong_program *asked,
 		    char why[PROGRAM_WHY_MAX]);
+
+/*
+ * Finds and checks the program, with the rights and in the root directory of the
+ * calling process. A program that is to be kept warm and cannot be is no failure: cold
+ * says why.
+ * Returns 0; -ENOENT, -EACCES or -ENOEXEC with a line in why.
+ */
+int program_find(struct program *program, char why[PROGRAM_WHY_MAX]);
 
 #endif

@@ -19,10 +19,16 @@ static const struct {
 	[REASON_STOPPED] = { "stopped", 0 },
 	[REASON_CRASH_SIGNAL] = { "crash-signal", 0 },
 	[REASON_CRASH_EXIT] = { "crash-exit", 0 },
+	[REASON_CRASH_SANDBOX] = { "crash-sandbox", 107 },
 	[REASON_EXEC_FAILED] = { "exec-failed", 0 },
+	[REASON_REFUSED_DENIED] = { "refused-denied", 0 },
+	[REASON_REFUSED_RATE] = { "refused-rate", 0 },
+	[REASON_REFUSED_MAX_RATE] = { "refused-max-rate", 0 },
+	[REASON_REFUSED_SOURCE] = { "refused-source", 0 },
 	[REASON_REFUSED_FULL] = { "refused-full", 0 },
 	[REASON_REFUSED_FORK] = { "refused-fork", 0 },
 	[REASON_REFUSED_DESCRIPTORS] = { "refused-descriptors", 0 },
+	[REASON_REFUSED_RIGHTS] = { "refused-rights", 106 },
 };
 
 const char *reason_name(enum reason reason)
@@ -32,7 +38,8 @@ const char *reason_name(enum reason reason)
 
 bool reason_is_crash(enum reason reason)
 {
-	return reason == REASON_CRASH_SIGNAL || reason == REASON_CRASH_EXIT;
+	return reason == REASON_CRASH_SIGNAL || reason == REASON_CRASH_EXIT ||
+	       reason == REASON_CRASH_SANDBOX;
 }
 
 int reason_exit_status(enum reason reason)

@@ -16,12 +16,19 @@ enum reason {
 	REASON_DEADLINE, /* options.session_timeout was over */
 	REASON_FAILED,   /* the handler said so */
 	REASON_STOPPED,  /* cut off by the server's stop */
-	REASON_CRASH_SIGNAL, /* a signal that the supervisor did not send */
-	REASON_CRASH_EXIT,   /* an exit status that is not in this table */
-	REASON_EXEC_FAILED,  /* the program could not be started */
+	REASON_CRASH_SIGNAL,  /* a signal that the supervisor did not send */
+	REASON_CRASH_EXIT,    /* an exit status that is not in this table */
+	REASON_CRASH_SANDBOX, /* it tried what the sandbox forbids */
+	REASON_EXEC_FAILED,   /* the program could not be started */
+	/* Refused, in the order in which it is looked at; policy.c. */
+	REASON_REFUSED_DENIED,   /* no prefix that is allowed holds the client */
+	REASON_REFUSED_RATE,     /* its source came too often */
+	REASON_REFUSED_MAX_RATE, /* all sources together came too often */
+	REASON_REFUSED_SOURCE,   /* its source has max_per_source connections open */
 	REASON_REFUSED_FULL, /* max_processes were at work, and the policy is to refuse */
 	REASON_REFUSED_FORK, /* no process could be made, and the policy is to refuse */
 	REASON_REFUSED_DESCRIPTORS, /* out of descriptors, and the policy is to refuse */
+	REASON_REFUSED_RIGHTS,      /* its process could not be given its rights */
 	REASON_COUNT
 };
 

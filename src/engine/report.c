@@ -45,6 +45,17 @@ static void log_exit(struct log *log, const siginfo_t *info)
 		log_signal(log, info->si_status);
 }
 
+/* Only an error number that has a name can be one: a worker may have written it. */
+static void log_error(struct log *log, int error)
+{
+	const char *name = strerrorname_np(error);
+
+	if (name == NULL)
+		return;
+	log_text(log, "error", name);
+	log_text(log, "why", strerrordesc_np(error));
+}
+
 void report_start(struct prong *server)
 {
 	struct log *log = &server->log;
@@ -53,6 +64,12 @@ void report_start(struct prong *server)
 		if (!log_begin(log, LOG_INFO, "listen"))
 			return;
 		log_address(log, "address", &server->listeners[i].address);
+		if (server->listeners[i].name != NULL)
+			log_text(log, "name", server->listeners[i].name);
+		log_end(log);
+	}
+	if (server->notify.error != 0 && log_begin(log, LOG_WARNING, "notify-failed")) {
+		log_error(log, server->notify.error);
 		log_end(log);
 	}
 	if (server->program != NULL && server->program->cold != NULL &&
@@ -70,6 +87,8 @@ void report_start(struct prong *server)
 			   server->settings.reuse == PRONG_REUSE_ALWAYS
 				   ? 0
 				   : server->settings.reuse);
+		if (server->handler != NULL)
+			log_text(log, "sandbox", sandbox_name(&server->sandbox));
 		log_end(log);
 	}
 }
@@ -116,6 +135,8 @@ void report_totals(struct prong *server, const char *event)
 	log_number(log, "bytes_in", (int64_t)totals->bytes_in);
 	log_number(log, "bytes_out", (int64_t)totals->bytes_out);
 	log_number(log, "processes", (int64_t)totals->processes);
+	if (server->policy.counts)
+		log_number(log, "sources", server->policy.sources.connected);
 	log_end(log);
 }
 
@@ -178,18 +199,26 @@ void report_fork_failed(struct prong *server, int error, int64_t now)
 	log_end(log);
 }
 
-void report_exec_failed(struct prong *server, const struct client *client, int error,
-			int64_t now)
+void report_start_failed(struct prong *server, const struct client *client,
+			 const struct score_row *row, int64_t now)
 {
+	int step = atomic_load(&row->failed_step);
 	struct log *log = &server->log;
 
-	if (!begin_paced(log, &server->throttles.exec, now, LOG_ERROR, "exec-failed"))
+	if (!begin_paced(log,
+			 step != 0 ? &server->throttles.rights
+				   : &server->throttles.exec,
+			 now, LOG_ERROR, step != 0 ? "rights-failed" : "exec-failed"))
 		return;
-	log_number(log, "conn", (int64_t)client->id);
-	log_address(log, "peer", &client->peer);
-	log_text(log, "program", server->program->path);
-	log_text(log, "error", strerrorname_np(error));
-	log_text(log, "why", strerrordesc_np(error));
+	if (client != NULL) {
+		log_number(log, "conn", (int64_t)client->id);
+		log_address(log, "peer", &client->peer);
+	}
+	if (step != 0)
+		log_text(log, "call", rights_step_name(step));
+	else
+		log_text(log, "program", server->program->path);
+	log_error(log, atomic_load(&row->error));
 	log_end(log);
 }
 
@@ -244,6 +273,8 @@ void report_close(struct prong *server, const struct slot *slot,
 	log_text(log, "reason", reason_name(ending->reason));
 	if (ending->info != NULL && (crash || server->handler == NULL))
 		log_exit(log, ending->info);
+	if (ending->reason == REASON_CRASH_SANDBOX && ending->forbidden_call >= 0)
+		log_number(log, "call", ending->forbidden_call);
 	log_number(log, "in", (int64_t)ending->bytes_in);
 	log_number(log, "out", (int64_t)ending->bytes_out);
 	log_number(log, "ms", (now - slot->client.accepted_at) / 1000);
@@ -269,7 +300,8 @@ void report_refused(struct prong *server, const struct client *client,
 	uint64_t left_out = 0;
 
 	if (log->most < LOG_DEBUG &&
-	    !throttle_allows(&server->throttles.refused, now, SECOND, &left_out))
+	    !throttle_allows(&server->throttles.refused[reason], now, SECOND,
+			     &left_out))
 		return;
 	if (!log_begin(log, LOG_WARNING, "refused"))
 		return;

@@ -12,6 +12,7 @@
 #include "reason.h"
 
 struct prong;
+struct score_row;
 struct slot;
 
 /* How a connection ended. */
@@ -19,6 +20,7 @@ struct ending {
 	enum reason reason;
 	const siginfo_t *info; /* of its process; NULL: that lives on */
 	uint64_t bytes_in, bytes_out;
+	int forbidden_call; /* of a crash-sandbox; -1: not known */
 };
 
 void report_start(struct prong *server);
@@ -31,8 +33,10 @@ void report_limit_reached(struct prong *server);
 void report_limit_left(struct prong *server, int64_t now);
 void report_accept_failed(struct prong *server, int error, int64_t now);
 void report_fork_failed(struct prong *server, int error, int64_t now);
-void report_exec_failed(struct prong *server, const struct client *client, int error,
-			int64_t now);
+
+/* A process could not begin to serve, as row tells; client is NULL for a spare. */
+void report_start_failed(struct prong *server, const struct client *client,
+			 const struct score_row *row, int64_t now);
 void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now);
 
 /* The four of a connection's life. */

@@ -14,9 +14,11 @@
 struct score_row {
 	_Alignas(64) _Atomic uint64_t bytes_in; /* received from the client */
 	_Atomic uint64_t bytes_out;             /* taken by the kernel for the client */
-	/* By an attendant, of its program: */
-	_Atomic int exec_error;     /* why it could not be started: errno */
-	_Atomic bool program_ended; /* what is left is the attendant's cleaning up */
+	/* Why it could not serve: errno, and the step of rights.h that failed, if any. */
+	_Atomic int error;
+	_Atomic int failed_step;
+	_Atomic int forbidden_call; /* that the sandbox stopped: its number + 1 */
+	_Atomic bool program_ended; /* what is left is an attendant's cleaning up */
 };
 
 struct scoreboard {
@@ -42,11 +44,19 @@ static inline uint64_t score_read(const _Atomic uint64_t *field)
 }
 
 /* For a new connection; by the supervisor, before the worker has it. */
-static inline void score_reset(struct score_row *row)
+static inline void score_begin(struct score_row *row)
 {
 	atomic_store_explicit(&row->bytes_in, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->bytes_out, 0, memory_order_relaxed);
-	atomic_store_explicit(&row->exec_error, 0, memory_order_relaxed);
+}
+
+/* For a new process. */
+static inline void score_reset(struct score_row *row)
+{
+	score_begin(row);
+	atomic_store_explicit(&row->error, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->failed_step, 0, memory_order_relaxed);
+	atomic_store_explicit(&row->forbidden_call, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->program_ended, false, memory_order_relaxed);
 }
 

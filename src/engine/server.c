@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "trial.h"
 
 #define MAX_PROCESSES 1000000
 #define KEEP_FDS_MAX  1024
@@ -59,13 +60,47 @@ static int check_options(const struct prong_options *options)
 		return fail(options, -EINVAL, "a descriptor is negative");
 	if (options->keep_fds > KEEP_FDS_MAX)
 		return fail(options, -EINVAL, "keep_fds is over %d", KEEP_FDS_MAX);
+	if (options->sandbox > PRONG_SANDBOX_STRICT)
+		return fail(options, -EINVAL, "sandbox is unknown");
 	if (options->at_limit > PRONG_REFUSE)
 		return fail(options, -EINVAL, "at_limit is unknown");
+	if (options->refusal > PRONG_REFUSAL_RESET)
+		return fail(options, -EINVAL, "refusal is unknown");
+	if (options->refusal == PRONG_REFUSAL_RESET && options->refusal_text != NULL)
+		return fail(options, -EINVAL, "a reset carries no refusal text");
 	if (options->log_level < PRONG_LOG_QUIET ||
 	    options->log_level > PRONG_LOG_VERBOSE)
 		return fail(options, -EINVAL, "log_level is unknown");
 	if (options->log_format > PRONG_LOG_JSON)
 		return fail(options, -EINVAL, "log_format is unknown");
+	return 0;
+}
+
+static int check_rights(const struct prong_options *options)
+{
+	const struct prong_rights *rights = options->rights;
+
+	if (options->program != NULL && options->sandbox != PRONG_SANDBOX_OFF)
+		return fail(options, -EINVAL, "the sandbox is for handlers");
+	if (rights == NULL)
+		return 0;
+	if (rights->drop > PRONG_DROP_SUPERVISOR)
+		return fail(options, -EINVAL, "drop is unknown");
+	if (rights->change_ids &&
+	    (rights->uid == (uid_t)-1 || rights->gid == (gid_t)-1))
+		return fail(options, -EINVAL, "-1 is no user and no group");
+	if (rights->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
+		return fail(options, -EINVAL,
+			    "there is no sandbox that allows new privileges");
+	if (rights->root != NULL && rights->drop == PRONG_DROP_SUPERVISOR &&
+	    options->program != NULL && options->program->kill_descendants)
+		return fail(options, -EINVAL,
+			    "kill-descendants needs /proc, which a supervisor loses by "
+			    "chroot");
+	for (size_t i = 0; i < rights->limit_count; i++)
+		if (rights->limits[i].soft > rights->limits[i].hard)
+			return fail(options, -EINVAL,
+				    "a soft resource limit is over its hard limit");
 	return 0;
 }
 
@@ -76,6 +111,7 @@ static void fill_settings(struct settings *settings,
 		.spare = options->spare < max ? options->spare : max,
 		.reuse = options->reuse == 0 ? 1 : options->reuse,
 		.at_limit = options->at_limit,
+		.refusal = options->refusal,
 		.refusal_text = options->refusal_text,
 		.idle_timeout = clock_from_ms(options->idle_timeout),
 		.session_timeout = clock_from_ms(options->session_timeout),
@@ -127,11 +163,43 @@ static int open_listener(struct prong *server, const struct prong_options *optio
 	return 0;
 }
 
+static int adopt_listeners(struct prong *server, const struct prong_options *options)
+{
+	for (size_t i = 0; i < options->listen_fd_count; i++) {
+		char why[LISTENER_WHY_MAX];
+		const char *name =
+			options->listen_names != NULL ? options->listen_names[i] : NULL;
+		int err;
+
+		if (server->listener_count == LISTENERS_MAX)
+			return fail(options, -EINVAL, "more than %d listeners",
+				    LISTENERS_MAX);
+		err = listener_adopt(&server->listeners[server->listener_count],
+				     options->listen_fds[i], name, why);
+		if (err == -EINVAL)
+			return fail(options, err, "cannot serve %s", why);
+		if (err < 0)
+			return fail(options, err, "cannot serve descriptor %d: %s",
+				    options->listen_fds[i], strerror(-err));
+		server->listener_count++;
+	}
+	return 0;
+}
+
+/* After a failure those that were handed over are their giver's again. */
+static void disown_listeners(struct prong *server)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (server->listeners[i].adopted)
+			server->listeners[i].fd = -1;
+}
+
 static int open_listeners(struct prong *server, const struct prong_options *options)
 {
-	const char *const *text =
-		options->listen != NULL ? options->listen : default_listen;
+	const char *const *text = options->listen;
 
+	if (text == NULL)
+		text = default_listen + (options->listen_fd_count > 0);
 	for (; *text != NULL; text++) {
 		struct address_list list;
 		char why[ADDRESS_WHY_MAX];
@@ -158,13 +226,21 @@ static int open_tables(struct prong *server, const struct prong_options *options
 	if (err == 0)
 		err = scoreboard_open(&server->board, max);
 	if (err == 0)
-		err = sources_open(&server->sources, max);
-	if (err == 0)
 		err = open_log(server, options);
 	if (err < 0)
 		return fail(options, err, "no memory for %u processes", max);
 	farewells_open(&server->farewells);
 	return 0;
+}
+
+static int open_policy(struct prong *server, const struct prong_options *options,
+		       unsigned max)
+{
+	char why[POLICY_WHY_MAX];
+	int err = policy_open(&server->policy, options, max, options->program != NULL,
+			      why);
+
+	return err < 0 ? fail(options, err, "%s", why) : 0;
 }
 
 static int open_program(struct prong *server, const struct prong_options *options)
@@ -175,21 +251,68 @@ static int open_program(struct prong *server, const struct prong_options *option
 	if (options->program == NULL)
 		return 0;
 	server->program = malloc(sizeof(*server->program));
-	if (server->program == NULL)
+	server->sessions.environment = malloc(sizeof(*server->sessions.environment));
+	if (server->program == NULL || server->sessions.environment == NULL)
 		return fail(options, -ENOMEM, "no memory");
 	err = program_prepare(server->program, options->program, why);
+	return err < 0 ? fail(options, err, "%s", why) : 0;
+}
+
+static int check_sandbox(const struct prong *server,
+			 const struct prong_options *options)
+{
+	if (options->sandbox != PRONG_SANDBOX_STRICT)
+		return 0;
+	if (!server->sandbox.on)
+		return fail(options, -ENOTSUP,
+			    "sandbox strict: there is no seccomp filter to be had "
+			    "here");
+	if (!server->sandbox.landlock)
+		return fail(options, -ENOTSUP,
+			    "sandbox strict: this kernel has no landlock(7)");
+	return 0;
+}
+
+/* Tries out what can fail in children, where there is anything that can. */
+static int open_rights(struct prong *server, const struct prong_options *options)
+{
+	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
+	char why[TRIAL_WHY_MAX];
+	int err = rights_open(&server->rights, options->rights);
+
+	if (err < 0)
+		return fail(options, err, "no memory");
+	server->sandbox = (struct sandbox){ sandbox, sandbox, -1 };
+	if (options->rights != NULL || sandbox)
+		err = trial_run(server->rights, server->program, &server->sandbox, why);
+	else if (server->program != NULL)
+		err = program_find(server->program, why);
 	if (err < 0)
 		return fail(options, err, "%s", why);
-	if (server->program->asked.warm == NULL || server->program->cold != NULL)
+	if (server->program != NULL &&
+	    (server->program->asked.warm == NULL || server->program->cold != NULL))
 		server->settings.spare = 0;
-	return 0;
+	return check_sandbox(server, options);
+}
+
+/* The listeners are open: the last moment for a supervisor to give up its rights. */
+static int drop_rights(struct prong *server, const struct prong_options *options)
+{
+	struct rights_failure failure;
+
+	if (options->rights == NULL || options->rights->drop != PRONG_DROP_SUPERVISOR ||
+	    rights_take_once(server->rights, &failure) == 0)
+		return 0;
+	return fail(options, -failure.error, "cannot give up rights: %s: %s",
+		    rights_step_name(failure.step), strerror(failure.error));
 }
 
 /*
  * Workers keep the low descriptors, so none of the supervisor's own may come to lie
  * there: whatever is free below keep_fds becomes /dev/null.
  */
-static int fill_low_descriptors(const struct prong_options *options, int keep_fds)
+static int fill_low_descriptors(struct prong *server,
+				const struct prong_options *options)
 {
 	int fd = -1;
 
@@ -198,9 +321,43 @@ static int fill_low_descriptors(const struct prong_options *options, int keep_fd
 		if (fd < 0)
 			return fail(options, -errno, "cannot open /dev/null: %s",
 				    strerror(errno));
-	} while (fd < keep_fds);
-	close(fd);
+	} while (fd < server->settings.keep_fds);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	server->null_fd = fd;
 	return 0;
+}
+
+static int open_notify(struct prong *server, const struct prong_options *options)
+{
+	int err = notify_open(&server->notify, options->notify);
+
+	if (err == -EINVAL)
+		return fail(options, err,
+			    "cannot notify \"%.60s\": neither a path nor @name",
+			    options->notify);
+	return err < 0 ? fail(options, err, "cannot notify: %s", strerror(-err)) : 0;
+}
+
+static int open_parts(struct prong *server, const struct prong_options *options,
+		      unsigned max)
+{
+	int err = open_program(server, options);
+
+	if (err == 0)
+		err = open_rights(server, options);
+	if (err == 0)
+		err = fill_low_descriptors(server, options);
+	if (err == 0)
+		err = open_tables(server, options, max);
+	if (err == 0)
+		err = open_policy(server, options, max);
+	if (err == 0)
+		err = adopt_listeners(server, options);
+	if (err == 0)
+		err = open_listeners(server, options);
+	if (err == 0)
+		err = open_notify(server, options);
+	return err < 0 ? err : drop_rights(server, options);
 }
 
 int prong_open(struct prong **out, const struct prong_options *options,
@@ -210,6 +367,8 @@ int prong_open(struct prong **out, const struct prong_options *options,
 	unsigned max;
 	int err = check_options(options);
 
+	if (err == 0)
+		err = check_rights(options);
 	if (err < 0)
 		return err;
 	if ((handler == NULL) == (options->program == NULL))
@@ -222,20 +381,16 @@ int prong_open(struct prong **out, const struct prong_options *options,
 		return fail(options, -ENOMEM, "no memory");
 	server->handler = handler;
 	server->arg = arg;
-	server->epoll_fd = server->reserve_fd = server->signals.fd = -1;
+	server->epoll_fd = server->null_fd = server->reserve_fd = -1;
+	server->signals.fd = server->notify.fd = -1;
 	server->log_polled = -1;
 	server->admission.limit.left_at = CLOCK_NEVER;
 	server->sessions.look_at = CLOCK_NEVER;
 	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
 	fill_settings(&server->settings, options, max);
-	err = open_program(server, options);
-	if (err == 0)
-		err = fill_low_descriptors(options, server->settings.keep_fds);
-	if (err == 0)
-		err = open_tables(server, options, max);
-	if (err == 0)
-		err = open_listeners(server, options);
+	err = open_parts(server, options, max);
 	if (err < 0) {
+		disown_listeners(server);
 		prong_close(server);
 		return err;
 	}
@@ -250,8 +405,13 @@ void prong_close(struct prong *server)
 	for (unsigned i = 0; i < server->listener_count; i++)
 		listener_close(&server->listeners[i]);
 	log_close(&server->log);
+	notify_close(&server->notify);
+	if (server->null_fd >= 0)
+		close(server->null_fd);
 	free(server->program);
-	sources_close(&server->sources);
+	free(server->sessions.environment);
+	rights_close(server->rights);
+	policy_close(&server->policy);
 	slots_close(&server->slots);
 	scoreboard_close(&server->board);
 	memory_release(server, sizeof(*server));

@@ -12,11 +12,14 @@
 #include "environment.h"
 #include "farewell.h"
 #include "pace.h"
+#include "notify.h"
+#include "policy.h"
 #include "program.h"
 #include "prong.h"
+#include "rights.h"
+#include "sandbox.h"
 #include "scoreboard.h"
 #include "slot.h"
-#include "source.h"
 #include "worker.h"
 
 #define LISTENERS_MAX 64
@@ -66,8 +69,8 @@ struct placement {
 
 /* session.c */
 struct sessions {
-	int64_t look_at;                /* for idle ones; CLOCK_NEVER */
-	struct environment environment; /* of the program being started */
+	int64_t look_at;                 /* for idle ones; CLOCK_NEVER */
+	struct environment *environment; /* of the program being started; as below */
 };
 
 /* stop.c */
@@ -78,7 +81,8 @@ struct stop {
 
 /* Lines that could come often, each with a pace of its own; report.c. */
 struct throttles {
-	struct throttle accept, fork, exec, crash, spare, refused, signal, totals;
+	struct throttle accept, fork, exec, rights, crash, spare, signal, totals;
+	struct throttle refused[REASON_COUNT];
 };
 
 struct totals {
@@ -92,8 +96,11 @@ struct prong {
 	struct settings settings;
 	prong_handler *handler; /* NULL: program is run instead */
 	void *arg;
-	struct program *program; /* on the heap, which attendants inherit */
-	pid_t pid;               /* of the supervisor, for its children to check */
+	struct program *program; /* on the heap, which children inherit */
+	struct rights *rights;   /* as well */
+	struct sandbox sandbox;
+	struct notify notify;
+	pid_t pid; /* of the supervisor, for its children to check */
 
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
@@ -102,6 +109,7 @@ struct prong {
 	struct log log;
 	bool batch; /* the scheduling policy was changed to SCHED_BATCH */
 	int epoll_fd;
+	int null_fd;       /* /dev/null */
 	int reserve_fd;    /* closed to have one descriptor when there is none */
 	int64_t looked_at; /* everything that had happened by then has been heard */
 	int64_t first_full_look;
@@ -113,7 +121,7 @@ struct prong {
 	struct admission admission;
 	struct placement placement;
 	struct sessions sessions;
-	struct sources sources;
+	struct policy policy;
 	struct farewells farewells;
 	struct stop stop;
 	struct throttles throttles;

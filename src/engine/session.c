@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "attend.h"
 #include "base/clock.h"
 #include "base/pass.h"
@@ -27,10 +28,9 @@ static void plan_idle_look(struct prong *server, int64_t at)
 
 /* The session of slot's process with client begins. */
 static void begin(struct prong *server, struct slot *slot, const struct client *client,
-		  uint32_t source, int64_t now)
+		  int64_t now)
 {
 	slot->client = *client;
-	slot->source = source;
 	/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
 	slot->polled = server_watch(server, client->fd, 0, WATCH_SESSION,
 				    slot_index(&server->slots, slot)) == 0;
@@ -49,24 +49,29 @@ static void occupy(struct prong *server, struct slot *slot, pid_t pid,
 	backoff_succeeded(&server->placement.fork);
 }
 
-/* Starts the program itself; launch->error says so if it could not be begun. */
+static struct score_row *row_of(const struct prong *server, const struct slot *slot)
+{
+	return &server->board.rows[slot_index(&server->slots, slot)];
+}
+
+/* Starts the program itself. */
 static pid_t start_program(struct prong *server, const struct client *client,
-			   unsigned connections, int *error)
+			   unsigned connections, const struct slot *slot)
 {
 	struct launch launch = {
 		.program = server->program,
-		.environment = &server->sessions.environment,
+		.environment = server->sessions.environment,
 		.connection = client->fd,
 		.channel = -1,
+		.null = server->null_fd,
 		.parent = server->pid,
+		.rights = server->rights,
+		.row = row_of(server, slot),
 	};
-	pid_t pid;
 
-	environment_fill(&server->sessions.environment, server->program, client,
+	environment_fill(server->sessions.environment, server->program, client,
 			 connections);
-	pid = launch_program(&launch);
-	*error = launch.error;
-	return pid;
+	return launch_program(&launch);
 }
 
 static pid_t start_attended(struct prong *server, const struct client *client,
@@ -74,21 +79,34 @@ static pid_t start_attended(struct prong *server, const struct client *client,
 {
 	struct attendance attendance = {
 		.program = server->program,
+		.rights = server->rights,
 		.client = *client,
 		.connections = connections,
-		.row = &server->board.rows[slot_index(&server->slots, slot)],
+		.row = row_of(server, slot),
 		.supervisor = server->pid,
+		.null = server->null_fd,
 	};
 
 	return attendant_start(&attendance);
 }
 
+/* What is known of a process that could not start its program; REASON_NONE: nothing. */
+static enum reason reason_unbegun(const struct score_row *row)
+{
+	if (atomic_load(&row->error) == 0)
+		return REASON_NONE;
+	return atomic_load(&row->failed_step) != 0 ? REASON_REFUSED_RIGHTS
+						   : REASON_EXEC_FAILED;
+}
+
 /* The connection of a program that was not begun: its end is all the client sees. */
 static void end_unbegun(struct prong *server, struct slot *slot, struct client *client,
-			int error, int64_t now)
+			int64_t now)
 {
-	report_exec_failed(server, client, error, now);
-	server->totals.closed[REASON_EXEC_FAILED]++;
+	const struct score_row *row = row_of(server, slot);
+
+	report_start_failed(server, client, row, now);
+	admission_ended(server, client, reason_unbegun(row), now);
 	slot_free(&server->slots, slot);
 	farewell_start(server, client->fd, server->settings.linger, now);
 }
@@ -97,27 +115,22 @@ static void end_unbegun(struct prong *server, struct slot *slot, struct client *
 static int start_cold(struct prong *server, struct client *client, int64_t now)
 {
 	struct slot *slot = slot_take(&server->slots);
-	unsigned connections;
-	uint32_t source;
-	int error = 0;
+	unsigned connections = policy_connections(&server->policy, client);
 	pid_t pid;
 
 	if (slot == NULL)
 		return -EAGAIN;
-	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
-	source = source_enter(&server->sources, &client->peer);
-	connections = server->sources.at[source].connections;
+	score_reset(row_of(server, slot));
 	pid = attendant_is_needed(server->program)
 		      ? start_attended(server, client, connections, slot)
-		      : start_program(server, client, connections, &error);
+		      : start_program(server, client, connections, slot);
 	if (pid > 0) {
 		occupy(server, slot, pid, SLOT_BUSY, now);
-		begin(server, slot, client, source, now);
+		begin(server, slot, client, now);
 		return 0;
 	}
-	source_leave(&server->sources, source);
 	if (pid == 0) {
-		end_unbegun(server, slot, client, error, now);
+		end_unbegun(server, slot, client, now);
 		return 0;
 	}
 	slot_free(&server->slots, slot);
@@ -130,22 +143,19 @@ static int start_cold(struct prong *server, struct client *client, int64_t now)
 static int start_warm(struct prong *server, struct slot *slot, struct client *client,
 		      int64_t now)
 {
-	struct environment *environment = &server->sessions.environment;
-	uint32_t source = source_enter(&server->sources, &client->peer);
+	struct environment *environment = server->sessions.environment;
 	int err;
 
-	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
+	score_begin(row_of(server, slot));
 	environment_fill(environment, server->program, client,
-			 server->sources.at[source].connections);
+			 policy_connections(&server->policy, client));
 	err = pass_send(slot->channel, environment->text, environment->used,
 			client->fd);
-	if (err < 0) {
-		source_leave(&server->sources, source);
+	if (err < 0)
 		return err;
-	}
 	placement_drop_channel(server, slot);
 	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
-	begin(server, slot, client, source, now);
+	begin(server, slot, client, now);
 	backoff_succeeded(&server->placement.spares);
 	return 0;
 }
@@ -165,20 +175,37 @@ int session_start(struct prong *server, struct client *client, int64_t now)
 }
 
 /* The process of a warm spare: its streams are /dev/null until a connection comes. */
-static pid_t launch_spare(struct prong *server, int channel)
+static pid_t launch_spare(struct prong *server, const struct slot *slot, int channel)
 {
 	struct launch launch = {
 		.program = server->program,
-		.environment = &server->sessions.environment,
-		.connection = server->reserve_fd,
+		.environment = server->sessions.environment,
+		.connection = server->null_fd,
 		.channel = channel,
+		.null = server->null_fd,
 		.parent = server->pid,
+		.rights = server->rights,
+		.row = row_of(server, slot),
 	};
-	pid_t pid;
 
-	environment_fill_warm(&server->sessions.environment, server->program);
-	pid = launch_program(&launch);
-	return pid == 0 ? -launch.error : pid;
+	score_reset(launch.row);
+	environment_fill_warm(server->sessions.environment, server->program);
+	return launch_program(&launch);
+}
+
+/* No spare: either no process could be made, or that is not what was wrong. */
+static int spare_failed(struct prong *server, struct slot *slot, pid_t result,
+			int64_t now)
+{
+	const struct score_row *row = row_of(server, slot);
+
+	slot_free(&server->slots, slot);
+	backoff_failed(&server->placement.spares, now);
+	if (result < 0)
+		report_fork_failed(server, -(int)result, now);
+	else
+		report_start_failed(server, NULL, row, now);
+	return result < 0 ? (int)result : -ENOEXEC;
 }
 
 int session_start_spare(struct prong *server, int64_t now)
@@ -190,7 +217,7 @@ int session_start_spare(struct prong *server, int64_t now)
 	if (slot == NULL)
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
-		pid = launch_spare(server, pair[1]);
+		pid = launch_spare(server, slot, pair[1]);
 	else
 		pid = -errno;
 	if (pair[1] >= 0)
@@ -202,10 +229,7 @@ int session_start_spare(struct prong *server, int64_t now)
 	}
 	if (pair[0] >= 0)
 		close(pair[0]);
-	slot_free(&server->slots, slot);
-	backoff_failed(&server->placement.spares, now);
-	report_fork_failed(server, -(int)pid, now);
-	return (int)pid;
+	return spare_failed(server, slot, pid, now);
 }
 
 static void unwatch(struct prong *server, struct slot *slot)
@@ -256,20 +280,19 @@ static bool others_go_on(const struct slot *slot)
 enum reason session_end(struct prong *server, struct slot *slot, const siginfo_t *info,
 			int64_t now)
 {
-	struct score_row *row = &server->board.rows[slot_index(&server->slots, slot)];
-	int error = atomic_load(&row->exec_error);
-	enum reason reason;
+	struct score_row *row = row_of(server, slot);
+	enum reason reason = reason_unbegun(row);
 	struct traffic traffic = { 0 };
 
 	if (traffic_read(slot->client.fd, &traffic) == 0) {
 		score_add(&row->bytes_in, traffic.in);
 		score_add(&row->bytes_out, traffic.out);
 	}
-	reason = error != 0 ? REASON_EXEC_FAILED : judge(slot, info, traffic.reset);
-	if (error != 0)
-		report_exec_failed(server, &slot->client, error, now);
+	if (reason != REASON_NONE)
+		report_start_failed(server, &slot->client, row, now);
+	else
+		reason = judge(slot, info, traffic.reset);
 	unwatch(server, slot);
-	source_leave(&server->sources, slot->source);
 	if (others_go_on(slot))
 		close(slot->client.fd);
 	else

@@ -134,6 +134,11 @@ void signals_release(struct signals *signals)
 	sigprocmask(SIG_SETMASK, &signals->saved_mask, NULL);
 }
 
+void signals_keep(struct signals *signals, int number)
+{
+	signals->saved[number].sa_handler = SIG_ERR;
+}
+
 void signals_reset_child(void)
 {
 	sigset_t none;

@@ -19,6 +19,9 @@ void signals_read(struct signals *signals);
 /* Discards what has come unread; puts mask and dispositions back. */
 void signals_release(struct signals *signals);
 
+/* The disposition of this signal is somebody else's: it is not put back. */
+void signals_keep(struct signals *signals, int number);
+
 /* In a child: an empty mask. Dispositions are the defaults already. */
 void signals_reset_child(void);
 

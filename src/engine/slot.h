@@ -29,7 +29,6 @@ struct slot {
 	bool unasked;             /* it was idle, and left without being told to */
 	enum reason cut;          /* why we ended it; REASON_NONE: we did not */
 	struct client client;     /* whom it serves; id 0: nobody */
-	uint32_t source;          /* of a session's client; source.h */
 	int64_t idle_at;          /* a session may be idle too long by then */
 	struct slot *next, *prev; /* in the list of its state */
 	struct slot *same_hash;

@@ -4,6 +4,7 @@
 
 #include "admission.h"
 #include "base/clock.h"
+#include "notify.h"
 #include "placement.h"
 #include "report.h"
 #include "server.h"
@@ -75,6 +76,7 @@ static void begin_stop(struct prong *server, int64_t now)
 	server->stop.kill_at = now + grace;
 	server->stop.term_at = server->stop.kill_at - notice;
 	report_stop_asked(server);
+	notify_stopping(server);
 	admission_drain(server);
 }
 

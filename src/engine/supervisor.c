@@ -15,6 +15,7 @@
 
 #include "admission.h"
 #include "base/clock.h"
+#include "notify.h"
 #include "placement.h"
 #include "report.h"
 #include "server.h"
@@ -55,20 +56,26 @@ static void add_clamped(uint64_t *total, uint64_t n)
 	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
 }
 
+static const struct score_row *row_of(const struct prong *server,
+				      const struct slot *slot)
+{
+	return &server->board.rows[slot_index(&server->slots, slot)];
+}
+
 /* The connection that slot served has ended: count it, say so. */
 static void connection_ended(struct prong *server, struct slot *slot,
 			     enum reason reason, const siginfo_t *info, int64_t now)
 {
-	const struct score_row *row =
-		&server->board.rows[slot_index(&server->slots, slot)];
+	const struct score_row *row = row_of(server, slot);
 	struct ending ending = {
 		.reason = reason,
 		.info = info,
 		.bytes_in = read_clamped(&row->bytes_in),
 		.bytes_out = read_clamped(&row->bytes_out),
+		.forbidden_call = atomic_load(&row->forbidden_call) - 1,
 	};
 
-	server->totals.closed[reason]++;
+	admission_ended(server, &slot->client, reason, now);
 	add_clamped(&server->totals.bytes_in, ending.bytes_in);
 	add_clamped(&server->totals.bytes_out, ending.bytes_out);
 	report_close(server, slot, &ending, now);
@@ -76,13 +83,38 @@ static void connection_ended(struct prong *server, struct slot *slot,
 }
 
 /* What killed it counts before what it says; a writer's SIGPIPE is the client's end. */
-static enum reason reason_of_exit(const struct slot *slot, const siginfo_t *info)
+static enum reason reason_of_exit(const struct prong *server, const struct slot *slot,
+				  const siginfo_t *info)
 {
 	if (info->si_code == CLD_EXITED)
 		return reason_from_exit_status(info->si_status);
 	if (slot->cut != REASON_NONE)
 		return slot->cut;
+	if (info->si_status == SIGSYS && server->sandbox.on)
+		return REASON_CRASH_SANDBOX;
 	return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
+}
+
+static enum reason worker_end(struct prong *server, const struct slot *slot,
+			      const siginfo_t *info, int64_t now)
+{
+	enum reason reason = reason_of_exit(server, slot, info);
+
+	if (reason == REASON_REFUSED_RIGHTS)
+		report_start_failed(server, &slot->client, row_of(server, slot), now);
+	return reason;
+}
+
+static void spare_died(struct prong *server, const struct slot *slot,
+		       const siginfo_t *info, int64_t now)
+{
+	const struct score_row *row = row_of(server, slot);
+
+	backoff_failed(&server->placement.spares, now);
+	if (atomic_load(&row->error) != 0)
+		report_start_failed(server, NULL, row, now);
+	else
+		report_spare_died(server, info, now);
 }
 
 static void child_gone(struct prong *server, const siginfo_t *info)
@@ -96,13 +128,12 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 	}
 	if (slot->client.id != 0) {
 		enum reason reason = server->handler != NULL
-					     ? reason_of_exit(slot, info)
+					     ? worker_end(server, slot, info, now)
 					     : session_end(server, slot, info, now);
 
 		connection_ended(server, slot, reason, info, now);
 	} else if (slot->state == SLOT_IDLE || slot->unasked) {
-		backoff_failed(&server->placement.spares, now);
-		report_spare_died(server, info, now);
+		spare_died(server, slot, info, now);
 	}
 	report_reap(server, info);
 	placement_drop_channel(server, slot);
@@ -288,7 +319,7 @@ static void tell_readiness(struct prong *server)
 	}
 	/* Workers keep the low ones: no socket may come to lie there. */
 	if (fd < server->settings.keep_fds)
-		dup2(server->reserve_fd, fd);
+		dup2(server->null_fd, fd);
 	else
 		close(fd);
 	server->settings.ready_fd = 0;
@@ -318,6 +349,16 @@ static void schedule_as_before(const struct prong *server)
 		sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
+/* From here on, what is not on the sandbox's list goes through its gate. */
+static int confine_workers(struct prong *server)
+{
+	int err = sandbox_install(&server->sandbox);
+
+	if (err == 0 && server->sandbox.on)
+		signals_keep(&server->signals, SIGSYS);
+	return err;
+}
+
 static int open_loop(struct prong *server)
 {
 	int err = signals_take(&server->signals);
@@ -328,14 +369,15 @@ static int open_loop(struct prong *server)
 	if (server->program != NULL && server->program->asked.kill_descendants)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	server->pid = getpid();
-	server->reserve_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	server->reserve_fd = fcntl(server->null_fd, F_DUPFD_CLOEXEC, 0);
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->reserve_fd < 0 || server->epoll_fd < 0)
 		return -errno;
 	/* Workers cannot do without it: better no server than one that leaks. */
 	if (close_range(~0U, ~0U, 0) < 0)
 		return -errno;
-	return server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
+	err = server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
+	return err < 0 ? err : confine_workers(server);
 }
 
 static void close_loop(struct prong *server)
@@ -347,8 +389,11 @@ static void close_loop(struct prong *server)
 		close(server->epoll_fd);
 	if (server->reserve_fd >= 0)
 		close(server->reserve_fd);
+	if (server->sandbox.on && server->sandbox.ruleset >= 0)
+		close(server->sandbox.ruleset);
 	server->epoll_fd = -1;
 	server->reserve_fd = -1;
+	server->sandbox.ruleset = -1;
 }
 
 /* For a supervisor that cannot go on: nothing is left behind, and all is counted. */
@@ -368,6 +413,7 @@ int prong_run(struct prong *server)
 	if (err == 0) {
 		report_start(server);
 		tell_readiness(server);
+		notify_serving(server);
 		err = supervise(server);
 		if (err < 0)
 			kill_and_collect(server);

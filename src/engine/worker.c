@@ -2,14 +2,17 @@
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/gate.h"
 #include "base/pass.h"
 #include "conn.h"
+#include "rights.h"
 #include "signals.h"
 
 #define EXIT_UNUSED 0 /* without having served: its end was asked for */
@@ -17,16 +20,20 @@
 /* No worker outlives the supervisor. The check: it may have died since the fork. */
 static void die_with_supervisor(pid_t supervisor)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	GATE(prctl, PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(EXIT_UNUSED);
 }
 
-/* Closes all from first up but a and b (-1: none); a worker needs no other. */
-static void close_others(int first, int a, int b)
+void worker_detach(pid_t supervisor)
+{
+	die_with_supervisor(supervisor);
+	GATE(setpgid, 0, 0);
+}
+
+void worker_close_others(int first, int a, int b)
 {
 	int keep[] = { a < b ? a : b, a < b ? b : a };
-
 	int err = 0;
 
 	for (int i = 0; i < 2; i++) {
@@ -38,13 +45,6 @@ static void close_others(int first, int a, int b)
 	err |= close_range((unsigned)first, ~0U, 0);
 	if (err != 0)
 		_exit(EXIT_UNUSED); /* rather than with the listeners */
-}
-
-void worker_detach(pid_t supervisor, int first, int a, int b)
-{
-	die_with_supervisor(supervisor);
-	setpgid(0, 0);
-	close_others(first, a, b);
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */
@@ -87,13 +87,26 @@ static void report(int channel, enum reason reason)
 		_exit(reason_exit_status(reason));
 }
 
+/* Becomes a process that has the rights, and the descriptors, to serve and no other. */
+static void prepare(const struct worker *worker)
+{
+	int connection = worker->client.id != 0 ? worker->client.fd : -1;
+	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
+	struct rights_failure failure;
+
+	worker_detach(worker->supervisor);
+	if (rights_take(worker->rights, worker->supervisor, &failure) < 0 ||
+	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
+		rights_leave(worker->row, &failure);
+	worker_close_others(first, worker->channel, connection);
+	signals_reset_child();
+}
+
 _Noreturn void worker_main(struct worker *worker)
 {
 	const struct settings *settings = &worker->settings;
-	int first = worker->client.id != 0 ? worker->client.fd : -1;
 
-	worker_detach(worker->supervisor, settings->keep_fds, worker->channel, first);
-	signals_reset_child();
+	prepare(worker);
 	for (unsigned served = 1;; served++) {
 		bool last = settings->reuse != PRONG_REUSE_ALWAYS &&
 			    served >= settings->reuse;

@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "prong.h"
+#include "sandbox.h"
 
 struct score_row;
 
@@ -17,6 +18,7 @@ struct settings {
 	unsigned spare;
 	unsigned reuse;
 	enum prong_at_limit at_limit;
+	enum prong_refusal refusal;
 	const char *refusal_text;
 	int64_t idle_timeout, session_timeout, grace, linger;
 	int ready_fd;
@@ -31,6 +33,8 @@ struct worker {
 	struct settings settings;
 	prong_handler *handler;
 	void *arg;
+	const struct rights *rights;
+	struct sandbox sandbox;
 	struct score_row *row;
 	pid_t supervisor;
 	int channel;          /* -1 where one connection is all that comes */
@@ -49,11 +53,13 @@ struct verdict {
 };
 
 /*
- * What every child of the supervisor does first: it dies with the supervisor, makes a
- * process group of its own, and closes the descriptors from first up but a and b (-1:
- * none). Leaves the process if the supervisor is gone already.
+ * What every child of the supervisor does first: it dies with the supervisor, and makes
+ * a process group of its own. Leaves the process if the supervisor is gone already.
  */
-void worker_detach(pid_t supervisor, int first, int a, int b);
+void worker_detach(pid_t supervisor);
+
+/* Closes the descriptors from first up but a and b (-1: none), or leaves the process. */
+void worker_close_others(int first, int a, int b);
 
 /*
  * Serves the worker's client, then others from its channel, until settings.reuse is

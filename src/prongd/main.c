@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <nss.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "activation.h"
+#include "identity.h"
 #include "options.h"
 #include "service/service.h"
 
@@ -135,38 +138,107 @@ static void raise_descriptor_limit(const struct prongd_settings *settings)
 		    strerror(errno));
 }
 
+/* Whether any right differs from those of the supervisor. */
+static bool has_rights(const struct prong_rights *rights)
+{
+	return rights->change_ids || rights->root != NULL || rights->limit_count > 0 ||
+	       rights->allow_new_privs;
+}
+
+/* The groups last as long as the process. */
+static void choose_rights(struct prong_rights *rights,
+			  const struct prongd_settings *settings)
+{
+	char why[IDENTITY_WHY_MAX];
+	struct identity identity;
+
+	prongd_fill_rights(rights, settings);
+	if (settings->user == NULL && settings->group != NULL)
+		option_die(&prongd_page, "--group goes with --user");
+	if (settings->user == NULL)
+		return;
+	if (identity_find(&identity, settings->user, settings->group, why) < 0)
+		die(EXIT_FAILED, "prongd", "%s", why);
+	rights->change_ids = true;
+	rights->uid = identity.uid;
+	rights->gid = identity.gid;
+	rights->groups = identity.groups;
+	rights->group_count = identity.group_count;
+}
+
+/* What a service manager has handed over. */
+static void take_activation(struct prong_options *options,
+			    struct activation *activation)
+{
+	char why[ACTIVATION_WHY_MAX];
+
+	if (activation_take(activation, why) < 0)
+		die(EXIT_FAILED, "prongd", "%s", why);
+	options->listen_fds = activation->fds;
+	options->listen_names = activation->names;
+	options->listen_fd_count = activation->count;
+	options->notify = getenv("NOTIFY_SOCKET");
+}
+
+/*
+ * The sources of names that need no library of theirs (nsswitch.conf(5)): one would be
+ * mapped by every process, and a static program cannot count on its fitting.
+ */
+static void limit_name_sources(void)
+{
+	__nss_configure_lookup("passwd", "files");
+	__nss_configure_lookup("group", "files");
+	__nss_configure_lookup("initgroups", "files");
+	__nss_configure_lookup("hosts", "files dns");
+}
+
+/* Serves until told to stop. */
+static void serve(const struct prong_options *options, prong_handler *handler)
+{
+	struct prong *server;
+	int err = prong_open(&server, options, handler, NULL);
+
+	if (err < 0)
+		die(err == -EINVAL || err == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED,
+		    "prongd", "%s", options->error);
+	err = prong_run(server);
+	prong_close(server);
+	if (err < 0)
+		die(EXIT_FAILED, "prongd", "%s", strerror(-err));
+}
+
 int main(int argc, char **argv)
 {
 	struct prongd_settings settings = prongd_defaults;
 	char error[PRONG_ERROR_MAX];
+	struct activation activation;
 	struct prong_program program;
+	struct prong_rights rights;
 	struct prong_options options;
 	prong_handler *handler;
-	struct prong *server;
 	int first;
-	int err;
 
 	first = option_parse(&prongd_page, &settings, argc, argv);
 	answer_questions(&settings);
+	limit_name_sources();
 	prongd_fill_program(&program, &settings);
 	handler = choose_what_to_serve(argv, first, &program);
 	if (settings.warm)
 		program.warm = find_shim();
 	tzset(); /* so that no worker reads the time zone's file again */
-	detach_standard_streams(&settings);
-	raise_descriptor_limit(&settings);
 	prongd_fill_options(&options, &settings);
-	if (handler == NULL)
-		options.program = &program;
 	options.error = error;
 	options.error_size = sizeof(error);
-	err = prong_open(&server, &options, handler, NULL);
-	if (err < 0)
-		die(err == -EINVAL || err == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED,
-		    "prongd", "%s", error);
-	err = prong_run(server);
-	prong_close(server);
-	if (err < 0)
-		die(EXIT_FAILED, "prongd", "%s", strerror(-err));
+	take_activation(&options, &activation);
+	detach_standard_streams(&settings);
+	raise_descriptor_limit(&settings);
+	choose_rights(&rights, &settings);
+	if (has_rights(&rights))
+		options.rights = &rights;
+	if (handler == NULL)
+		options.program = &program;
+	else
+		options.sandbox = settings.sandbox;
+	serve(&options, handler);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "limit.h"
 
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
@@ -31,6 +32,51 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 	snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of wait, refuse, refuse:TEXT",
 		 value);
 	return -EINVAL;
+}
+
+static int parse_rate(const struct option_row *row, const char *value, void *field,
+		      char *why)
+{
+	struct prong_rate *rate = field;
+	struct number_rate parsed;
+
+	(void)row;
+	if (number_parse_rate(value, &parsed) < 0) {
+		snprintf(why, OPTION_WHY_MAX,
+			 "\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
+			 "its burst; up to %d in a day at most",
+			 value, NUMBER_RATE_MAX);
+		return -EINVAL;
+	}
+	*rate = (struct prong_rate){ parsed.count, parsed.period, parsed.burst };
+	return 0;
+}
+
+static int parse_source_prefix(const struct option_row *row, const char *value,
+			       void *field, char *why)
+{
+	struct prongd_settings *settings =
+		(struct prongd_settings *)(void *)((char *)field -
+						   FIELD(source_prefix));
+	size_t length = strcspn(value, ":");
+	char ipv4[8] = "";
+	uint64_t bits[2];
+
+	(void)row;
+	if (length < sizeof(ipv4))
+		memcpy(ipv4, value, length);
+	if (value[length] != ':' || number_parse(ipv4, 1, 32, &bits[0]) < 0 ||
+	    number_parse(value + length + 1, 1, 128, &bits[1]) < 0) {
+		snprintf(
+			why, OPTION_WHY_MAX,
+			"\"%.60s\" is not two lengths, of IPv4 (1 to 32) and of IPv6 (1 "
+			"to 128): write 32:64",
+			value);
+		return -EINVAL;
+	}
+	settings->source_prefix.ipv4 = (unsigned)bits[0];
+	settings->source_prefix.ipv6 = (unsigned)bits[1];
+	return 0;
 }
 
 /* A word of a list, by its place in it; -EINVAL with the list in why. */
@@ -90,6 +136,70 @@ static int parse_on_hangup(const struct option_row *row, const char *value, void
 	(void)row;
 	if (word >= 0)
 		*(bool *)field = word == 1;
+	return word < 0 ? word : 0;
+}
+
+static int parse_refusal(const struct option_row *row, const char *value, void *field,
+			 char *why)
+{
+	static const char *const words[] = {
+		[PRONG_REFUSAL_CLOSE] = "close",
+		[PRONG_REFUSAL_RESET] = "reset",
+		NULL,
+	};
+	int word = parse_word(words, value, why);
+
+	(void)row;
+	if (word >= 0)
+		*(enum prong_refusal *)field = (enum prong_refusal)word;
+	return word < 0 ? word : 0;
+}
+
+static int parse_rlimit(const struct option_row *row, const char *value, void *field,
+			char *why)
+{
+	struct prongd_settings *settings =
+		(struct prongd_settings *)(void *)((char *)field - FIELD(limits));
+
+	(void)row;
+	if (settings->limits.count == OPTION_LIST_MAX) {
+		snprintf(why, OPTION_WHY_MAX, "more than %d limits", OPTION_LIST_MAX);
+		return -EINVAL;
+	}
+	return limit_parse(&settings->limits.at[settings->limits.count++], value, why,
+			   OPTION_WHY_MAX);
+}
+
+static int parse_drop(const struct option_row *row, const char *value, void *field,
+		      char *why)
+{
+	static const char *const words[] = {
+		[PRONG_DROP_CHILD] = "child",
+		[PRONG_DROP_SUPERVISOR] = "supervisor",
+		NULL,
+	};
+	int word = parse_word(words, value, why);
+
+	(void)row;
+	if (word >= 0)
+		*(enum prong_drop *)field = (enum prong_drop)word;
+	return word < 0 ? word : 0;
+}
+
+static int parse_sandbox(const struct option_row *row, const char *value, void *field,
+			 char *why)
+{
+	static const char *const words[] = {
+		[PRONG_SANDBOX_OFF] = "off",
+		[PRONG_SANDBOX_AUTO] = "auto",
+		[PRONG_SANDBOX_STRICT] = "strict",
+		NULL,
+	};
+	int word = parse_word(words, value, why);
+
+	(void)row;
+	if (word >= 0)
+		*(enum prong_sandbox *)field = (enum prong_sandbox)word;
 	return word < 0 ? word : 0;
 }
 
@@ -164,6 +274,34 @@ static const struct option_row rows[] = {
 	  "what a client meets when all processes are at work: wait (in the kernel's "
 	  "queue), refuse, or refuse:TEXT",
 	  parse_at_limit, FIELD(at_limit), 0, 0 },
+	{ 0, "max-per-source", "N", "0",
+	  "serve so many connections of one source at once, at most; 0 = no limit",
+	  option_number, FIELD(max_per_source), 0, 1000000 },
+	{ 0, "rate", "N/DURATION[:BURST]", NULL,
+	  "let in so many clients of one source in so long, and BURST at once (N): 10/s, "
+	  "30/1m:5",
+	  parse_rate, FIELD(rate), 0, 0 },
+	{ 0, "max-rate", "N/DURATION[:BURST]", NULL,
+	  "the same for all sources together", parse_rate, FIELD(max_rate), 0, 0 },
+	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
+	  "what one source is: clients whose addresses have so many first bits in common",
+	  parse_source_prefix, FIELD(source_prefix), 0, 0 },
+	{ 0, "allow", "CIDR", NULL,
+	  "let clients of this prefix in, or \"all\"; the longest prefix of --allow and "
+	  "--deny decides; given alone, it denies all others; repeatable",
+	  option_strings, FIELD(allow), 0, 0 },
+	{ 0, "deny", "CIDR", NULL,
+	  "refuse clients of this prefix, or \"all\"; repeatable", option_strings,
+	  FIELD(deny), 0, 0 },
+	{ 0, "exempt", "CIDR", NULL,
+	  "leave clients of this prefix out of --max-per-source, --rate and --max-rate; "
+	  "repeatable",
+	  option_strings, FIELD(exempt), 0, 0 },
+	{ 0, "refusal", "HOW", "close",
+	  "how clients are refused: close, or reset (fewer packets)", parse_refusal,
+	  FIELD(refusal), 0, 0 },
+	{ 0, "refusal-text", "TEXT", NULL, "what refused clients are sent first",
+	  option_string, FIELD(refusal_text), 0, 0 },
 	{ 0, "idle-timeout", "DURATION", "0",
 	  "end a connection on which no byte has moved for so long: 500ms, 30s, 5m; "
 	  "0 = never",
@@ -174,6 +312,28 @@ static const struct option_row rows[] = {
 	{ 0, "grace", "DURATION", "30s",
 	  "let sessions finish for so long from the first stop signal to SIGKILL",
 	  option_duration, FIELD(grace), 0, 0 },
+	{ 0, "user", "USER", NULL,
+	  "serve as this user, a name or a number, with its groups", option_string,
+	  FIELD(user), 0, 0 },
+	{ 0, "group", "GROUP", NULL, "with this group instead of the user's own",
+	  option_string, FIELD(group), 0, 0 },
+	{ 0, "chroot", "DIR", NULL, "serve in this root directory", option_string,
+	  FIELD(rights.root), 0, 0 },
+	{ 0, "rlimit", "NAME=SOFT[:HARD]", NULL,
+	  "serve with this resource limit in each process: nofile=64, as=512M:1G, "
+	  "cpu=10, core=unlimited; repeatable",
+	  parse_rlimit, FIELD(limits), 0, 0 },
+	{ 0, "drop", "WHO", "child",
+	  "who gives up --user, --group and --chroot: each child, or, once the addresses "
+	  "are bound, the supervisor",
+	  parse_drop, FIELD(rights.drop), 0, 0 },
+	{ 0, "sandbox", "HOW", "auto",
+	  "services: take from their processes all but their connection: auto (with what "
+	  "the kernel has), strict (or do not start) or off",
+	  parse_sandbox, FIELD(sandbox), 0, 0 },
+	{ 0, "allow-new-privs", NULL, NULL,
+	  "let a program gain rights by set-user-ID and file capabilities", option_flag,
+	  FIELD(rights.allow_new_privs), 0, 0 },
 	{ 0, "env", "NAME[=VALUE]", NULL,
 	  "program: give it this variable beside PATH and those of the connection; "
 	  "without a value, that of prongd's own environment; repeatable",
@@ -238,6 +398,7 @@ const struct prongd_settings prongd_defaults = {
 	.spare = 8,
 	.reuse = 1,
 	.grace = 30000,
+	.sandbox = PRONG_SANDBOX_AUTO,
 	.ready_fd = -1,
 };
 
@@ -251,7 +412,18 @@ void prongd_fill_options(struct prong_options *options,
 		.spare = settings->spare,
 		.reuse = settings->reuse == 0 ? PRONG_REUSE_ALWAYS : settings->reuse,
 		.at_limit = settings->at_limit.policy,
-		.refusal_text = settings->at_limit.text,
+		.refusal = settings->refusal,
+		.refusal_text = settings->refusal_text != NULL
+					? settings->refusal_text
+					: settings->at_limit.text,
+		.allow = settings->allow.at,
+		.deny = settings->deny.at,
+		.exempt = settings->exempt.at,
+		.max_per_source = settings->max_per_source,
+		.rate = settings->rate,
+		.max_rate = settings->max_rate,
+		.source_prefix_ipv4 = settings->source_prefix.ipv4,
+		.source_prefix_ipv6 = settings->source_prefix.ipv6,
 		.idle_timeout = settings->idle_timeout,
 		.session_timeout = settings->session_timeout,
 		.grace = settings->grace == 0 ? -1 : settings->grace,
@@ -262,6 +434,14 @@ void prongd_fill_options(struct prong_options *options,
 			     : settings->verbose > 0 ? PRONG_LOG_VERBOSE
 						     : PRONG_LOG_NORMAL,
 	};
+}
+
+void prongd_fill_rights(struct prong_rights *rights,
+			const struct prongd_settings *settings)
+{
+	*rights = settings->rights;
+	rights->limits = settings->limits.at;
+	rights->limit_count = settings->limits.count;
 }
 
 void prongd_fill_program(struct prong_program *program,

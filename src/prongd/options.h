@@ -12,7 +12,22 @@ struct prongd_settings {
 		enum prong_at_limit policy;
 		const char *text;
 	} at_limit;
+	enum prong_refusal refusal;
+	const char *refusal_text;
+	struct option_strings allow, deny, exempt;
+	unsigned max_per_source;
+	struct prong_rate rate, max_rate;
+	struct {
+		unsigned ipv4, ipv6;
+	} source_prefix;
 	int64_t idle_timeout, session_timeout, grace;
+	const char *user, *group; /* names or numbers; see identity.h */
+	struct {
+		unsigned count;
+		struct prong_rlimit at[OPTION_LIST_MAX];
+	} limits;
+	struct prong_rights rights; /* root, allow_new_privs and drop */
+	enum prong_sandbox sandbox;
 	struct option_strings env;
 	bool warm;
 	struct prong_program program; /* all but argv */
@@ -30,6 +45,9 @@ extern const struct option_page prongd_page;
 /* The settings as the library takes them. Points into settings. */
 void prongd_fill_options(struct prong_options *options,
 			 const struct prongd_settings *settings);
+/* All but the ids. */
+void prongd_fill_rights(struct prong_rights *rights,
+			const struct prongd_settings *settings);
 void prongd_fill_program(struct prong_program *program,
 			 const struct prongd_settings *settings);
 

@@ -48,7 +48,7 @@ def parse_json(line):
 def reasons(totals):
     """From a line of totals: how many connections were closed for which reason."""
     fixed = {"time", "level", "event", "accepted", "active", "closed"}
-    fixed |= {"bytes_in", "bytes_out", "processes"}
+    fixed |= {"bytes_in", "bytes_out", "processes", "sources"}
     return {key: int(value) for key, value in totals.items() if key not in fixed}
 
 
@@ -57,3 +57,4 @@ def expect_balance(totals):
     assert totals["active"] == "0", totals
     assert totals["accepted"] == totals["closed"], totals
     assert int(totals["closed"]) == sum(reasons(totals).values()), totals
+    assert totals.get("sources", "0") == "0", totals

@@ -39,7 +39,7 @@ def test_every_option_of_help_is_in_the_manual_with_its_default(command, page):
     assert len(options) >= 4
     for option in options:
         assert f"{option} " in manual
-    for default in re.findall(r"\[([^\]\s]+)\]\n", text):
+    for default in re.findall(r"\s\[([^\]\s]+)\]\n", text):
         assert f"Default: {default}." in manual
 
 

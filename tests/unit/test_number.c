@@ -99,11 +99,132 @@ static void durations_are_a_number_and_a_unit(void **state)
 	}
 }
 
+static void rates_are_a_count_a_period_and_a_burst(void **state)
+{
+	static const struct {
+		const char *text;
+		struct number_rate rate;
+	} rows[] = {
+		{ "10/s", { 10, 1000, 10 } },
+		{ "10/1s", { 10, 1000, 10 } },
+		{ "30/1m", { 30, 60000, 30 } },
+		{ "30/m", { 30, 60000, 30 } },
+		{ "5/10s:20", { 5, 10000, 20 } },
+		{ "5/s:1", { 5, 1000, 1 } },
+		{ "007/010s:008", { 7, 10000, 8 } },
+		{ "1/ms", { 1, 1, 1 } },
+		{ "1/h", { 1, 3600000, 1 } },
+		{ "1/d", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
+		{ "1/24h", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
+		{ "1/86400000ms", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
+		{ "1000000/ms", { NUMBER_RATE_MAX, 1, NUMBER_RATE_MAX } },
+		{ "1/s:1000000", { 1, 1000, NUMBER_RATE_MAX } },
+		{ "1/00000000000000000000000000001s", { 1, 1000, 1 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct number_rate rate = { 0 };
+
+		print_message("# \"%s\"\n", rows[i].text);
+		assert_int_equal(number_parse_rate(rows[i].text, &rate), 0);
+		assert_int_equal(rate.count, rows[i].rate.count);
+		assert_int_equal(rate.period, rows[i].rate.period);
+		assert_int_equal(rate.burst, rows[i].rate.burst);
+	}
+}
+
+static const struct {
+	const char *text;
+	int err;
+} bad_rates[] = {
+	{ "", -EINVAL },
+	{ "/", -EINVAL },
+	{ "/s", -EINVAL },
+	{ ":", -EINVAL },
+	{ "10", -EINVAL },
+	{ "10/", -EINVAL },
+	{ "10s", -EINVAL },
+	{ "10:20", -EINVAL },
+	{ "10/:20", -EINVAL },
+	{ "10/:", -EINVAL },
+	{ "10/s:", -EINVAL },
+	{ "10/s:x", -EINVAL },
+	{ "10/s:5:5", -EINVAL },
+	{ "10/s:5s", -EINVAL },
+	{ "10/s/s", -EINVAL },
+	{ "10//s", -EINVAL },
+	{ "10/5", -EINVAL },
+	{ "10/x", -EINVAL },
+	{ "10/sec", -EINVAL },
+	{ "10/S", -EINVAL },
+	{ "10/1.5s", -EINVAL },
+	{ "1.5/s", -EINVAL },
+	{ "x/s", -EINVAL },
+	{ "0x1/s", -EINVAL },
+	{ "-1/s", -EINVAL },
+	{ "+1/s", -EINVAL },
+	{ "1/-1s", -EINVAL },
+	{ "1/+1s", -EINVAL },
+	{ "1/-s", -EINVAL },
+	{ "1/s:-1", -EINVAL },
+	{ "1/s:+1", -EINVAL },
+	{ " 1/s", -EINVAL },
+	{ "1 /s", -EINVAL },
+	{ "1/ s", -EINVAL },
+	{ "1/s ", -EINVAL },
+	{ "1/1 s", -EINVAL },
+	{ "1/s\n", -EINVAL },
+	{ "1/s: 1", -EINVAL },
+	{ "1/s:1 ", -EINVAL },
+	{ "1/mmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", -EINVAL },
+	{ "1/mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", -EINVAL },
+	{ "1/mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", -EINVAL },
+	{ "1/000000000000000000000000000001s", -EINVAL },
+	{ "1/0000000000000000000000000000001s", -EINVAL },
+	{ "1/1111111111111111111111111111111111111111111111111111111111111111111111s",
+	  -EINVAL },
+	{ "0/s", -ERANGE },
+	{ "0/s:1", -ERANGE },
+	{ "1000001/s", -ERANGE },
+	{ "1000001/s:1", -ERANGE },
+	{ "4294967297/s", -ERANGE },
+	{ "18446744073709551617/s", -ERANGE },
+	{ "1/0", -ERANGE },
+	{ "1/0s", -ERANGE },
+	{ "1/25h", -ERANGE },
+	{ "1/86400001ms", -ERANGE },
+	{ "1/2d", -ERANGE },
+	{ "1/3651d", -ERANGE },
+	{ "1/18446744073709551617ms", -ERANGE },
+	{ "1/s:0", -ERANGE },
+	{ "1/s:1000001", -ERANGE },
+	{ "1/s:4294967297", -ERANGE },
+	{ "1/s:18446744073709551617", -ERANGE },
+};
+
+static void what_is_no_rate_is_refused_and_changes_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad_rates); i++) {
+		struct number_rate rate = { 4711, 4712, 4713 };
+
+		print_message("# \"%s\"\n", bad_rates[i].text);
+		assert_int_equal(number_parse_rate(bad_rates[i].text, &rate),
+				 bad_rates[i].err);
+		assert_int_equal(rate.count, 4711);
+		assert_int_equal(rate.period, 4712);
+		assert_int_equal(rate.burst, 4713);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		promise(numbers_are_read_strictly),
 		promise(durations_are_a_number_and_a_unit),
+		promise(rates_are_a_count_a_period_and_a_burst),
+		promise(what_is_no_rate_is_refused_and_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("number", tests, NULL, NULL);

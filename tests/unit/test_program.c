@@ -18,8 +18,9 @@ static int prepare(struct program *program, const char *name, const char *const 
 {
 	const char *argv[] = { name, NULL };
 	struct prong_program asked = { .argv = argv, .env = env };
+	int err = program_prepare(program, &asked, why);
 
-	return program_prepare(program, &asked, why);
+	return err < 0 ? err : program_find(program, why);
 }
 
 static void a_program_that_cannot_run_is_told_with_its_path(void **state)

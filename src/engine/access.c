@@ -1,0 +1,64 @@
+#include "access.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Equal lengths cannot hold the same address, unless they are the same prefix. */
+static int insert(struct access *access, const struct access_rule *rule,
+		  const char *text, char *why)
+{
+	unsigned at = 0;
+
+	while (at < access->count && access->rules[at].prefix.bits > rule->prefix.bits)
+		at++;
+	for (unsigned i = at; i < access->count; i++) {
+		if (!prefix_is_same(&access->rules[i].prefix, &rule->prefix))
+			continue;
+		if (access->rules[i].allow == rule->allow)
+			return 0;
+		snprintf(why, PREFIX_WHY_MAX, "\"%.60s\" is both allowed and denied",
+			 text);
+		return -EINVAL;
+	}
+	if (access->count == ACCESS_RULES_MAX) {
+		snprintf(why, PREFIX_WHY_MAX, "there are more than %d prefixes",
+			 ACCESS_RULES_MAX);
+		return -EINVAL;
+	}
+	/* "all" is shorter than 0.0.0.0/0 and ::/0. */
+	while (at < access->count &&
+	       access->rules[at].prefix.bits == rule->prefix.bits &&
+	       access->rules[at].prefix.family != AF_UNSPEC)
+		at++;
+	memmove(&access->rules[at + 1], &access->rules[at],
+		(access->count - at) * sizeof(*rule));
+	access->rules[at] = *rule;
+	access->count++;
+	return 0;
+}
+
+int access_add(struct access *access, const char *const *texts, bool allow,
+	       char why[PREFIX_WHY_MAX])
+{
+	for (; texts != NULL && *texts != NULL; texts++) {
+		struct access_rule rule = { .allow = allow };
+		int err = prefix_parse(&rule.prefix, *texts, why);
+
+		if (err == 0)
+			err = insert(access, &rule, *texts, why);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+bool access_allows(const struct access *access, const struct address *address)
+{
+	for (unsigned i = 0; i < access->count; i++)
+		if (prefix_holds(&access->rules[i].prefix, address))
+			return access->rules[i].allow;
+	return access->otherwise;
+}

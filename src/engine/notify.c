@@ -1,0 +1,103 @@
+#include "notify.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server.h"
+
+#define MESSAGE_MAX 512
+
+static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
+{
+	size_t size = strlen(name);
+
+	if ((name[0] != '/' && name[0] != '@') || size < 2 ||
+	    size >= sizeof(out->sun_path))
+		return -EINVAL;
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(out->sun_path, name, size);
+	*length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size +
+			      (name[0] == '/'));
+	if (name[0] == '@')
+		out->sun_path[0] = '\0';
+	return 0;
+}
+
+int notify_open(struct notify *notify, const char *name)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+
+	notify->fd = -1;
+	notify->error = 0;
+	if (name == NULL)
+		return 0;
+	if (fill_name(&address, &length, name) < 0)
+		return -EINVAL;
+	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify->fd < 0)
+		return -errno;
+	/* Now, since a root directory may be given up later; the socket stays reached. */
+	if (connect(notify->fd, (const struct sockaddr *)&address, length) == 0)
+		return 0;
+	notify->error = errno;
+	notify_close(notify);
+	return 0;
+}
+
+void notify_close(struct notify *notify)
+{
+	if (notify->fd >= 0)
+		close(notify->fd);
+	notify->fd = -1;
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(const struct notify *notify,
+						       const char *format, ...)
+{
+	char text[MESSAGE_MAX];
+	va_list args;
+
+	if (notify->fd < 0)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	send(notify->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void notify_serving(const struct prong *server)
+{
+	char addresses[MESSAGE_MAX / 2] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < server->listener_count; i++) {
+		char text[ADDRESS_TEXT_MAX];
+
+		address_format(&server->listeners[i].address, text, sizeof(text));
+		if (used + strlen(text) + sizeof(", ") > sizeof(addresses))
+			break;
+		used += (size_t)sprintf(addresses + used, "%s%s", i > 0 ? ", " : "",
+					text);
+	}
+	tell(&server->notify, "READY=1\nSTATUS=Serving on %s", addresses);
+}
+
+void notify_full(const struct prong *server)
+{
+	tell(&server->notify, "STATUS=All %u processes at work: clients %s",
+	     server->slots.max,
+	     server->settings.at_limit == PRONG_WAIT ? "wait" : "are refused");
+}
+
+void notify_stopping(const struct prong *server)
+{
+	tell(&server->notify, "STOPPING=1\nSTATUS=Stopping: %u sessions may finish",
+	     server->slots.in[SLOT_BUSY].count);
+}

@@ -1,0 +1,398 @@
+#include "sandbox.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/gate.h"
+#include "reason.h"
+#include "scoreboard.h"
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+/* Their shadow memory and their reports need far more than a worker may do. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#if defined(ARCHITECTURE) && GATE_EXISTS && !defined(SANITIZED)
+
+#define CODE_MAX 256
+
+#ifndef SYS_SECCOMP
+#define SYS_SECCOMP 1 /* si_code of a SIGSYS by SECCOMP_RET_TRAP */
+#endif
+
+/* The same for every processor; older headers do not have them. */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_restrict_self  446
+#endif
+
+/*
+ * Without effect beyond the process itself and the descriptors it has: a worker's are
+ * its connection and its channel. Those that only the supervisor has a use for are
+ * here because it makes them for every connection. None changes what is executable, how
+ * a signal is taken, or to whom one goes.
+ */
+static const int allowed[] = {
+	SYS_recvfrom,
+	SYS_sendto,
+	SYS_recvmsg,
+	SYS_sendmsg,
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_writev,
+	SYS_ppoll,
+	SYS_shutdown,
+	SYS_close,
+	SYS_close_range,
+	SYS_getsockopt,
+	SYS_getsockname,
+	SYS_getpeername,
+	SYS_accept4,
+	SYS_epoll_pwait,
+	SYS_epoll_ctl,
+	SYS_waitid,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+	SYS_nanosleep,
+	SYS_clock_nanosleep,
+	SYS_brk,
+	SYS_munmap,
+	SYS_madvise,
+	SYS_getpid,
+	SYS_getppid,
+	SYS_gettid,
+	SYS_futex,
+	SYS_getrandom,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_sched_yield,
+#ifdef SYS_poll
+	SYS_poll,
+#endif
+#ifdef SYS_epoll_wait
+	SYS_epoll_wait,
+#endif
+#ifdef SYS_time
+	SYS_time,
+#endif
+	-1, /* what a tracer, strace say, makes of a call that it suppresses */
+};
+
+/*
+ * Of a worker: where the handler of SIGSYS tells what was tried. A thread's own, so
+ * that it lies on a page that each child gets a copy of anyway: rseq(2) is beside it.
+ */
+static __thread struct score_row *confined __attribute__((tls_model("initial-exec")));
+
+struct code {
+	struct sock_filter at[CODE_MAX];
+	unsigned short length;
+};
+
+static void statement(struct code *code, int what, uint32_t value)
+{
+	code->at[code->length++] =
+		(struct sock_filter)BPF_STMT((unsigned short)what, value);
+}
+
+/* Goes on with the next statement if the comparison holds, else skips some. */
+static void unless_skip(struct code *code, int comparison, uint32_t value, int skip)
+{
+	code->at[code->length++] = (struct sock_filter)BPF_JUMP(
+		(unsigned short)(BPF_JMP | comparison | BPF_K), value, 0,
+		(unsigned char)skip);
+}
+
+static void load(struct code *code, size_t offset)
+{
+	statement(code, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset);
+}
+
+static void give(struct code *code, uint32_t verdict)
+{
+	statement(code, BPF_RET | BPF_K, verdict);
+}
+
+#define ARGUMENT(n) \
+	(offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t)) /* low half */
+
+/* The kernel keeps in mind which numbers are allowed whatever else: seccomp(2). */
+static void allow_numbers(struct code *code)
+{
+	load(code, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+		unless_skip(code, BPF_JEQ, (uint32_t)allowed[i], 1);
+		give(code, SECCOMP_RET_ALLOW);
+	}
+}
+
+/* Memory that is not executable, and the length of the connection's queue. */
+static void allow_by_argument(struct code *code)
+{
+	unless_skip(code, BPF_JEQ, SYS_mmap, 4);
+	load(code, ARGUMENT(2));
+	code->at[code->length++] = (struct sock_filter)BPF_JUMP(
+		BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
+	give(code, SECCOMP_RET_ALLOW);
+	load(code, offsetof(struct seccomp_data, nr));
+	unless_skip(code, BPF_JEQ, SYS_ioctl, 3);
+	load(code, ARGUMENT(1));
+	unless_skip(code, BPF_JEQ, SIOCOUTQ, 1);
+	give(code, SECCOMP_RET_ALLOW);
+}
+
+static void allow_gate(struct code *code)
+{
+	uint64_t at = (uint64_t)(size_t)gate_place().instruction;
+
+	load(code, offsetof(struct seccomp_data, instruction_pointer));
+	unless_skip(code, BPF_JEQ, (uint32_t)at, 3);
+	load(code, offsetof(struct seccomp_data, instruction_pointer) + 4);
+	unless_skip(code, BPF_JEQ, (uint32_t)(at >> 32), 1);
+	give(code, SECCOMP_RET_ALLOW);
+}
+
+static void write_filter(struct code *code)
+{
+	code->length = 0;
+	load(code, offsetof(struct seccomp_data, arch));
+	code->at[code->length++] = (struct sock_filter)BPF_JUMP(
+		BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
+	give(code, SECCOMP_RET_KILL_PROCESS);
+	allow_numbers(code);
+	allow_by_argument(code);
+	allow_gate(code);
+	give(code, SECCOMP_RET_TRAP);
+}
+
+/* A trapped call: its number, its six arguments, and where its result goes. */
+struct trapped {
+	long number;
+	long at[6];
+	long *result;
+};
+
+static struct trapped trapped_call(const siginfo_t *info, ucontext_t *user)
+{
+	struct trapped call = { .number = info->si_syscall };
+
+#if defined(__x86_64__)
+	static const int registers[] = { REG_RDI, REG_RSI, REG_RDX,
+					 REG_R10, REG_R8,  REG_R9 };
+
+	for (int i = 0; i < 6; i++)
+		call.at[i] = (long)user->uc_mcontext.gregs[registers[i]];
+	call.result = (long *)&user->uc_mcontext.gregs[REG_RAX];
+#else
+	for (int i = 0; i < 6; i++)
+		call.at[i] = (long)user->uc_mcontext.regs[i];
+	call.result = (long *)&user->uc_mcontext.regs[0];
+#endif
+	return call;
+}
+
+/* A child in our memory would return from this handler before us, on our stack. */
+static bool shares_memory(const struct trapped *call)
+{
+#ifdef SYS_vfork
+	if (call->number == SYS_vfork)
+		return true;
+#endif
+	return call->number == SYS_clone3 ||
+	       (call->number == SYS_clone && (call->at[0] & CLONE_VM) != 0);
+}
+
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+	struct trapped call;
+
+	(void)number;
+	if (info->si_code != SYS_SECCOMP)
+		return;
+	if (confined != NULL) {
+		atomic_store(&confined->forbidden_call, info->si_syscall + 1);
+		_exit(reason_exit_status(REASON_CRASH_SANDBOX));
+	}
+	call = trapped_call(info, context);
+	*call.result =
+		shares_memory(&call)
+			? -ENOSYS
+			: gate_call(call.number, call.at[0], call.at[1], call.at[2],
+				    call.at[3], call.at[4], call.at[5]);
+}
+
+static int take_traps(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = on_trap,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
+	sigset_t trap;
+
+	sigemptyset(&action.sa_mask);
+	sigemptyset(&trap);
+	sigaddset(&trap, SIGSYS);
+	if (sigaction(SIGSYS, &action, NULL) < 0 ||
+	    sigprocmask(SIG_UNBLOCK, &trap, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Where what is readable is executable too (personality(2)), the gate would not hold. */
+static int forbid_implied_execution(void)
+{
+	int now = personality(0xffffffff);
+
+	if (now < 0 || (now & READ_IMPLIES_EXEC) == 0)
+		return now < 0 ? -errno : 0;
+	return personality((unsigned long)now & ~(unsigned long)READ_IMPLIES_EXEC) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int set_filter(void)
+{
+	struct code code;
+	struct sock_fprog filter = { .filter = code.at };
+
+	write_filter(&code);
+	filter.len = code.length;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return (int)GATE(seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+}
+
+/*
+ * landlock(7): all that this kernel's version knows is forbidden, as no rule allows any.
+ * Written out, since the system's header may be older than its kernel.
+ */
+static int open_ruleset(void)
+{
+	struct {
+		uint64_t filesystem, network, scoped;
+	} handled = { .filesystem = (1 << 13) - 1 };
+	long version = GATE(landlock_create_ruleset, NULL, 0, 1);
+
+	if (version < 1)
+		return -1;
+	if (version >= 2)
+		handled.filesystem |= 1 << 13; /* REFER */
+	if (version >= 3)
+		handled.filesystem |= 1 << 14; /* TRUNCATE */
+	if (version >= 4)
+		handled.network = 3; /* BIND_TCP, CONNECT_TCP */
+	if (version >= 5)
+		handled.filesystem |= 1 << 15; /* IOCTL_DEV */
+	if (version >= 6)
+		handled.scoped = 3; /* abstract UNIX sockets, signals */
+	return (int)GATE(landlock_create_ruleset, &handled, sizeof(handled), 0);
+}
+
+int sandbox_install(struct sandbox *sandbox)
+{
+	int err;
+
+	sandbox->ruleset = -1;
+	if (!sandbox->on)
+		return 0;
+	if (sandbox->landlock)
+		sandbox->ruleset = open_ruleset();
+	sandbox->landlock = sandbox->ruleset >= 0;
+	err = forbid_implied_execution();
+	if (err == 0)
+		err = take_traps();
+	if (err == 0)
+		err = set_filter();
+	return err;
+}
+
+int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
+		    struct rights_failure *failure)
+{
+	struct gate gate = gate_place();
+	long result = 0;
+
+	if (!sandbox->on)
+		return 0;
+	failure->step = RIGHTS_LANDLOCK;
+	if (sandbox->ruleset >= 0)
+		result = GATE(landlock_restrict_self, sandbox->ruleset, 0);
+	if (result == 0) {
+		failure->step = RIGHTS_GATE;
+		confined = row;
+		result = munmap(gate.page, gate.size) < 0 ? -errno : 0;
+	}
+	failure->error = (int)-result;
+	return result < 0 ? -1 : 0;
+}
+
+/* libc's would note the thread's id, of use only to calls that are forbidden here. */
+pid_t sandbox_fork(const struct sandbox *sandbox)
+{
+	pid_t pid;
+
+	if (sandbox->on)
+		return (pid_t)GATE(clone, SIGCHLD);
+	pid = fork();
+	return pid < 0 ? -errno : pid;
+}
+
+#else
+
+int sandbox_install(struct sandbox *sandbox)
+{
+	sandbox->ruleset = -1;
+	return sandbox->on ? -ENOTSUP : 0;
+}
+
+int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
+		    struct rights_failure *failure)
+{
+	(void)sandbox, (void)row, (void)failure;
+	return 0;
+}
+
+pid_t sandbox_fork(const struct sandbox *sandbox)
+{
+	pid_t pid = fork();
+
+	(void)sandbox;
+	return pid < 0 ? -errno : pid;
+}
+
+#endif
+
+const char *sandbox_name(const struct sandbox *sandbox)
+{
+	if (!sandbox->on)
+		return "off";
+	return sandbox->landlock ? "seccomp+landlock" : "seccomp";
+}

@@ -1,0 +1,94 @@
+#include "identity.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+
+#define ID_MAX (UINT32_MAX - 1) /* (uid_t)-1 means nobody at all */
+
+static int unknown(char *why, const char *what, const char *name)
+{
+	snprintf(why, IDENTITY_WHY_MAX,
+		 "unknown %s \"%.60s\" (those of /etc/%s, and numbers, are known)",
+		 what, name, what[0] == 'u' ? "passwd" : "group");
+	return -ENOENT;
+}
+
+static int find_group(gid_t *out, const char *text, char *why)
+{
+	const struct group *group = getgrnam(text);
+	uint64_t number;
+
+	if (group != NULL)
+		*out = group->gr_gid;
+	else if (number_parse(text, 0, ID_MAX, &number) == 0)
+		*out = (gid_t)number;
+	else
+		return unknown(why, "group", text);
+	return 0;
+}
+
+static int list_groups(struct identity *identity, const char *name, char *why)
+{
+	int count = NGROUPS_MAX;
+
+	if (getgrouplist(name, identity->gid, identity->groups, &count) < 0) {
+		snprintf(why, IDENTITY_WHY_MAX, "%.60s is in over %d groups", name,
+			 NGROUPS_MAX);
+		return -E2BIG;
+	}
+	identity->group_count = (size_t)count;
+	return 0;
+}
+
+static int fill(struct identity *identity, const char *user, const char *group,
+		char *why)
+{
+	const struct passwd *entry = getpwnam(user);
+	uint64_t number = 0;
+	int err = 0;
+
+	if (entry == NULL && number_parse(user, 0, ID_MAX, &number) < 0)
+		return unknown(why, "user", user);
+	if (entry == NULL)
+		entry = getpwuid((uid_t)number);
+	if (entry == NULL && group == NULL) {
+		snprintf(why, IDENTITY_WHY_MAX,
+			 "no user in /etc/passwd has the number %.20s: name a group, "
+			 "too",
+			 user);
+		return -ENOENT;
+	}
+	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
+	identity->gid = entry != NULL ? entry->pw_gid : 0;
+	if (group != NULL)
+		err = find_group(&identity->gid, group, why);
+	if (err == 0 && entry != NULL)
+		err = list_groups(identity, entry->pw_name, why);
+	return err;
+}
+
+int identity_find(struct identity *out, const char *user, const char *group,
+		  char why[IDENTITY_WHY_MAX])
+{
+	struct identity identity = { 0 };
+	int err;
+
+	snprintf(why, IDENTITY_WHY_MAX, "no memory for a list of groups");
+	identity.groups = malloc(NGROUPS_MAX * sizeof(gid_t));
+	if (identity.groups == NULL)
+		return -ENOMEM;
+	err = fill(&identity, user, group, why);
+	if (err < 0) {
+		free(identity.groups);
+		return err;
+	}
+	*out = identity;
+	return 0;
+}

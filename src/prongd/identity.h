@@ -1,0 +1,25 @@
+/* Whom --user and --group name. */
+#ifndef PRONGD_IDENTITY_H
+#define PRONGD_IDENTITY_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#define IDENTITY_WHY_MAX 160
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups; /* supplementary; free(3) releases them */
+	size_t group_count;
+};
+
+/*
+ * Finds user, a name or a number, and its groups; group, if not NULL, replaces its own.
+ * A number that no user has has no supplementary groups, and needs a group.
+ * Returns 0; -ENOENT, -E2BIG or -ENOMEM with a line in why.
+ */
+int identity_find(struct identity *out, const char *user, const char *group,
+		  char why[IDENTITY_WHY_MAX]);
+
+#endif

@@ -1,0 +1,16 @@
+/* A resource limit as it is written on the command line: nofile=64, as=512M:1G. */
+#ifndef PRONGD_LIMIT_H
+#define PRONGD_LIMIT_H
+
+#include <stddef.h>
+
+#include "prong.h"
+
+/*
+ * Reads NAME=SOFT[:HARD]; without HARD that is SOFT. Values are numbers, with K, M or G
+ * for 1024, its square and its cube, or "unlimited".
+ * Returns 0, or -EINVAL with what is wrong in why, of size bytes.
+ */
+int limit_parse(struct prong_rlimit *out, const char *text, char *why, size_t size);
+
+#endif

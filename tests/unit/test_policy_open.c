@@ -1,0 +1,191 @@
+#include "engine/policy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "check.h"
+#include "peer.h"
+
+#define DAY NUMBER_RATE_PERIOD_MAX
+
+#define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static int open_policy(struct policy *policy, const struct prong_options *options,
+		       char why[POLICY_WHY_MAX])
+{
+	*policy = (struct policy){ 0 };
+	return policy_open(policy, options, 10, false, why);
+}
+
+static const char rate_counts[] =
+	"rate: counts are from 1 to 1000000, the period from 1 ms to a day";
+static const char max_rate_counts[] =
+	"max-rate: counts are from 1 to 1000000, the period from 1 ms to a day";
+static const char ten_years[] =
+	"rate: at this rate the burst takes over ten years to regain";
+static const char source_prefix[] =
+	"source prefix: at most 32 bits of IPv4 and 128 of IPv6";
+
+static const struct {
+	struct prong_options options;
+	const char *says;
+} bad[] = {
+	{ { .rate = { 1000001, 1000, 1 } }, rate_counts },
+	{ { .rate = { UINT32_MAX, 1000, 1 } }, rate_counts },
+	{ { .rate = { 1, 1000, 1000001 } }, rate_counts },
+	{ { .rate = { 1, 1000, UINT32_MAX } }, rate_counts },
+	{ { .rate = { 1, 0, 1 } }, rate_counts },
+	{ { .rate = { 1, -1, 1 } }, rate_counts },
+	{ { .rate = { 1, INT64_MIN, 1 } }, rate_counts },
+	{ { .rate = { 1, DAY + 1, 1 } }, rate_counts },
+	{ { .rate = { 1, INT64_MAX, 1 } }, rate_counts },
+	{ { .rate = { 1, DAY, 3652 } }, ten_years },
+	{ { .rate = { 1, DAY, 1000000 } }, ten_years },
+	{ { .max_rate = { 1000001, 1000, 1 } }, max_rate_counts },
+	{ { .max_rate = { 1, 1000, 1000001 } }, max_rate_counts },
+	{ { .max_rate = { 1, 0, 0 } }, max_rate_counts },
+	{ { .max_rate = { 1, DAY + 1, 0 } }, max_rate_counts },
+	{ { .max_rate = { 1, DAY, 1000000 } }, "max-rate: at this rate the burst" },
+	{ { .source_prefix_ipv4 = 33 }, source_prefix },
+	{ { .source_prefix_ipv4 = UINT32_MAX }, source_prefix },
+	{ { .source_prefix_ipv6 = 129 }, source_prefix },
+	{ { .allow = LIST("here") }, "allow: \"here\" is no address" },
+	{ { .deny = LIST("all", "") }, "deny: \"\" is no address" },
+	{ { .exempt = LIST("192.0.2.1/33") }, "exempt: \"192.0.2.1/33\": the length" },
+	{ { .deny = LIST("192.0.2.1/24") }, "deny: \"192.0.2.1/24\" has bits set" },
+	{ { .allow = LIST("192.0.2.0/24", "::1"), .deny = LIST("::2", "::1/128") },
+	  "deny: \"::1/128\" is both allowed and denied" },
+};
+
+static void a_bad_option_is_told_in_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		char why[POLICY_WHY_MAX] = "";
+		struct policy policy;
+
+		print_message("# row %zu, \"%s\"\n", i, bad[i].says);
+		assert_int_equal(open_policy(&policy, &bad[i].options, why), -EINVAL);
+		assert_int_equal(strncmp(why, bad[i].says, strlen(bad[i].says)), 0);
+		assert_null(strchr(why, '\n'));
+		/* As prong_open() does then. */
+		policy_close(&policy);
+	}
+}
+
+static const struct prong_options good[] = {
+	{ 0 },
+	{ .rate = { 1, 1, 1 } },
+	{ .rate = { 1000000, 1, 1000000 } },
+	{ .rate = { 1000000, DAY, 1000000 } },
+	{ .rate = { 1, DAY, 3651 } },
+	{ .max_rate = { 1000000, 1, 0 } },
+	{ .max_rate = { 1, DAY, 3651 } },
+	/* Without a count there is no rate, whatever else it says. */
+	{ .rate = { 0, -1, UINT32_MAX }, .max_rate = { 0, INT64_MAX, 1 } },
+	{ .source_prefix_ipv4 = 1, .source_prefix_ipv6 = 1 },
+	{ .source_prefix_ipv4 = 32, .source_prefix_ipv6 = 128 },
+	{ .max_per_source = UINT32_MAX },
+	{ .allow = LIST("192.0.2.1"), .deny = LIST("192.0.2.2", "192.0.2.2") },
+	{ .allow = LIST("192.0.2.1"), .exempt = LIST("192.0.2.1") },
+	{ .deny = LIST("192.0.2.1"), .exempt = LIST("192.0.2.1") },
+};
+
+static void the_bounds_are_still_good(void **state)
+{
+	struct client client = { .fd = -1, .peer = peer_at("198.51.100.1") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		char why[POLICY_WHY_MAX] = "";
+		struct policy policy;
+
+		print_message("# row %zu\n", i);
+		if (open_policy(&policy, &good[i], why) < 0)
+			fail_msg("%s", why);
+		assert_true(policy.source_rate.interval >= 0);
+		assert_true(policy.source_rate.allowance >= 0);
+		if (good[i].allow == NULL)
+			assert_int_equal(policy_judge(&policy, &client, 1),
+					 REASON_NONE);
+		policy_enter(&policy, &client, 1);
+		policy_leave(&policy, &client, 1);
+		policy_close(&policy);
+	}
+}
+
+static void each_list_may_have_256_prefixes(void **state)
+{
+	char texts[257][24], why[POLICY_WHY_MAX] = "";
+	const char *list[258] = { NULL };
+	struct prong_options options[] = {
+		{ .allow = list },
+		{ .deny = list },
+		{ .exempt = list },
+	};
+	static const char *const says[] = {
+		"allow: there are more than 256 prefixes",
+		"deny: there are more than 256 prefixes",
+		"exempt: there are more than 256 prefixes",
+	};
+	static struct policy policy;
+
+	(void)state;
+	for (int i = 0; i < 257; i++)
+		snprintf(texts[i], sizeof(texts[i]), "10.%d.%d.0/24", i / 256, i % 256);
+	for (size_t k = 0; k < COUNT(options); k++) {
+		for (int i = 0; i < 256; i++)
+			list[i] = texts[i];
+		list[256] = NULL;
+		assert_int_equal(open_policy(&policy, &options[k], why), 0);
+		policy_close(&policy);
+		list[256] = texts[256];
+		assert_int_equal(open_policy(&policy, &options[k], why), -EINVAL);
+		assert_string_equal(why, says[k]);
+		policy_close(&policy);
+	}
+}
+
+/* Only a rate of the source asks for memory of those who have left. */
+static void as_much_is_remembered_as_the_limits_need(void **state)
+{
+	static const struct {
+		struct prong_options options;
+		bool counts;
+		uint32_t places;
+	} rows[] = {
+		{ { 0 }, false, 0 },
+		{ { .max_rate = { 1, 1000, 0 } }, false, 0 },
+		{ { .source_prefix_ipv4 = 24 }, false, 0 },
+		{ { .max_per_source = 1 }, true, 11 },
+		{ { .rate = { 1, 1000, 0 } }, true, 11 + SOURCES_REMEMBERED },
+		{ { .rate = { 1, 1000, 0 }, .max_per_source = 1 },
+		  true,
+		  11 + SOURCES_REMEMBERED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char why[POLICY_WHY_MAX];
+		struct policy policy;
+
+		assert_int_equal(open_policy(&policy, &rows[i].options, why), 0);
+		assert_int_equal(policy.counts, rows[i].counts);
+		assert_int_equal(policy.sources.max, rows[i].places);
+		policy_close(&policy);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		promise(a_bad_option_is_told_in_words),
+		promise(the_bounds_are_still_good),
+		promise(each_list_may_have_256_prefixes),
+		promise(as_much_is_remembered_as_the_limits_need),
+	};
+
+	return cmocka_run_group_tests_name("policy_open", tests, NULL, NULL);
+}
