@@ -380,10 +380,12 @@ struct prong_options {
  * point to are needed only during the call, but for refusal_text, listen_names, the
  * program's strings, ready_fd, log_fd and log_arg, which must last as long as the server.
  *
- * Returns 0; -EINVAL for an option out of range, a malformed address, or more than
- * 64 listeners; -EADDRINUSE, -EACCES, -EEXIST (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -EHOSTUNREACH
- * for a name that does not resolve; -ENAMETOOLONG for a UNIX path over 107
- * bytes; -ENOENT, -EACCES, -ENOEXEC for a program that cannot be run; -ENOMEM,
+ * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or
+ * more than 64 listeners; -EPERM or another errno of the step of rights that failed;
+ * -ENOTSUP for a strict sandbox that is not to be had; -EADDRINUSE, -EACCES, -EEXIST
+ * (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2);
+ * -EHOSTUNREACH for a name that does not resolve; -ENAMETOOLONG for a UNIX path over
+ * 107 bytes; -ENOENT, -EACCES, -ENOEXEC for a program that cannot be run; -ENOMEM,
  * -EMFILE. options->error then says which, in words.
  */
 PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *options,

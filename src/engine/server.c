@@ -304,7 +304,7 @@ static int drop_rights(struct prong *server, const struct prong_options *options
 	    rights_take_once(server->rights, &failure) == 0)
 		return 0;
 	return fail(options, -failure.error, "cannot give up rights: %s: %s",
-		    rights_step_name(failure.step), strerror(failure.error));
+		    rights_step_name((int)failure.step), strerror(failure.error));
 }
 
 /*

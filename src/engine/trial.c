@@ -48,7 +48,7 @@ static int step_failed(const struct rights *rights,
 	if (failure->step == RIGHTS_CHROOT || failure->step == RIGHTS_CHDIR)
 		what = rights->asked.root;
 	snprintf(why, TRIAL_WHY_MAX, "cannot give up rights: %s %.100s%s%s%s",
-		 rights_step_name(failure->step), what, *what != '\0' ? ": " : "",
+		 rights_step_name((int)failure->step), what, *what != '\0' ? ": " : "",
 		 strerror(failure->error),
 		 failure->error == EPERM ? " (this needs root, or its capability)"
 					 : "");

@@ -210,7 +210,8 @@ CLOSED = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
 def test_closed_standard_streams_change_nothing(prongd, closed):
     stderr = subprocess.DEVNULL if 2 in closed else None
-    server = prongd("-s", "1", "echo", preexec_fn=closing(*closed), stderr=stderr)
+    words = ["-s", "1", "--sandbox", "off", "echo"]  # or workers have none of the three
+    server = prongd(*words, preexec_fn=closing(*closed), stderr=stderr)
     with server.connect() as client:
         assert echoes(client)
         for worker in server.workers():

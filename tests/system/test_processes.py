@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 from harness import (
-    echoes, eventually, failures, finish_load, receive_all, reset, start_load,
+    SANITIZED, echoes, eventually, failures, finish_load, receive_all, reset, start_load,
 )  # fmt: skip
 from proc import descriptors, is_zombie, settled, status
 
@@ -87,14 +87,19 @@ def test_a_spare_that_died_is_replaced_and_nobody_notices(prongd):
     assert server.ask(b"fine") == b"fine"
 
 
-def expect_bare(pid, sockets):
-    """Three standard descriptors and so many sockets; no trace of our signals."""
+def expect_bare(pid, sockets, confined):
+    """Standard descriptors and so many sockets; no trace of our signals.
+
+    A worker in the sandbox has no standard descriptors, and a handler of SIGSYS.
+    """
     found = descriptors(pid)
-    assert set(found) > {0, 1, 2}
-    others = [what for number, what in found.items() if number > 2]
+    assert confined or set(found) > {0, 1, 2}
+    others = [what for number, what in found.items() if confined or number > 2]
     assert len(others) == sockets and all(o.startswith("socket:") for o in others)
     facts = status(pid)
-    for mask in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd"):
+    caught = 1 << (signal.SIGSYS - 1) if confined else 0
+    assert int(facts["SigCgt"], 16) == caught, facts["SigCgt"]
+    for mask in ("SigBlk", "SigIgn", "SigPnd", "ShdPnd"):
         assert int(facts[mask], 16) == 0, f"{mask} is {facts[mask]}"
     assert os.getpgid(pid) == pid
 
@@ -115,20 +120,23 @@ def spoil_signals():
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
 
 
+@pytest.mark.parametrize("sandbox", ["off", "auto"])
 @pytest.mark.parametrize("reuse, sockets", [(1, 1), (0, 2)])
-def test_a_worker_has_its_connection_and_nothing_else(prongd, reuse, sockets):
+def test_a_worker_has_its_connection_and_nothing_else(prongd, reuse, sockets, sandbox):
+    confined = sandbox == "auto" and not SANITIZED
     with open("/dev/null") as leaked, open("/etc/passwd") as secret:
         server = prongd(
-            "-s", 2, "-r", reuse, "echo", preexec_fn=spoil_signals,
+            "-s", 2, "-r", reuse, "--sandbox", sandbox, "echo",
+            preexec_fn=spoil_signals,
             pass_fds=[leaked.fileno(), secret.fileno()])  # fmt: skip
     spares = server.expect_workers(2)
     for pid in spares:
         settled(pid)
-        expect_bare(pid, sockets=1)  # the channel
+        expect_bare(pid, 1, confined)  # the channel
     server.hold(5)
     for line in server.wait_log(event="serve", count=5):
         pid = int(line["pid"])
-        expect_bare(pid, sockets)
+        expect_bare(pid, sockets, confined)
         assert status(pid)["PPid"] == str(server.pid)
 
 
