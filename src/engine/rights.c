@@ -61,7 +61,7 @@ static void *copy(const void *from, size_t size)
 	return to;
 }
 
-int rights_open(struct rights **out, const struct prong_rights *asked)
+int rights_open(struct rights **out, const struct prong_rights *asked, bool sandbox)
 {
 	static const struct prong_rights none;
 	struct rights *rights = calloc(1, sizeof(*rights));
@@ -80,6 +80,7 @@ int rights_open(struct rights **out, const struct prong_rights *asked)
 		rights->asked.root = strdup(asked->root);
 	rights->keeps_ids = !asked->change_ids;
 	rights->keeps_root = asked->root == NULL;
+	rights->keeps_capabilities = !sandbox;
 	if (rights->asked.groups == NULL || rights->asked.limits == NULL ||
 	    (asked->root != NULL && rights->asked.root == NULL)) {
 		rights_close(rights);
@@ -161,9 +162,18 @@ static bool ids_fail(const struct prong_rights *asked, struct rights_failure *fa
 	       failed(failure, RIGHTS_SETRESGID,
 		      GATE(prong_setresgid, asked->gid, asked->gid, asked->gid)) ||
 	       failed(failure, RIGHTS_SETRESUID,
-		      GATE(prong_setresuid, asked->uid, asked->uid, asked->uid)) ||
-	       (asked->uid != 0 && capabilities_fail(failure)) ||
-	       way_back_exists(asked->uid, failure);
+		      GATE(prong_setresuid, asked->uid, asked->uid, asked->uid));
+}
+
+static bool identity_fails(const struct rights *rights, struct rights_failure *failure)
+{
+	const struct prong_rights *asked = &rights->asked;
+	bool changes = !rights->keeps_ids;
+	bool powerless = !rights->keeps_capabilities || (changes && asked->uid != 0);
+
+	return (changes && ids_fail(asked, failure)) ||
+	       (powerless && capabilities_fail(failure)) ||
+	       (changes && way_back_exists(asked->uid, failure));
 }
 
 /*
@@ -186,8 +196,8 @@ int rights_take(const struct rights *rights, pid_t supervisor,
 
 	if (limits_fail(asked, failure) ||
 	    (!rights->keeps_root && root_fails(asked, failure)) ||
-	    (!rights->keeps_ids &&
-	     (ids_fail(asked, failure) || death_signal_fails(supervisor, failure))) ||
+	    identity_fails(rights, failure) ||
+	    (!rights->keeps_ids && death_signal_fails(supervisor, failure)) ||
 	    (!asked->allow_new_privs &&
 	     failed(failure, RIGHTS_NO_NEW_PRIVS,
 		    GATE(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))))
@@ -197,10 +207,8 @@ int rights_take(const struct rights *rights, pid_t supervisor,
 
 int rights_take_once(struct rights *rights, struct rights_failure *failure)
 {
-	const struct prong_rights *asked = &rights->asked;
-
-	if ((!rights->keeps_root && root_fails(asked, failure)) ||
-	    (!rights->keeps_ids && ids_fail(asked, failure)))
+	if ((!rights->keeps_root && root_fails(&rights->asked, failure)) ||
+	    (!rights->keeps_ids && identity_fails(rights, failure)))
 		return -1;
 	rights->keeps_root = rights->keeps_ids = true;
 	return 0;

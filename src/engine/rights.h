@@ -35,6 +35,7 @@ struct rights {
 	struct prong_rights asked;
 	bool keeps_ids; /* nothing is to be done about them here (any more) */
 	bool keeps_root;
+	bool keeps_capabilities; /* unless ids change */
 };
 
 struct rights_failure {
@@ -42,8 +43,11 @@ struct rights_failure {
 	int error; /* errno */
 };
 
-/* Copies what was asked for; NULL: no_new_privs is all. Returns 0 or -ENOMEM. */
-int rights_open(struct rights **out, const struct prong_rights *asked);
+/*
+ * Copies what was asked for; NULL: no_new_privs is all. Who goes into a sandbox gives up
+ * its capabilities in any case. Returns 0 or -ENOMEM.
+ */
+int rights_open(struct rights **out, const struct prong_rights *asked, bool sandbox);
 void rights_close(struct rights *rights);
 
 /* Whether another user's processes come of it, who could disturb a vfork(2). */

@@ -278,7 +278,7 @@ static int open_rights(struct prong *server, const struct prong_options *options
 {
 	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
 	char why[TRIAL_WHY_MAX];
-	int err = rights_open(&server->rights, options->rights);
+	int err = rights_open(&server->rights, options->rights, sandbox);
 
 	if (err < 0)
 		return fail(options, err, "no memory");
