@@ -52,11 +52,13 @@ static void say_refusal(const struct prong *server, int fd)
 }
 
 /* With nothing to linger for, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
-static void reset_on_close(int fd)
+static void end_refused(const struct prong *server, int fd)
 {
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	if (server->settings.refusal == PRONG_REFUSAL_RESET)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
 }
 
 static void refuse(struct prong *server, struct client *client, enum reason reason,
@@ -69,9 +71,7 @@ static void refuse(struct prong *server, struct client *client, enum reason reas
 		farewell_start(server, client->fd, REFUSAL_PATIENCE, now);
 		return;
 	}
-	if (server->settings.refusal == PRONG_REFUSAL_RESET)
-		reset_on_close(client->fd);
-	close(client->fd);
+	end_refused(server, client->fd);
 }
 
 /* Places the client, or by policy refuses it or holds it until that is possible. */
@@ -175,10 +175,14 @@ static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
 		close(server->reserve_fd);
 	client = accept_client(server, listener, now);
 	if (client.fd >= 0) {
-		report_refused(server, &client, REASON_REFUSED_DESCRIPTORS, now);
-		admission_ended(server, &client, REASON_REFUSED_DESCRIPTORS, now);
+		enum reason reason = judge(server, &client, now);
+
+		if (reason == REASON_NONE)
+			reason = REASON_REFUSED_DESCRIPTORS;
+		report_refused(server, &client, reason, now);
+		admission_ended(server, &client, reason, now);
 		say_refusal(server, client.fd);
-		close(client.fd);
+		end_refused(server, client.fd);
 	}
 	server->reserve_fd = fcntl(server->null_fd, F_DUPFD_CLOEXEC, 0);
 }
@@ -197,6 +201,9 @@ static bool accept_failed(struct prong *server, int listener, int error, int64_t
 		return false;
 	server->admission.error = error;
 	if (is_clients_error(error))
+		return true;
+	/* Who is leaving already must not keep out who comes. */
+	if ((error == EMFILE || error == ENFILE) && farewell_cut_short(server))
 		return true;
 	if (error == EMFILE || error == ENFILE)
 		refuse_with_reserve(server, listener, now);

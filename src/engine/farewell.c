@@ -102,6 +102,14 @@ void farewells_expire(struct prong *server, int64_t now)
 	}
 }
 
+bool farewell_cut_short(struct prong *server)
+{
+	if (server->farewells.count == 0)
+		return false;
+	end(server, oldest(&server->farewells));
+	return true;
+}
+
 int64_t farewells_deadline(const struct farewells *farewells)
 {
 	if (farewells->count == 0)

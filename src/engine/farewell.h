@@ -8,6 +8,7 @@
 #ifndef ENGINE_FAREWELL_H
 #define ENGINE_FAREWELL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FAREWELLS_MAX  1024
@@ -38,6 +39,9 @@ void farewell_event(struct prong *server, unsigned index);
 
 /* Closes those whose time is over. */
 void farewells_expire(struct prong *server, int64_t now);
+
+/* Closes the oldest now, for its descriptor. Returns false if there are none. */
+bool farewell_cut_short(struct prong *server);
 
 /* When that is next to be done; CLOCK_NEVER if there are none. */
 int64_t farewells_deadline(const struct farewells *farewells);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/gate.h"
 #include "base/pass.h"
+#include "farewell.h"
 #include "report.h"
 #include "server.h"
 #include "session.h"
@@ -71,9 +72,12 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 static int open_channel(struct prong *server, struct slot *slot, int *childs_end)
 {
 	int pair[2];
-	int err =
-		(int)GATE(socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+	int err;
 
+	do
+		err = (int)GATE(socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+				pair);
+	while (err == -EMFILE && farewell_cut_short(server));
 	if (err < 0)
 		return err;
 	slot->channel = pair[0];

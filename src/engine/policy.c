@@ -152,7 +152,8 @@ enum reason policy_judge(const struct policy *policy, const struct client *clien
 		return REASON_REFUSED_RATE;
 	if (!rate_allows(&policy->rate, policy->full_at, rate_clock(now)))
 		return REASON_REFUSED_MAX_RATE;
-	if (policy->max_per_source > 0 && source->connections >= policy->max_per_source)
+	if (policy->max_per_source > 0 &&
+	    source->connections - source->exempt >= policy->max_per_source)
 		return REASON_REFUSED_SOURCE;
 	return REASON_NONE;
 }
@@ -169,7 +170,7 @@ void policy_enter(struct policy *policy, struct client *client, int64_t now)
 	if (!policy->counts)
 		return;
 	key_of(policy, client, &key);
-	client->source = source_enter(&policy->sources, &key);
+	client->source = source_enter(&policy->sources, &key, !limited);
 	if (limited && rate_is_set(&policy->source_rate)) {
 		int64_t *full_at = &policy->sources.at[client->source].full_at;
 
@@ -180,7 +181,8 @@ void policy_enter(struct policy *policy, struct client *client, int64_t now)
 void policy_leave(struct policy *policy, struct client *client, int64_t now)
 {
 	if (policy->counts && client->source != SOURCE_NONE)
-		source_leave(&policy->sources, client->source, rate_clock(now));
+		source_leave(&policy->sources, client->source,
+			     is_exempt(policy, client), rate_clock(now));
 	client->source = SOURCE_NONE;
 }
 

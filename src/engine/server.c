@@ -67,7 +67,8 @@ static int check_options(const struct prong_options *options)
 	if (options->refusal > PRONG_REFUSAL_RESET)
 		return fail(options, -EINVAL, "refusal is unknown");
 	if (options->refusal == PRONG_REFUSAL_RESET && options->refusal_text != NULL)
-		return fail(options, -EINVAL, "a reset carries no refusal text");
+		return fail(options, -EINVAL,
+			    "refusal: a reset carries no refusal-text");
 	if (options->log_level < PRONG_LOG_QUIET ||
 	    options->log_level > PRONG_LOG_VERBOSE)
 		return fail(options, -EINVAL, "log_level is unknown");

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "admission.h"
@@ -90,10 +91,15 @@ static pid_t start_attended(struct prong *server, const struct client *client,
 	return attendant_start(&attendance);
 }
 
-/* What is known of a process that could not start its program; REASON_NONE: nothing. */
+/*
+ * What is known of a process that could not start its program; REASON_NONE: nothing. A
+ * broken-in attendant may have written what is no errno.
+ */
 static enum reason reason_unbegun(const struct score_row *row)
 {
-	if (atomic_load(&row->error) == 0)
+	int error = atomic_load(&row->error);
+
+	if (error == 0 || strerrorname_np(error) == NULL)
 		return REASON_NONE;
 	return atomic_load(&row->failed_step) != 0 ? REASON_REFUSED_RIGHTS
 						   : REASON_EXEC_FAILED;

@@ -176,7 +176,8 @@ static uint32_t add(struct sources *sources, const struct source_key *key)
 	return index;
 }
 
-uint32_t source_enter(struct sources *sources, const struct source_key *key)
+uint32_t source_enter(struct sources *sources, const struct source_key *key,
+		      bool exempt)
 {
 	uint32_t index = source_find(sources, key);
 
@@ -186,13 +187,15 @@ uint32_t source_enter(struct sources *sources, const struct source_key *key)
 		recall(sources, index);
 	if (sources->at[index].connections++ == 0)
 		sources->connected++;
+	sources->at[index].exempt += exempt;
 	return index;
 }
 
-void source_leave(struct sources *sources, uint32_t index, int64_t now)
+void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now)
 {
 	struct source *source = &sources->at[index];
 
+	source->exempt -= exempt;
 	if (--source->connections > 0)
 		return;
 	sources->connected--;

@@ -11,6 +11,7 @@
 #ifndef ENGINE_SOURCE_H
 #define ENGINE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct source {
 	struct source_key key;
 	int64_t full_at; /* of its rate; rate.h */
 	uint32_t connections;
+	uint32_t exempt;       /* of these, those that no limit concerns */
 	uint32_t next;         /* with the same hash, or free; SOURCE_NONE ends it */
 	uint32_t older, newer; /* among those remembered without a connection */
 };
@@ -57,9 +59,10 @@ void source_key_fill(struct source_key *key, const struct address *address, int 
 uint32_t source_find(const struct sources *sources, const struct source_key *key);
 
 /* Counts a connection of this source; returns its index. */
-uint32_t source_enter(struct sources *sources, const struct source_key *key);
+uint32_t source_enter(struct sources *sources, const struct source_key *key,
+		      bool exempt);
 
-/* Takes one back; now is rate_clock(). */
-void source_leave(struct sources *sources, uint32_t index, int64_t now);
+/* Takes it back; now is rate_clock(). */
+void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now);
 
 #endif

@@ -3,6 +3,9 @@
  * never return, fail, die. Takes the options of prongd that tests need, under the
  * same names, so that a test starts it as it starts prongd.
  */
+#include <sys/resource.h>
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <getopt.h>
 #include <prong.h>
@@ -12,8 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BIG_REPLY  (400 * 1024)
-#define LISTEN_MAX 8
+#define BIG_REPLY    (400 * 1024)
+#define LISTEN_MAX   8
+#define PATTERN      4096
+#define MAPPINGS_MAX 200
 
 /* Reads nothing, so that what the client sent is unread when it returns. */
 static int big_reply(struct prong_conn *conn, void *arg)
@@ -89,6 +94,30 @@ static int killed(struct prong_conn *conn, void *arg)
 	return 0;
 }
 
+/* Ends as the client's first byte says; any other byte is sent back. */
+static int obeys(struct prong_conn *conn, void *arg)
+{
+	char order;
+	ssize_t n = prong_recv(conn, &order, 1);
+
+	if (n <= 0)
+		return (int)n;
+	switch (order) {
+	case 'e':
+		return exits(conn, arg);
+	case 'f':
+		return fails(conn, arg);
+	case 'k':
+		return killed(conn, arg);
+	case 'r':
+		return (int)prong_recv(conn, &order, 1);
+	case 'n':
+		return never_returns(conn, arg);
+	default:
+		return prong_send(conn, &order, 1);
+	}
+}
+
 /* Two lines a connection: who is told to be the client, and the number. */
 static int tells(struct prong_conn *conn, void *arg)
 {
@@ -100,6 +129,113 @@ static int tells(struct prong_conn *conn, void *arg)
 		     (unsigned long long)prong_conn_id(conn),
 		     (int)prong_conn_peer(conn, &length)->sa_family, (const char *)arg);
 	return prong_send(conn, text, (size_t)n);
+}
+
+static ssize_t receive_all(struct prong_conn *conn, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = prong_recv(conn, buffer + used, size - used);
+
+		if (n <= 0)
+			return n < 0 ? n : -EPROTO;
+		used += (size_t)n;
+	}
+	return 0;
+}
+
+static int echo(struct prong_conn *conn)
+{
+	char buffer[4096];
+	int err = 0;
+	ssize_t n;
+
+	while ((n = prong_recv(conn, buffer, sizeof(buffer))) > 0 && err == 0)
+		err = prong_send(conn, buffer, (size_t)n);
+	return n < 0 ? (int)n : err;
+}
+
+struct mapping {
+	unsigned long start, end;
+	char rights[5]; /* "rw-s" is shared with other processes, "rw-p" its own */
+};
+
+static size_t find_mappings(struct mapping *mappings)
+{
+	FILE *maps = fopen("/proc/self/maps", "re"); /* proc(5) */
+	size_t count = 0;
+
+	while (maps != NULL && count < MAPPINGS_MAX &&
+	       fscanf(maps, "%lx-%lx %4s%*[^\n]", &mappings[count].start,
+		      &mappings[count].end, mappings[count].rights) == 3)
+		count++;
+	if (maps != NULL)
+		fclose(maps);
+	return count;
+}
+
+/* Without the sanitizer: it is the supervisor that must not care. */
+__attribute__((no_sanitize("address", "undefined"))) static void overwrite(
+	const struct mapping *mappings, size_t count, const char *rights,
+	const char *pattern)
+{
+	for (size_t i = 0; i < count; i++) {
+		volatile char *memory = (volatile char *)mappings[i].start;
+		size_t size = mappings[i].end - mappings[i].start;
+
+		if (strcmp(mappings[i].rights, rights) != 0)
+			continue;
+		for (size_t at = 0; at < size; at++)
+			memory[at] = pattern[at % PATTERN];
+	}
+}
+
+/* Overwrites all that it can write until that kills it. */
+static _Noreturn void overwrite_everything(const struct mapping *mappings, size_t count,
+					   const char *pattern)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	alarm(10); /* or what is left of the code might run for ever */
+	overwrite(mappings, count, "rw-s", pattern);
+	overwrite(mappings, count, "rw-p", pattern);
+	__builtin_trap();
+}
+
+/*
+ * Does what the first byte says: 'e' echoes. 's' receives a pattern, says "done" when
+ * it has been written over all memory shared with others, and goes on writing it
+ * there until the client ends its sending. 'a' receives a pattern and writes it over
+ * everything.
+ */
+static int scribble(struct prong_conn *conn, void *arg)
+{
+	static struct mapping mappings[MAPPINGS_MAX];
+	static char message[1 + PATTERN];
+	const char *pattern = message + 1;
+	size_t count = find_mappings(mappings);
+	ssize_t n;
+
+	(void)arg;
+	if (prong_recv(conn, message, 1) != 1)
+		return -EPROTO;
+	if (message[0] == 'e')
+		return echo(conn);
+	n = receive_all(conn, message + 1, PATTERN);
+	if (n < 0)
+		return (int)n;
+	if (message[0] == 'a')
+		overwrite_everything(mappings, count, pattern);
+	overwrite(mappings, count, "rw-s", pattern);
+	if (prong_send(conn, "done", 4) < 0)
+		return -EPIPE;
+	do {
+		overwrite(mappings, count, "rw-s", pattern);
+		n = recv(prong_conn_fd(conn), message, 1, MSG_DONTWAIT | MSG_PEEK);
+	} while (n < 0 && errno == EAGAIN);
+	return 0;
 }
 
 static const struct {
@@ -114,7 +250,9 @@ static const struct {
 	{ "fails", fails },
 	{ "exits", exits },
 	{ "killed", killed },
+	{ "obeys", obeys },
 	{ "tells", tells },
+	{ "scribble", scribble },
 };
 
 static prong_handler *find_handler(const char *name)
@@ -126,6 +264,46 @@ static prong_handler *find_handler(const char *name)
 	exit(2);
 }
 
+/* COUNT/MILLISECONDS:BURST */
+static struct prong_rate parse_rate(const char *text)
+{
+	struct prong_rate rate;
+	long period;
+
+	if (sscanf(text, "%u/%ld:%u", &rate.count, &period, &rate.burst) != 3)
+		exit(2);
+	rate.period = period;
+	return rate;
+}
+
+/* Options that say who may come in; one prefix to deny. Returns false for others. */
+static bool parse_limit(struct prong_options *options, int code)
+{
+	static const char *deny[] = { NULL, NULL };
+
+	switch (code) {
+	case 'd':
+		deny[0] = optarg;
+		options->deny = deny;
+		return true;
+	case 'p':
+		options->max_per_source = (unsigned)strtol(optarg, NULL, 10);
+		return true;
+	case 'q':
+		options->rate = parse_rate(optarg);
+		return true;
+	case 'm':
+		options->max_rate = parse_rate(optarg);
+		return true;
+	case 'a':
+		options->at_limit =
+			strcmp(optarg, "wait") == 0 ? PRONG_WAIT : PRONG_REFUSE;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Times in milliseconds. listen holds the addresses that were given, then NULL. */
 static void parse(struct prong_options *options, const char **listen, int argc,
 		  char **argv)
@@ -135,6 +313,11 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 		{ "session-timeout", required_argument, NULL, 't' },
 		{ "idle-timeout", required_argument, NULL, 'i' },
 		{ "grace", required_argument, NULL, 'g' },
+		{ "deny", required_argument, NULL, 'd' },
+		{ "max-per-source", required_argument, NULL, 'p' },
+		{ "rate", required_argument, NULL, 'q' },
+		{ "max-rate", required_argument, NULL, 'm' },
+		{ "at-limit", required_argument, NULL, 'a' },
 		{ 0 },
 	};
 	int count = 0;
@@ -161,7 +344,7 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 			options->idle_timeout = number;
 		else if (code == 'g')
 			options->grace = number;
-		else
+		else if (!parse_limit(options, code))
 			exit(2);
 	}
 }

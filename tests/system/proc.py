@@ -48,6 +48,13 @@ def memory(pid):
     return int(status(pid)["RssAnon"].split()[0]) * 1024
 
 
+def resident(pid):
+    """Resident bytes, shared ones included, counted page by page."""
+    lines = read(pid, "smaps_rollup").splitlines()
+    [rss] = [line for line in lines if line.startswith("Rss:")]
+    return int(rss.split()[1]) * 1024
+
+
 def sleeps(pid):
     """How often it has gone to sleep: each time it was woken before."""
     return int(status(pid)["voluntary_ctxt_switches"])

@@ -12,9 +12,9 @@ from proc import memory
 ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may differ
 
 
-def test_twenty_thousand_connections_are_all_served_and_counted(prongd, scale):
+def test_fifty_thousand_connections_are_all_served_and_counted(prongd, scale):
     """FAULT 3."""
-    count = int(20_000 * scale)
+    count = int(50_000 * scale)
     server = prongd("echo", verbose=False, listen=["127.0.0.5:0"])
     load(server, "churn", "-n", count // 10, "-c", 16, "-a", "127.0.1.1/100")
     before = memory(server.pid)

@@ -200,6 +200,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 		.rate = { 1, HOUR, 0 },
 		.max_rate = { 1, HOUR, 0 },
 		.max_per_source = 1,
+		.source_prefix_ipv4 = 24, /* the other is of the same source */
 	};
 	struct client exempt[MOST], other;
 
@@ -214,7 +215,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 	assert_int_equal(judge("::ffff:192.0.2.1", START), REASON_NONE);
 	assert_int_equal(policy.full_at, 0);
 	assert_int_equal(come(&other, "192.0.2.2", START), REASON_NONE);
-	assert_int_equal(judge("192.0.2.3", START), REASON_REFUSED_MAX_RATE);
+	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_MAX_RATE);
 	assert_int_equal(judge("192.0.2.1", START), REASON_NONE);
 	for (unsigned i = 0; i < MOST; i++)
 		policy_leave(&policy, &exempt[i], START);

@@ -59,7 +59,7 @@ static uint32_t enter(struct sources *sources, uint32_t number)
 {
 	struct source_key key = key_number(number);
 
-	return source_enter(sources, &key);
+	return source_enter(sources, &key, false);
 }
 
 /* Comes and goes, and has its whole rate again at full_at; the time is 1. */
@@ -68,7 +68,7 @@ static void visit(struct sources *sources, uint32_t number, int64_t full_at)
 	uint32_t index = enter(sources, number);
 
 	sources->at[index].full_at = full_at;
-	source_leave(sources, index, 1);
+	source_leave(sources, index, false, 1);
 }
 
 static void nothing_is_known(const struct sources *sources)
@@ -185,13 +185,13 @@ static void connections_are_counted_for_each_source(void **state)
 	assert_int_equal(sources.at[a].connections, 2);
 	assert_int_equal(sources.at[b].connections, 1);
 	assert_int_equal(sources.connected, 2);
-	source_leave(&sources, a, 0);
+	source_leave(&sources, a, false, 0);
 	assert_int_equal(sources.at[a].connections, 1);
 	assert_int_equal(sources.connected, 2);
-	source_leave(&sources, a, 0);
+	source_leave(&sources, a, false, 0);
 	assert_false(is_known(&sources, 1));
 	assert_int_equal(sources.connected, 1);
-	source_leave(&sources, b, 0);
+	source_leave(&sources, b, false, 0);
 	nothing_is_known(&sources);
 	sources_close(&sources);
 	sources_close(&sources);
@@ -217,7 +217,7 @@ static void places_never_run_out_for_connections(void **state)
 			}
 			assert_int_equal(sources.connected, MOST);
 			for (uint32_t i = 0; i < MOST; i++)
-				source_leave(&sources, index[i * 7 % MOST], 1);
+				source_leave(&sources, index[i * 7 % MOST], false, 1);
 			assert_int_equal(sources.connected, 0);
 		}
 		assert_int_equal(sources.touched, MOST + remembered[k]);
@@ -238,7 +238,7 @@ static void every_count_is_back_at_zero(void **state)
 			index[i] = enter(&sources, round * 7919 + i % 211 * 31);
 		assert_int_equal(sources.connected, 211);
 		for (uint32_t i = 0; i < MOST; i++)
-			source_leave(&sources, index[i * 7 % MOST], 1);
+			source_leave(&sources, index[i * 7 % MOST], false, 1);
 		nothing_is_known(&sources);
 	}
 	assert_int_equal(sources.touched, 211);
@@ -254,7 +254,7 @@ static void a_source_is_remembered_until_its_rate_is_regained(void **state)
 	assert_int_equal(sources_open(&sources, 1, 1), 0);
 	index = enter(&sources, 1);
 	sources.at[index].full_at = 1000;
-	source_leave(&sources, index, 999);
+	source_leave(&sources, index, false, 999);
 	assert_int_equal(find(&sources, 1), index);
 	assert_int_equal(sources.at[index].full_at, 1000);
 	assert_int_equal(sources.at[index].connections, 0);
@@ -263,12 +263,12 @@ static void a_source_is_remembered_until_its_rate_is_regained(void **state)
 	assert_int_equal(sources.at[index].full_at, 1000);
 	assert_int_equal(sources.at[index].connections, 1);
 	assert_int_equal(sources.connected, 1);
-	source_leave(&sources, index, 1000);
+	source_leave(&sources, index, false, 1000);
 	nothing_is_known(&sources);
 	/* Whoever has its place then does not have its past. */
 	assert_int_equal(enter(&sources, 2), index);
 	assert_int_equal(sources.at[index].full_at, 0);
-	source_leave(&sources, index, 1000);
+	source_leave(&sources, index, false, 1000);
 	sources_close(&sources);
 }
 
@@ -314,8 +314,8 @@ static void a_source_with_a_connection_is_never_forgotten(void **state)
 	assert_int_equal(find(&sources, 2), second);
 	assert_int_equal(sources.at[first].full_at, 4711);
 	assert_int_equal(sources.connected, 2);
-	source_leave(&sources, first, 1);
-	source_leave(&sources, second, 1);
+	source_leave(&sources, first, false, 1);
+	source_leave(&sources, second, false, 1);
 	assert_int_equal(find(&sources, 1), first);
 	assert_false(is_known(&sources, 2));
 	sources_close(&sources);
@@ -383,7 +383,7 @@ static void step(struct sources *sources, struct plain plain[NUMBERS], uint32_t 
 		one->full_at = (one->full_at > now ? one->full_at : now) + 30;
 		sources->at[index].full_at = one->full_at;
 	} else if (one->connections > 0) {
-		source_leave(sources, find(sources, number), now);
+		source_leave(sources, find(sources, number), false, now);
 		one->left_at = now;
 		if (--one->connections == 0 && one->full_at <= now)
 			*one = (struct plain){ 0 };

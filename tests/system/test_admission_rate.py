@@ -1,0 +1,122 @@
+"""Rates let in as many as they say, come back by themselves, and shield the others."""
+
+import contextlib
+import resource
+import statistics
+import time
+
+import pytest
+
+from harness import eventually, failures, load, start_load
+from sources import addresses, connect_from, is_let_in, refused
+
+INTERVAL = 1  # seconds; the rates of some tests are one client in it
+
+
+def test_a_source_is_let_in_as_often_as_its_burst_at_once(prongd):
+    server = prongd("--rate", "3/1d:7", "echo")
+    expected = [True] * 7 + [False] * 3
+    for source in ("127.0.0.1", "127.0.0.2"):
+        assert [is_let_in(server, source) for _ in expected] == expected
+    assert refused(server.totals()) == {"refused-rate": 6}
+
+
+def test_without_a_burst_the_count_may_come_at_once(prongd):
+    server = prongd("--rate", "3/1d", "echo")
+    assert [is_let_in(server, "127.0.0.1") for _ in range(4)] == [True] * 3 + [False]
+
+
+def test_all_sources_together_share_the_whole_rate(prongd):
+    server = prongd("--max-rate", "5/1d:15", "echo", listen=["127.0.0.5:0"])
+    result = load(server, "churn", "-n", 40, "-a", "127.0.1.1/40", check=False)
+    assert result["ok"] == 15 and failures(result) == 25
+    assert refused(server.totals()) == {"refused-max-rate": 25}
+
+
+@pytest.mark.parametrize("option", ["--rate", "--max-rate"])
+def test_a_source_over_its_rate_is_served_again_by_and_by(prongd, option):
+    server = prongd(option, f"1/{INTERVAL}s", "echo")
+    eventually(lambda: not is_let_in(server, "127.0.0.1"), "refused", interval=0)
+    eventually(lambda: is_let_in(server, "127.0.0.1"), "served again")
+    eventually(lambda: not is_let_in(server, "127.0.0.1"), "refused", interval=0)
+
+
+@pytest.mark.parametrize("option", ["--rate", "--max-rate"])
+def test_ten_thousand_refusals_do_not_put_off_the_next_client(prongd, option, scale):
+    """A limit that counted whom it refuses would lock out for hours."""
+    server = prongd(option, f"1/{INTERVAL}s", "echo", verbose=False)
+    count = int(10_000 * scale)
+    result = load(server, "churn", "-n", count, check=False)
+    assert failures(result) >= 0.9 * count
+    time.sleep(INTERVAL)  # the promise: after that a token is there
+    assert is_let_in(server, "127.0.0.1")
+
+
+@pytest.mark.parametrize("option, sources", [("--rate", 1), ("--max-rate", 50)])
+def test_over_seconds_the_burst_and_the_rate_are_let_in(prongd, option, sources):
+    """Counted against the time that passes here. A tenth of it may be missed."""
+    burst, rate = 20, 60
+    server = prongd(option, f"{rate}/s:{burst}", "echo", listen=["127.0.0.5:0"])
+    begin = time.monotonic()
+    result = load(server, "rate", "-r", 600, "-d", 2, "-a", f"127.0.1.1/{sources}",
+                  check=False)  # fmt: skip
+    end = time.monotonic()
+    assert failures(result) > 0
+    assert result["ok"] <= burst + rate * (end - begin) + 1
+    assert result["ok"] >= 0.9 * (burst + rate * result["seconds"])
+
+
+@contextlib.contextmanager
+def flood(server, source):
+    """5000 clients a second from this source, from the first refusal on."""
+    before = len(server.log_lines(event="refused"))
+    process = start_load(server, "rate", "-r", 5000, "-d", 60, "-a", source)
+    try:
+        server.wait_log(event="refused", count=before + 1)
+        yield
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def p99_of_a_calm_client(server):
+    """Of one that comes 20 times a second, whom nobody may refuse; microseconds."""
+    result = load(server, "rate", "-r", 20, "-d", 1, "-a", "127.0.2.1")
+    assert result["ok"] == 20
+    return result["whole_us"]["p99"]
+
+
+def slowdown(server):
+    """By a flood, in rounds of both: of 20 times the 99th percentile is the slowest."""
+    alone, flooded = [], []
+    for _ in range(3):
+        alone.append(p99_of_a_calm_client(server))
+        with flood(server, "127.0.1.1"):
+            flooded.append(p99_of_a_calm_client(server))
+    return statistics.median(flooded) / statistics.median(alone)
+
+
+def test_a_flood_from_one_source_is_not_felt_by_another(prongd):
+    """Tried up to three times: the processors are not ours alone, and noise bursts."""
+    server = prongd("--rate", "50/s", "echo", verbose=False, listen=["127.0.0.5:0"])
+    assert any(slowdown(server) <= 3 for _ in range(3))
+    assert set(refused(server.totals())) == {"refused-rate"}
+
+
+def allow_few_descriptors():
+    """For preexec_fn: fewer than there may be clients who are told and stay."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, most))
+
+
+def test_refused_clients_that_never_leave_keep_nobody_out(prongd):
+    """They are read on for a second, but not if that takes the last descriptor."""
+    options = ["--rate", "10/1d", "--refusal-text", "later"]
+    server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"],
+                    preexec_fn=allow_few_descriptors)  # fmt: skip
+    for source in addresses("127.0.2.1", 5):
+        for _ in range(400):
+            connect_from(server, "127.0.1.1")
+        assert is_let_in(server, source)
+    assert server.log_lines(event="accept-failed") == []
