@@ -5,21 +5,24 @@
 
 #if GATE_EXISTS
 
-extern const char gate_page[], gate_after_call[], gate_page_end[];
+extern const char gate_page[], gate_after_call[];
 
 /*
- * Alone on its page, or on as many as the largest that the kernel may use. The
- * arguments come as those of a C function and leave as those of a system call:
- * syscall(2), "Architecture calling conventions".
+ * The instruction ends its page, so that a child which is made by it, and does not have
+ * that page, returns to one that it has. The arguments come as those of a C function
+ * and leave as those of a system call: syscall(2), "Architecture calling conventions".
+ * On ARM64 a page may have 64 KiB.
  */
 #if defined(__x86_64__)
 __asm__(".pushsection .text.gate, \"ax\", @progbits\n"
-	".balign 4096\n"
-	".hidden gate_page\n"
-	".globl gate_page\n"
+	".hidden gate_page, gate_after_call, gate_call\n"
+	".globl gate_page, gate_after_call, gate_call\n"
+	".balign 4096, 0xcc\n"
 	"gate_page:\n"
-	".hidden gate_call\n"
-	".globl gate_call\n"
+	"	.skip 4094, 0xcc\n"
+	"0:	syscall\n"
+	"gate_after_call:\n"
+	"	ret\n"
 	".type gate_call, @function\n"
 	"gate_call:\n"
 	"	.cfi_startproc\n"
@@ -31,26 +34,20 @@ __asm__(".pushsection .text.gate, \"ax\", @progbits\n"
 	"	mov %r8, %r10\n"
 	"	mov %r9, %r8\n"
 	"	mov 8(%rsp), %r9\n"
-	"	syscall\n"
-	".hidden gate_after_call\n"
-	".globl gate_after_call\n"
-	"gate_after_call:\n"
-	"	ret\n"
+	"	jmp 0b\n"
 	"	.cfi_endproc\n"
 	".size gate_call, . - gate_call\n"
-	".balign 4096, 0xcc\n"
-	".hidden gate_page_end\n"
-	".globl gate_page_end\n"
-	"gate_page_end:\n"
 	".popsection\n");
 #else
 __asm__(".pushsection .text.gate, \"ax\", @progbits\n"
+	".hidden gate_page, gate_after_call, gate_call\n"
+	".globl gate_page, gate_after_call, gate_call\n"
 	".balign 65536\n"
-	".hidden gate_page\n"
-	".globl gate_page\n"
 	"gate_page:\n"
-	".hidden gate_call\n"
-	".globl gate_call\n"
+	"	.skip 65532\n"
+	"0:	svc #0\n"
+	"gate_after_call:\n"
+	"	ret\n"
 	".type gate_call, @function\n"
 	"gate_call:\n"
 	"	.cfi_startproc\n"
@@ -62,17 +59,9 @@ __asm__(".pushsection .text.gate, \"ax\", @progbits\n"
 	"	mov x3, x4\n"
 	"	mov x4, x5\n"
 	"	mov x5, x6\n"
-	"	svc #0\n"
-	".hidden gate_after_call\n"
-	".globl gate_after_call\n"
-	"gate_after_call:\n"
-	"	ret\n"
+	"	b 0b\n"
 	"	.cfi_endproc\n"
 	".size gate_call, . - gate_call\n"
-	".balign 65536\n"
-	".hidden gate_page_end\n"
-	".globl gate_page_end\n"
-	"gate_page_end:\n"
 	".popsection\n");
 #endif
 
@@ -80,7 +69,7 @@ struct gate gate_place(void)
 {
 	struct gate gate = {
 		.page = (void *)(size_t)gate_page,
-		.size = (size_t)(gate_page_end - gate_page),
+		.size = (size_t)(gate_after_call - gate_page),
 		.instruction = gate_after_call,
 	};
 

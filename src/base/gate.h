@@ -1,8 +1,8 @@
 /*
  * The gate: a page of code whose one system call instruction may make every system
  * call, when the sandbox (engine/sandbox.c) forbids most of them everywhere else. A
- * process that unmaps the page has given them up for good. Without a sandbox it is a
- * plain syscall(2).
+ * process without the page has given them up for good. Where nothing is forbidden it is
+ * a plain syscall(2).
  */
 #ifndef BASE_GATE_H
 #define BASE_GATE_H

@@ -17,7 +17,7 @@
 /*
  * 32-bit systems have two sets of calls, of which the older takes 16-bit ids. The calls
  * themselves are made, and not libc's functions, since those would pass them on to
- * threads, and since they are to go through the gate.
+ * threads, and since the sandbox wants them through the gate: see rights_need_gate().
  */
 #if defined(SYS_setresuid32)
 #define SYS_prong_setresuid SYS_setresuid32
@@ -100,6 +100,12 @@ void rights_close(struct rights *rights)
 	free(rights);
 }
 
+bool rights_need_gate(const struct rights *rights)
+{
+	return rights->asked.limit_count > 0 || !rights->keeps_root ||
+	       !rights->keeps_ids;
+}
+
 bool rights_change_user(const struct rights *rights)
 {
 	return !rights->keeps_ids;
@@ -113,6 +119,12 @@ static bool failed(struct rights_failure *failure, enum rights_step step, long r
 	failure->step = step;
 	failure->error = (int)-result;
 	return true;
+}
+
+static bool new_privileges_stay(struct rights_failure *failure)
+{
+	return failed(failure, RIGHTS_NO_NEW_PRIVS,
+		      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0);
 }
 
 static bool limits_fail(const struct prong_rights *asked,
@@ -141,7 +153,8 @@ static bool capabilities_fail(struct rights_failure *failure)
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	return failed(failure, RIGHTS_CAPSET, GATE(capset, &header, none));
+	return failed(failure, RIGHTS_CAPSET,
+		      syscall(SYS_capset, &header, none) < 0 ? -errno : 0);
 }
 
 /* A way back means that the kernel has done something else than we believe. */
@@ -182,7 +195,8 @@ static bool identity_fails(const struct rights *rights, struct rights_failure *f
  */
 static bool death_signal_fails(pid_t supervisor, struct rights_failure *failure)
 {
-	if (failed(failure, RIGHTS_PDEATHSIG, GATE(prctl, PR_SET_PDEATHSIG, SIGKILL)))
+	if (failed(failure, RIGHTS_PDEATHSIG,
+		   prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0))
 		return true;
 	if (getppid() != supervisor)
 		_exit(0);
@@ -198,9 +212,7 @@ int rights_take(const struct rights *rights, pid_t supervisor,
 	    (!rights->keeps_root && root_fails(asked, failure)) ||
 	    identity_fails(rights, failure) ||
 	    (!rights->keeps_ids && death_signal_fails(supervisor, failure)) ||
-	    (!asked->allow_new_privs &&
-	     failed(failure, RIGHTS_NO_NEW_PRIVS,
-		    GATE(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))))
+	    (!asked->allow_new_privs && new_privileges_stay(failure)))
 		return -1;
 	return 0;
 }

@@ -50,6 +50,9 @@ struct rights_failure {
 int rights_open(struct rights **out, const struct prong_rights *asked, bool sandbox);
 void rights_close(struct rights *rights);
 
+/* Whether there is a step that a sandbox lets nobody take but through the gate. */
+bool rights_need_gate(const struct rights *rights);
+
 /* Whether another user's processes come of it, who could disturb a vfork(2). */
 bool rights_change_user(const struct rights *rights);
 

@@ -57,43 +57,15 @@
  * a signal is taken, or to whom one goes.
  */
 static const int allowed[] = {
-	SYS_recvfrom,
-	SYS_sendto,
-	SYS_recvmsg,
-	SYS_sendmsg,
-	SYS_read,
-	SYS_write,
-	SYS_readv,
-	SYS_writev,
-	SYS_ppoll,
-	SYS_shutdown,
-	SYS_close,
-	SYS_close_range,
-	SYS_getsockopt,
-	SYS_getsockname,
-	SYS_getpeername,
-	SYS_accept4,
-	SYS_epoll_pwait,
-	SYS_epoll_ctl,
-	SYS_waitid,
-	SYS_clock_gettime,
-	SYS_gettimeofday,
-	SYS_nanosleep,
-	SYS_clock_nanosleep,
-	SYS_brk,
-	SYS_munmap,
-	SYS_madvise,
-	SYS_getpid,
-	SYS_getppid,
-	SYS_gettid,
-	SYS_futex,
-	SYS_getrandom,
-	SYS_rt_sigprocmask,
-	SYS_rt_sigreturn,
-	SYS_restart_syscall,
-	SYS_exit,
-	SYS_exit_group,
-	SYS_sched_yield,
+	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_read, SYS_write,
+	SYS_readv, SYS_writev, SYS_ppoll, SYS_shutdown, SYS_close, SYS_close_range,
+	SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_accept4, SYS_epoll_pwait,
+	SYS_epoll_ctl, SYS_waitid, SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
+	SYS_clock_nanosleep, SYS_brk, SYS_munmap, SYS_madvise, SYS_getpid, SYS_getppid,
+	SYS_gettid, SYS_futex, SYS_getrandom, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+	SYS_restart_syscall, SYS_exit, SYS_exit_group, SYS_sched_yield,
+	/* On the way into the sandbox; afterwards they can take away, and give nothing. */
+	SYS_capset, SYS_landlock_restrict_self,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
@@ -104,6 +76,18 @@ static const int allowed[] = {
 	SYS_time,
 #endif
 	-1, /* what a tracer, strace say, makes of a call that it suppresses */
+};
+
+/* With these two arguments alone; one is named twice where the other is free. */
+static const struct {
+	uint32_t number;
+	unsigned char argument[2];
+	uint32_t value[2];
+} exact[] = {
+	{ SYS_prctl, { 0, 1 }, { PR_SET_PDEATHSIG, SIGKILL } },
+	{ SYS_prctl, { 0, 1 }, { PR_SET_NO_NEW_PRIVS, 1 } },
+	{ SYS_setpgid, { 0, 1 }, { 0, 0 } },
+	{ SYS_ioctl, { 1, 1 }, { SIOCOUTQ, SIOCOUTQ } }, /* the unsent, tcp(7) */
 };
 
 /*
@@ -154,7 +138,7 @@ static void allow_numbers(struct code *code)
 	}
 }
 
-/* Memory that is not executable, and the length of the connection's queue. */
+/* Memory that is not executable, and the exact calls. */
 static void allow_by_argument(struct code *code)
 {
 	unless_skip(code, BPF_JEQ, SYS_mmap, 4);
@@ -163,10 +147,15 @@ static void allow_by_argument(struct code *code)
 		BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
 	give(code, SECCOMP_RET_ALLOW);
 	load(code, offsetof(struct seccomp_data, nr));
-	unless_skip(code, BPF_JEQ, SYS_ioctl, 3);
-	load(code, ARGUMENT(1));
-	unless_skip(code, BPF_JEQ, SIOCOUTQ, 1);
-	give(code, SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
+		unless_skip(code, BPF_JEQ, exact[i].number, 6);
+		load(code, ARGUMENT(exact[i].argument[0]));
+		unless_skip(code, BPF_JEQ, exact[i].value[0], 3);
+		load(code, ARGUMENT(exact[i].argument[1]));
+		unless_skip(code, BPF_JEQ, exact[i].value[1], 1);
+		give(code, SECCOMP_RET_ALLOW);
+		load(code, offsetof(struct seccomp_data, nr));
+	}
 }
 
 static void allow_gate(struct code *code)
@@ -316,6 +305,14 @@ static int open_ruleset(void)
 	return (int)GATE(landlock_create_ruleset, &handled, sizeof(handled), 0);
 }
 
+/* To children: unmapping it in each would cost four microseconds of a fork. */
+static void lend_gate(bool lent)
+{
+	struct gate gate = gate_place();
+
+	madvise(gate.page, gate.size, lent ? MADV_DOFORK : MADV_DONTFORK);
+}
+
 int sandbox_install(struct sandbox *sandbox)
 {
 	int err;
@@ -331,27 +328,42 @@ int sandbox_install(struct sandbox *sandbox)
 		err = take_traps();
 	if (err == 0)
 		err = set_filter();
+	if (err == 0)
+		lend_gate(sandbox->lends_gate);
 	return err;
+}
+
+void sandbox_close(struct sandbox *sandbox)
+{
+	if (!sandbox->on)
+		return;
+	lend_gate(true);
+	if (sandbox->ruleset >= 0)
+		close(sandbox->ruleset);
+	sandbox->ruleset = -1;
 }
 
 int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 		    struct rights_failure *failure)
 {
 	struct gate gate = gate_place();
-	long result = 0;
 
 	if (!sandbox->on)
 		return 0;
+	confined = row;
 	failure->step = RIGHTS_LANDLOCK;
-	if (sandbox->ruleset >= 0)
-		result = GATE(landlock_restrict_self, sandbox->ruleset, 0);
-	if (result == 0) {
-		failure->step = RIGHTS_GATE;
-		confined = row;
-		result = munmap(gate.page, gate.size) < 0 ? -errno : 0;
-	}
-	failure->error = (int)-result;
-	return result < 0 ? -1 : 0;
+	if (sandbox->ruleset >= 0 &&
+	    syscall(SYS_landlock_restrict_self, sandbox->ruleset, 0) < 0)
+		goto fail;
+	/* Of one that is not there nothing is unmapped, and that is no error. */
+	failure->step = RIGHTS_GATE;
+	if (munmap(gate.page, gate.size) < 0)
+		goto fail;
+	return 0;
+
+fail:
+	failure->error = errno;
+	return -1;
 }
 
 /* libc's would note the thread's id, of use only to calls that are forbidden here. */
@@ -371,6 +383,11 @@ int sandbox_install(struct sandbox *sandbox)
 {
 	sandbox->ruleset = -1;
 	return sandbox->on ? -ENOTSUP : 0;
+}
+
+void sandbox_close(struct sandbox *sandbox)
+{
+	(void)sandbox;
 }
 
 int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,

@@ -4,9 +4,10 @@
  * A seccomp filter for each worker would cost 50 to 85 microseconds a process, half a
  * fork. So one filter is set once, in the supervisor, and inherited: a few harmless
  * calls are allowed from anywhere, all others only from the gate (base/gate.h). The
- * supervisor keeps the gate; a worker unmaps it, and cannot get it back, since no call
- * that is left to it makes memory executable. What the supervisor's libc calls itself
- * is trapped, and made through the gate by a handler of SIGSYS.
+ * supervisor has the gate; a worker does not inherit it or, where its rights need it
+ * first, unmaps it. It cannot get it back, since no call that is left to it makes memory
+ * executable. What the supervisor's libc calls itself is trapped, and made through the
+ * gate by a handler of SIGSYS.
  */
 #ifndef ENGINE_SANDBOX_H
 #define ENGINE_SANDBOX_H
@@ -22,9 +23,10 @@
 struct score_row;
 
 struct sandbox {
-	bool on;       /* the filter is set, or is to be */
-	bool landlock; /* with landlock(7) */
-	int ruleset;   /* what a worker may do there: nothing; -1: none */
+	bool on;         /* the filter is set, or is to be */
+	bool landlock;   /* with landlock(7) */
+	int ruleset;     /* what a worker may do there: nothing; -1: none */
+	bool lends_gate; /* workers begin with the gate: their rights need it */
 };
 
 /*
@@ -34,6 +36,9 @@ struct sandbox {
  * no_new_privs.
  */
 int sandbox_install(struct sandbox *sandbox);
+
+/* The supervisor's run is over. The filter stays, and children have the gate again. */
+void sandbox_close(struct sandbox *sandbox);
 
 /*
  * In a worker: gives up the gate, so that only what prong.h names is left. What it then

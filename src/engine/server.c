@@ -283,7 +283,12 @@ static int open_rights(struct prong *server, const struct prong_options *options
 
 	if (err < 0)
 		return fail(options, err, "no memory");
-	server->sandbox = (struct sandbox){ sandbox, sandbox, -1 };
+	server->sandbox = (struct sandbox){
+		sandbox,
+		sandbox,
+		-1,
+		rights_need_gate(server->rights),
+	};
 	if (options->rights != NULL || sandbox)
 		err = trial_run(server->rights, server->program, &server->sandbox, why);
 	else if (server->program != NULL)
@@ -302,8 +307,10 @@ static int drop_rights(struct prong *server, const struct prong_options *options
 	struct rights_failure failure;
 
 	if (options->rights == NULL || options->rights->drop != PRONG_DROP_SUPERVISOR ||
-	    rights_take_once(server->rights, &failure) == 0)
+	    rights_take_once(server->rights, &failure) == 0) {
+		server->sandbox.lends_gate = rights_need_gate(server->rights);
 		return 0;
+	}
 	return fail(options, -failure.error, "cannot give up rights: %s: %s",
 		    rights_step_name((int)failure.step), strerror(failure.error));
 }

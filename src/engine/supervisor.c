@@ -389,11 +389,9 @@ static void close_loop(struct prong *server)
 		close(server->epoll_fd);
 	if (server->reserve_fd >= 0)
 		close(server->reserve_fd);
-	if (server->sandbox.on && server->sandbox.ruleset >= 0)
-		close(server->sandbox.ruleset);
+	sandbox_close(&server->sandbox);
 	server->epoll_fd = -1;
 	server->reserve_fd = -1;
-	server->sandbox.ruleset = -1;
 }
 
 /* For a supervisor that cannot go on: nothing is left behind, and all is counted. */

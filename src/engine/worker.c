@@ -2,14 +2,12 @@
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/gate.h"
 #include "base/pass.h"
 #include "conn.h"
 #include "rights.h"
@@ -20,7 +18,7 @@
 /* No worker outlives the supervisor. The check: it may have died since the fork. */
 static void die_with_supervisor(pid_t supervisor)
 {
-	GATE(prctl, PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(EXIT_UNUSED);
 }
@@ -28,7 +26,7 @@ static void die_with_supervisor(pid_t supervisor)
 void worker_detach(pid_t supervisor)
 {
 	die_with_supervisor(supervisor);
-	GATE(setpgid, 0, 0);
+	setpgid(0, 0);
 }
 
 void worker_close_others(int first, int a, int b)
