@@ -253,8 +253,8 @@ struct prong_options {
 	 * Listening sockets that are open already, of listen_fd_count, to be served
 	 * too; with NULL in listen, instead. If prong_open() succeeds they are the
 	 * server's, which closes them; a UNIX path is not removed, and others may go
-	 * on listening there. listen_names, if given, has a name for each, for the
-	 * log.
+	 * on listening there. None may be below keep_fds. listen_names, if given, has
+	 * a name for each, for the log.
 	 */
 	const int *listen_fds;
 	const char *const *listen_names;

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 #include "server.h"
 
-#define MESSAGE_MAX 512
+#define MESSAGE_MAX    512
+#define STOP_ALLOWANCE 5000000 /* for the end after the grace; microseconds */
 
 static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
 {
@@ -58,8 +60,9 @@ void notify_close(struct notify *notify)
 	notify->fd = -1;
 }
 
-__attribute__((format(printf, 2, 3))) static void tell(const struct notify *notify,
-						       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void tell(const struct notify *notify,
+						       int flags, const char *format,
+						       ...)
 {
 	char text[MESSAGE_MAX];
 	va_list args;
@@ -69,10 +72,10 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct notify *noti
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	send(notify->fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(notify->fd, text, strlen(text), flags | MSG_NOSIGNAL);
 }
 
-void notify_serving(const struct prong *server)
+static void tell_addresses(const struct prong *server, int flags)
 {
 	char addresses[MESSAGE_MAX / 2] = "";
 	size_t used = 0;
@@ -81,23 +84,44 @@ void notify_serving(const struct prong *server)
 		char text[ADDRESS_TEXT_MAX];
 
 		address_format(&server->listeners[i].address, text, sizeof(text));
-		if (used + strlen(text) + sizeof(", ") > sizeof(addresses))
+		if (used + strlen(text) + sizeof(", ...") > sizeof(addresses)) {
+			strcpy(addresses + used, ", ...");
 			break;
+		}
 		used += (size_t)sprintf(addresses + used, "%s%s", i > 0 ? ", " : "",
 					text);
 	}
-	tell(&server->notify, "READY=1\nSTATUS=Serving on %s", addresses);
+	tell(&server->notify, flags, "READY=1\nSTATUS=Serving on %s", addresses);
+}
+
+void notify_ready(const struct prong *server)
+{
+	struct timeval patience = { .tv_sec = 1 };
+
+	if (server->notify.fd >= 0)
+		setsockopt(server->notify.fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
+	tell_addresses(server, 0);
+}
+
+void notify_serving(const struct prong *server)
+{
+	tell_addresses(server, MSG_DONTWAIT);
 }
 
 void notify_full(const struct prong *server)
 {
-	tell(&server->notify, "STATUS=All %u processes at work: clients %s",
-	     server->slots.max,
+	tell(&server->notify, MSG_DONTWAIT,
+	     "STATUS=All %u processes at work: clients %s", server->slots.max,
 	     server->settings.at_limit == PRONG_WAIT ? "wait" : "are refused");
 }
 
 void notify_stopping(const struct prong *server)
 {
-	tell(&server->notify, "STOPPING=1\nSTATUS=Stopping: %u sessions may finish",
+	/* The manager's patience is to outlast the grace, however long that is. */
+	tell(&server->notify, MSG_DONTWAIT,
+	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
+	     "\nSTATUS=Stopping, sessions left to finish: %u",
+	     server->settings.grace + STOP_ALLOWANCE,
 	     server->slots.in[SLOT_BUSY].count);
 }

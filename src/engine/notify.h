@@ -1,7 +1,8 @@
 /*
  * Telling a service manager how the server is: READY=1, STATUS=..., STOPPING=1 as
- * datagrams to the socket it has named (sd_notify(3)). Never waits, and never fails the
- * server.
+ * datagrams to the socket it has named (sd_notify(3)). Never fails the server, and waits
+ * for nobody but, a second at most, to be heard as ready: a manager that missed that
+ * would give the server up.
  */
 #ifndef ENGINE_NOTIFY_H
 #define ENGINE_NOTIFY_H
@@ -21,7 +22,10 @@ struct notify {
 int notify_open(struct notify *notify, const char *name);
 void notify_close(struct notify *notify);
 
-/* Ready, or below the limit again. */
+/* Ready to serve. */
+void notify_ready(const struct prong *server);
+
+/* Below the limit again. */
 void notify_serving(const struct prong *server);
 
 /* At the limit. */

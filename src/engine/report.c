@@ -61,11 +61,13 @@ void report_start(struct prong *server)
 	struct log *log = &server->log;
 
 	for (unsigned i = 0; i < server->listener_count; i++) {
+		const char *name = server->listeners[i].name;
+
 		if (!log_begin(log, LOG_INFO, "listen"))
 			return;
 		log_address(log, "address", &server->listeners[i].address);
-		if (server->listeners[i].name != NULL)
-			log_text(log, "name", server->listeners[i].name);
+		if (name != NULL && name[0] != '\0')
+			log_text(log, "name", name);
 		log_end(log);
 	}
 	if (server->notify.error != 0 && log_begin(log, LOG_WARNING, "notify-failed")) {

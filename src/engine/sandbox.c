@@ -260,6 +260,9 @@ static int forbid_implied_execution(void)
 {
 	int now = personality(0xffffffff);
 
+	/* systemd's LockPersonality= refuses the question too, not what is so already. */
+	if (now < 0)
+		now = personality(PER_LINUX);
 	if (now < 0 || (now & READ_IMPLIES_EXEC) == 0)
 		return now < 0 ? -errno : 0;
 	return personality((unsigned long)now & ~(unsigned long)READ_IMPLIES_EXEC) < 0

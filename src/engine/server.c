@@ -175,6 +175,17 @@ static int adopt_listeners(struct prong *server, const struct prong_options *opt
 		if (server->listener_count == LISTENERS_MAX)
 			return fail(options, -EINVAL, "more than %d listeners",
 				    LISTENERS_MAX);
+		if (options->listen_fds[i] < server->settings.keep_fds)
+			return fail(options, -EINVAL,
+				    "descriptor %d is a listener, and workers would "
+				    "have it: it is below keep_fds",
+				    options->listen_fds[i]);
+		if (options->ready_fd > 0 &&
+		    options->listen_fds[i] == options->ready_fd)
+			return fail(options, -EINVAL,
+				    "descriptor %d is a listener, and not for "
+				    "readiness",
+				    options->ready_fd);
 		err = listener_adopt(&server->listeners[server->listener_count],
 				     options->listen_fds[i], name, why);
 		if (err == -EINVAL)

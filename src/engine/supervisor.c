@@ -411,7 +411,7 @@ int prong_run(struct prong *server)
 	if (err == 0) {
 		report_start(server);
 		tell_readiness(server);
-		notify_serving(server);
+		notify_ready(server);
 		err = supervise(server);
 		if (err < 0)
 			kill_and_collect(server);

@@ -173,11 +173,13 @@ static void take_activation(struct prong_options *options,
 	char why[ACTIVATION_WHY_MAX];
 
 	if (activation_take(activation, why) < 0)
-		die(EXIT_FAILED, "prongd", "%s", why);
+		die(EXIT_USAGE, "prongd", "%s", why);
 	options->listen_fds = activation->fds;
 	options->listen_names = activation->names;
 	options->listen_fd_count = activation->count;
 	options->notify = getenv("NOTIFY_SOCKET");
+	if (options->notify != NULL && options->notify[0] == '\0')
+		options->notify = NULL;
 }
 
 /*
@@ -211,9 +213,10 @@ int main(int argc, char **argv)
 {
 	struct prongd_settings settings = prongd_defaults;
 	char error[PRONG_ERROR_MAX];
-	struct activation activation;
+	/* What these point to lasts as long as the process, like themselves. */
+	static struct activation activation;
+	static struct prong_rights rights;
 	struct prong_program program;
-	struct prong_rights rights;
 	struct prong_options options;
 	prong_handler *handler;
 	int first;

@@ -6,6 +6,7 @@ here knows what prongd does inside.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -129,24 +130,35 @@ def environment(traced=False, **more):
     return result
 
 
+def high_pipe():
+    """Out of the way of descriptors whose number is fixed: 3 and those above it."""
+    pipe = os.pipe()
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 200) for end in pipe]
+    for end in pipe:
+        os.close(end)
+    return high
+
+
 class Server:
     """One running server.
 
     arguments: its command line behind what is set here: listen, --ready-fd, verbose.
     program: prongd, or another with the same options. under: a command that runs it
-    in the same process, such as strace -D. stderr: where the log goes instead of
-    to a file that is read here. Other options are those of subprocess.Popen.
+    in the same process, such as strace -D. listeners: how many it will have, if not
+    those of listen. stderr: where the log goes instead of to a file that is read here.
+    Other options are those of subprocess.Popen.
     """
 
     def __init__(self, log_path, arguments, *, program=PRONGD, listen=("127.0.0.1:0",),
-                 verbose=True, under=(), stderr=None, **popen):  # fmt: skip
+                 listeners=None, verbose=True, under=(), stderr=None,
+                 **popen):  # fmt: skip
         self.log_path = log_path
         self.has_log = stderr is None
         self.json = "json" in arguments
         self.under = under
         self.clients = []
         self.killed = self.checked = False
-        reader, writer = os.pipe()
+        reader, writer = high_pipe()
         words = [*under, program, "--ready-fd", str(writer)]
         for address in listen:
             words += ["-l", address]
@@ -162,7 +174,7 @@ class Server:
         os.close(writer)
         self.pid = self.process.pid
         try:
-            self.texts = self._await_ready(reader, len(listen))
+            self.texts = self._await_ready(reader, listeners or len(listen))
             self.addresses = [family_and_address(text) for text in self.texts]
             if self.has_log and "-q" not in arguments:
                 self.settings = self.wait_log(event="start")[0]

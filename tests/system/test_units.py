@@ -1,0 +1,137 @@
+"""The systemd units are in order, and let prongd do its work and little else."""
+
+import ctypes
+import json
+import os
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import BUILD, PRONGD, ROOT, SANITIZED, environment
+
+SERVICES = ["prongd.service", "prongd-activated.service"]
+SOCKETS = ["prongd-activated.socket"]
+WORST_EXPOSURE = 2.0  # of 10
+
+# seccomp(2), by number: ctypes has none of it
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+PERSONALITY = {"x86_64": 135, "aarch64": 92}
+
+
+def source(unit):
+    """Services name the path of prongd, so they are made by the build."""
+    folder = ROOT if unit in SOCKETS else BUILD
+    return (folder / "packaging" / "systemd" / unit).read_text()
+
+
+def directives(unit):
+    """The last value of each, which is the one that counts for those asked for here."""
+    pairs = re.findall(r"(?m)^(\w+)=(.*)$", source(unit))
+    return dict(pairs)
+
+
+@pytest.fixture
+def units(tmp_path):
+    """All of them, as they would be installed, but for where prongd is."""
+    for unit in SERVICES + SOCKETS:
+        text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={PRONGD}", source(unit))
+        (tmp_path / unit).write_text(text)
+    return tmp_path
+
+
+def analyze(*words):
+    return subprocess.run(
+        ["systemd-analyze", "--no-pager", *words], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        env=environment())  # fmt: skip
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"(\d+)(s|min)", text).groups()
+    return int(number) * {"s": 1, "min": 60}[unit]
+
+
+def test_systemd_has_nothing_to_complain_of(units):
+    result = analyze("verify", "--man=no", *(units / u for u in SERVICES + SOCKETS))
+    assert (result.stdout, result.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_little_is_exposed(units, unit):
+    """By systemd's own measure, from 0 to 10."""
+    result = analyze("security", "--offline=yes", units / unit)
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+) ", result.stdout)
+    assert exposure, result.stdout
+    assert float(exposure[1]) < WORST_EXPOSURE, result.stdout
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_sessions_may_finish_before_systemd_kills(unit):
+    """The stop is prongd's own affair for --grace, and a little longer."""
+    has = directives(unit)
+    usage = subprocess.run([PRONGD, "--help"], capture_output=True, text=True)
+    grace = re.search(r"--grace DURATION[^[]*\[(\w+)\]", usage.stdout)[1]
+    assert has["KillMode"] == "mixed"
+    assert seconds(has["TimeoutStopSec"]) >= seconds(grace) + 5
+    assert has.get("KillSignal", "SIGTERM") == "SIGTERM"
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_bad_usage_is_not_tried_again(unit):
+    has = directives(unit)
+    words = [PRONGD, *has["Environment"].removeprefix("PRONGD_ARGS=").split()]
+    usage = subprocess.run([*words, "too-much"], capture_output=True, text=True)
+    assert has["Restart"] == "on-failure"
+    assert has["RestartPreventExitStatus"] == str(usage.returncode) == "2"
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_there_is_room_for_the_processes_of_the_default_limit(unit):
+    has = directives(unit)
+    usage = subprocess.run([PRONGD, "--help"], capture_output=True, text=True)
+    processes = int(re.search(r"--max-processes N[^[]*\[(\d+)\]", usage.stdout)[1])
+    assert int(has["TasksMax"]) > processes
+    assert int(has["LimitNOFILE"].split(":")[-1]) > processes
+
+
+def test_units_are_installed_and_name_the_prongd_that_is():
+    """As the build says what it installs where."""
+    plan = json.loads((BUILD / "meson-info" / "intro-installed.json").read_text())
+    names = {Path(path).name: Path(path) for path in plan.values()}
+    for unit in SERVICES + SOCKETS:
+        assert names[unit].parent.parts[-2:] == ("systemd", "system")
+    for unit in SERVICES:
+        assert directives(unit)["ExecStart"] == f"{names['prongd']} $PRONGD_ARGS"
+
+
+def lock_personality():
+    """For preexec_fn: what LockPersonality= does, which refuses the question too."""
+    number = PERSONALITY[os.uname().machine]
+    code = [
+        (LOAD, 0, 0, 0),  # the number of the call
+        (EQUAL, 0, 3, number),
+        (LOAD, 0, 0, 16),  # its first argument
+        (EQUAL, 1, 0, 0),
+        (RETURN, 0, 0, RET_EPERM),
+        (RETURN, 0, 0, RET_ALLOW),
+    ]
+    program = b"".join(struct.pack("HBBI", *each) for each in code)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    filters = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    assert libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filters, 0, 0) == 0
+
+
+@pytest.mark.skipif(SANITIZED, reason="there is no sandbox in a sanitized build")
+def test_a_locked_personality_does_not_cost_the_sandbox(prongd):
+    """It was asked for, refused, and the sandbox silently off: in our own units."""
+    server = prongd("echo")
+    locked = prongd("echo", preexec_fn=lock_personality)
+    assert locked.settings["sandbox"] == server.settings["sandbox"] != "off"
+    assert locked.ask(b"served") == b"served"
