@@ -202,15 +202,21 @@ struct prong_rights {
 /*
  * What a handler may still do in its worker when it may do next to nothing: receive
  * and send on its connection, wait, read the clock, and have memory. It has no other
- * descriptor, not even the standard ones. Anything else (opening a file, making a
- * socket or a process, signalling, changing a mapping's protection) ends the worker;
- * that is counted as "crash-sandbox". By seccomp(2), and by landlock(7) where the kernel
- * has that.
+ * descriptor, not even the standard ones, and no capability. Anything else (opening a
+ * file, making a socket or a process, signalling, changing a mapping's protection, and
+ * so abort(3) as well) ends the worker; that is counted as "crash-sandbox". By
+ * seccomp(2), and by landlock(7) where the kernel has that. Time zones: localtime(3) and
+ * mktime(3) look at a file each time unless TZ is set; localtime_r(3) does not, if the
+ * supervisor has called tzset(3).
  *
  * The filter is set once, in the process that calls prong_run(), and stays there when
- * that returns; so does a handler of SIGSYS. What that process itself then calls goes
- * on working, a little slower, except vfork(2) and posix_spawn(3). Until then it has
- * no_new_privs. For handlers only: a program (options.program) is not confined.
+ * that returns; so does a handler of SIGSYS, a signal that can then no more be blocked
+ * or taken. What that process itself then calls goes on working, a little slower, except
+ * what makes threads, programs or children that share memory: pthread_create(3),
+ * vfork(2), posix_spawn(3), system(3), popen(3) fail with ENOSYS, execve(2) with EPERM.
+ * It has no_new_privs. Functions of pthread_atfork(3) are not called for workers. On
+ * UNIX sockets no descriptors are received (Linux 6.16). For handlers only: a program
+ * (options.program) is not confined.
  */
 enum prong_sandbox {
 	PRONG_SANDBOX_OFF,

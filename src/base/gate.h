@@ -22,7 +22,8 @@ long gate_call(long number, long a, long b, long c, long d, long e, long f);
 		  (long)(f))
 
 /* Whether there is one for this processor. */
-#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+#if (defined(__x86_64__) && !defined(__ILP32__)) || \
+	(defined(__aarch64__) && defined(__AARCH64EL__))
 #define GATE_EXISTS 1
 #else
 #define GATE_EXISTS 0

@@ -1,11 +1,14 @@
 #include "pass.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "gate.h"
 
 /* The control buffer, aligned as a cmsghdr must be (cmsg(3)). */
 union control {
@@ -24,17 +27,18 @@ int pass_send(int channel, const void *data, size_t size, int fd)
 		.msg_controllen = sizeof(control.space),
 	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	ssize_t n;
+	long n;
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	/* Nobody in a sandbox may do this: a descriptor could leave it. */
 	do {
-		n = sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
+		n = GATE(sendmsg, channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n == -EINTR);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	return (size_t)n == size ? 0 : -EPROTO;
 }
 

@@ -15,6 +15,7 @@
 #include "report.h"
 #include "server.h"
 #include "session.h"
+#include "stop.h"
 #include "worker.h"
 
 #define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
@@ -175,6 +176,11 @@ static int hand_to_idle(struct prong *server, struct client *client, int64_t now
 
 		if (err == 0)
 			return 0;
+		if (err == -EAGAIN) {
+			/* It has called itself free without taking those it was given. */
+			stop_kill(server, slot);
+			continue;
+		}
 		if (err != -EPIPE && err != -ECONNRESET) {
 			/* Its fault is not the worker's: memory, or unix(7), ETOOMANYREFS. */
 			backoff_failed(&server->placement.fork, now);

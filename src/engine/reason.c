@@ -49,7 +49,8 @@ int reason_exit_status(enum reason reason)
 
 bool reason_is_told(unsigned number)
 {
-	return number < REASON_COUNT && reasons[number].status != 0;
+	return number < REASON_COUNT && reasons[number].status != 0 &&
+	       number != REASON_CRASH_SANDBOX && number != REASON_REFUSED_RIGHTS;
 }
 
 enum reason reason_from_exit_status(int status)

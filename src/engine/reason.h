@@ -40,7 +40,7 @@ bool reason_is_crash(enum reason reason);
 /* The exit status by which a worker tells the reason. */
 int reason_exit_status(enum reason reason);
 
-/* Whether a worker may give this number as the reason of an end. */
+/* Whether a worker that lives on may give this number as the reason of an end. */
 bool reason_is_told(unsigned number);
 
 /* And back; REASON_CRASH_EXIT for a status that tells none. */

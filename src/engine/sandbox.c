@@ -9,17 +9,15 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/gate.h"
-#include "reason.h"
-#include "scoreboard.h"
+#include "trap.h"
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -40,10 +38,6 @@
 
 #define CODE_MAX 256
 
-#ifndef SYS_SECCOMP
-#define SYS_SECCOMP 1 /* si_code of a SIGSYS by SECCOMP_RET_TRAP */
-#endif
-
 /* The same for every processor; older headers do not have them. */
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -57,13 +51,13 @@
  * a signal is taken, or to whom one goes.
  */
 static const int allowed[] = {
-	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_read, SYS_write,
-	SYS_readv, SYS_writev, SYS_ppoll, SYS_shutdown, SYS_close, SYS_close_range,
-	SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_accept4, SYS_epoll_pwait,
-	SYS_epoll_ctl, SYS_waitid, SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
-	SYS_clock_nanosleep, SYS_brk, SYS_munmap, SYS_madvise, SYS_getpid, SYS_getppid,
-	SYS_gettid, SYS_futex, SYS_getrandom, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-	SYS_restart_syscall, SYS_exit, SYS_exit_group, SYS_sched_yield,
+	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_read, SYS_write, SYS_readv,
+	SYS_writev, SYS_ppoll, SYS_shutdown, SYS_close, SYS_close_range, SYS_getsockopt,
+	SYS_getsockname, SYS_getpeername, SYS_accept4, SYS_epoll_pwait, SYS_epoll_ctl,
+	SYS_waitid, SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
+	SYS_clock_nanosleep, SYS_brk, SYS_munmap, SYS_getpid, SYS_getppid, SYS_gettid,
+	SYS_getrandom, SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit, SYS_exit_group,
+	SYS_sched_yield,
 	/* On the way into the sandbox; afterwards they can take away, and give nothing. */
 	SYS_capset, SYS_landlock_restrict_self,
 #ifdef SYS_poll
@@ -78,23 +72,47 @@ static const int allowed[] = {
 	-1, /* what a tracer, strace say, makes of a call that it suppresses */
 };
 
-/* With these two arguments alone; one is named twice where the other is free. */
+/*
+ * Allowed if an argument, of which mask's bits count, is one of values. Memory that is
+ * not executable; the connection's queues; waiting for nobody else's memory. As root
+ * some advice of madvise(2) would take memory away from the machine, or from those that
+ * share it.
+ */
+static const struct conditional {
+	int number;
+	unsigned argument;
+	uint32_t mask;
+	unsigned count;
+	uint32_t values[4];
+} conditional[] = {
+	{ SYS_mmap, 2, PROT_EXEC, 1, { 0 } },
+	{ SYS_ioctl, 1, ~0U, 2, { SIOCOUTQ, SIOCINQ } },
+	{ SYS_madvise,
+	  2,
+	  ~0U,
+	  4,
+	  { MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE } },
+	{ SYS_futex,
+	  1,
+	  ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME),
+	  4,
+	  { FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET, FUTEX_WAKE_BITSET } },
+};
+
+/*
+ * With these two arguments alone; one is named twice where the other is free. The first
+ * four are for the way into the sandbox.
+ */
 static const struct {
-	uint32_t number;
-	unsigned char argument[2];
+	int number;
+	unsigned argument[2];
 	uint32_t value[2];
 } exact[] = {
 	{ SYS_prctl, { 0, 1 }, { PR_SET_PDEATHSIG, SIGKILL } },
 	{ SYS_prctl, { 0, 1 }, { PR_SET_NO_NEW_PRIVS, 1 } },
 	{ SYS_setpgid, { 0, 1 }, { 0, 0 } },
-	{ SYS_ioctl, { 1, 1 }, { SIOCOUTQ, SIOCOUTQ } }, /* the unsent, tcp(7) */
+	{ SYS_rt_sigprocmask, { 0, 0 }, { SIG_UNBLOCK, SIG_UNBLOCK } },
 };
-
-/*
- * Of a worker: where the handler of SIGSYS tells what was tried. A thread's own, so
- * that it lies on a page that each child gets a copy of anyway: rseq(2) is beside it.
- */
-static __thread struct score_row *confined __attribute__((tls_model("initial-exec")));
 
 struct code {
 	struct sock_filter at[CODE_MAX];
@@ -138,22 +156,33 @@ static void allow_numbers(struct code *code)
 	}
 }
 
-/* Memory that is not executable, and the exact calls. */
-static void allow_by_argument(struct code *code)
+/* In both of these the number is loaded, and is so again afterwards. */
+static void allow_by_arguments(struct code *code)
 {
-	unless_skip(code, BPF_JEQ, SYS_mmap, 4);
-	load(code, ARGUMENT(2));
-	code->at[code->length++] = (struct sock_filter)BPF_JUMP(
-		BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0);
-	give(code, SECCOMP_RET_ALLOW);
-	load(code, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
-		unless_skip(code, BPF_JEQ, exact[i].number, 6);
+		unless_skip(code, BPF_JEQ, (uint32_t)exact[i].number, 6);
 		load(code, ARGUMENT(exact[i].argument[0]));
 		unless_skip(code, BPF_JEQ, exact[i].value[0], 3);
 		load(code, ARGUMENT(exact[i].argument[1]));
 		unless_skip(code, BPF_JEQ, exact[i].value[1], 1);
 		give(code, SECCOMP_RET_ALLOW);
+		load(code, offsetof(struct seccomp_data, nr));
+	}
+}
+
+static void allow_by_argument(struct code *code)
+{
+	for (size_t i = 0; i < sizeof(conditional) / sizeof(conditional[0]); i++) {
+		const struct conditional *row = &conditional[i];
+
+		unless_skip(code, BPF_JEQ, (uint32_t)row->number,
+			    (int)(2 * row->count + 3));
+		load(code, ARGUMENT(row->argument));
+		statement(code, BPF_ALU | BPF_AND | BPF_K, row->mask);
+		for (unsigned j = 0; j < row->count; j++) {
+			unless_skip(code, BPF_JEQ, row->values[j], 1);
+			give(code, SECCOMP_RET_ALLOW);
+		}
 		load(code, offsetof(struct seccomp_data, nr));
 	}
 }
@@ -178,81 +207,9 @@ static void write_filter(struct code *code)
 	give(code, SECCOMP_RET_KILL_PROCESS);
 	allow_numbers(code);
 	allow_by_argument(code);
+	allow_by_arguments(code);
 	allow_gate(code);
 	give(code, SECCOMP_RET_TRAP);
-}
-
-/* A trapped call: its number, its six arguments, and where its result goes. */
-struct trapped {
-	long number;
-	long at[6];
-	long *result;
-};
-
-static struct trapped trapped_call(const siginfo_t *info, ucontext_t *user)
-{
-	struct trapped call = { .number = info->si_syscall };
-
-#if defined(__x86_64__)
-	static const int registers[] = { REG_RDI, REG_RSI, REG_RDX,
-					 REG_R10, REG_R8,  REG_R9 };
-
-	for (int i = 0; i < 6; i++)
-		call.at[i] = (long)user->uc_mcontext.gregs[registers[i]];
-	call.result = (long *)&user->uc_mcontext.gregs[REG_RAX];
-#else
-	for (int i = 0; i < 6; i++)
-		call.at[i] = (long)user->uc_mcontext.regs[i];
-	call.result = (long *)&user->uc_mcontext.regs[0];
-#endif
-	return call;
-}
-
-/* A child in our memory would return from this handler before us, on our stack. */
-static bool shares_memory(const struct trapped *call)
-{
-#ifdef SYS_vfork
-	if (call->number == SYS_vfork)
-		return true;
-#endif
-	return call->number == SYS_clone3 ||
-	       (call->number == SYS_clone && (call->at[0] & CLONE_VM) != 0);
-}
-
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-	struct trapped call;
-
-	(void)number;
-	if (info->si_code != SYS_SECCOMP)
-		return;
-	if (confined != NULL) {
-		atomic_store(&confined->forbidden_call, info->si_syscall + 1);
-		_exit(reason_exit_status(REASON_CRASH_SANDBOX));
-	}
-	call = trapped_call(info, context);
-	*call.result =
-		shares_memory(&call)
-			? -ENOSYS
-			: gate_call(call.number, call.at[0], call.at[1], call.at[2],
-				    call.at[3], call.at[4], call.at[5]);
-}
-
-static int take_traps(void)
-{
-	struct sigaction action = {
-		.sa_sigaction = on_trap,
-		.sa_flags = SA_SIGINFO | SA_NODEFER,
-	};
-	sigset_t trap;
-
-	sigemptyset(&action.sa_mask);
-	sigemptyset(&trap);
-	sigaddset(&trap, SIGSYS);
-	if (sigaction(SIGSYS, &action, NULL) < 0 ||
-	    sigprocmask(SIG_UNBLOCK, &trap, NULL) < 0)
-		return -errno;
-	return 0;
 }
 
 /* Where what is readable is executable too (personality(2)), the gate would not hold. */
@@ -308,6 +265,14 @@ static int open_ruleset(void)
 	return (int)GATE(landlock_create_ruleset, &handled, sizeof(handled), 0);
 }
 
+/* A second one would only cost time. */
+static bool is_set;
+
+bool sandbox_is_set(void)
+{
+	return is_set;
+}
+
 /* To children: unmapping it in each would cost four microseconds of a fork. */
 static void lend_gate(bool lent)
 {
@@ -327,10 +292,12 @@ int sandbox_install(struct sandbox *sandbox)
 		sandbox->ruleset = open_ruleset();
 	sandbox->landlock = sandbox->ruleset >= 0;
 	err = forbid_implied_execution();
-	if (err == 0)
-		err = take_traps();
-	if (err == 0)
-		err = set_filter();
+	if (err == 0 && !is_set) {
+		err = trap_install();
+		if (err == 0)
+			err = set_filter();
+		is_set = err == 0;
+	}
 	if (err == 0)
 		lend_gate(sandbox->lends_gate);
 	return err;
@@ -346,6 +313,13 @@ void sandbox_close(struct sandbox *sandbox)
 	sandbox->ruleset = -1;
 }
 
+static int confine_failed(struct rights_failure *failure, enum rights_step step)
+{
+	failure->step = step;
+	failure->error = errno;
+	return -1;
+}
+
 int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 		    struct rights_failure *failure)
 {
@@ -353,20 +327,14 @@ int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 
 	if (!sandbox->on)
 		return 0;
-	confined = row;
-	failure->step = RIGHTS_LANDLOCK;
+	trap_confine(row);
 	if (sandbox->ruleset >= 0 &&
 	    syscall(SYS_landlock_restrict_self, sandbox->ruleset, 0) < 0)
-		goto fail;
+		return confine_failed(failure, RIGHTS_LANDLOCK);
 	/* Of one that is not there nothing is unmapped, and that is no error. */
-	failure->step = RIGHTS_GATE;
 	if (munmap(gate.page, gate.size) < 0)
-		goto fail;
+		return confine_failed(failure, RIGHTS_GATE);
 	return 0;
-
-fail:
-	failure->error = errno;
-	return -1;
 }
 
 /* libc's would note the thread's id, of use only to calls that are forbidden here. */
@@ -381,6 +349,11 @@ pid_t sandbox_fork(const struct sandbox *sandbox)
 }
 
 #else
+
+bool sandbox_is_set(void)
+{
+	return false;
+}
 
 int sandbox_install(struct sandbox *sandbox)
 {

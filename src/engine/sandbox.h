@@ -30,12 +30,15 @@ struct sandbox {
 };
 
 /*
- * Sets the filter and the handler in this process, for good. With *sandbox off it does
- * nothing; where landlock is missing, it clears that.
+ * Sets the filter and the handler in this process, for good; once, however often it is
+ * called. With *sandbox off it does nothing; where landlock is missing, it clears that.
  * Returns 0, or a negative errno of prctl(2) or seccomp(2) with nothing set but
  * no_new_privs.
  */
 int sandbox_install(struct sandbox *sandbox);
+
+/* Whether this process has the filter: nobody may take SIGSYS from its handler then. */
+bool sandbox_is_set(void);
 
 /* The supervisor's run is over. The filter stays, and children have the gate again. */
 void sandbox_close(struct sandbox *sandbox);

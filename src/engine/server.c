@@ -83,6 +83,9 @@ static int check_rights(const struct prong_options *options)
 
 	if (options->program != NULL && options->sandbox != PRONG_SANDBOX_OFF)
 		return fail(options, -EINVAL, "the sandbox is for handlers");
+	if (options->program != NULL && sandbox_is_set())
+		return fail(options, -ENOTSUP,
+			    "programs cannot be started where a sandbox has been");
 	if (rights == NULL)
 		return 0;
 	if (rights->drop > PRONG_DROP_SUPERVISOR)

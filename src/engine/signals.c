@@ -30,6 +30,8 @@ static void set_default_dispositions(struct signals *signals)
 	for (int number = 1; number < _NSIG; number++) {
 		struct sigaction action = { .sa_handler = SIG_DFL };
 
+		if (signals->saved[number].sa_handler == SIG_ERR)
+			continue;
 		if (number == SIGCHLD)
 			action.sa_flags = SA_NOCLDSTOP;
 		if (sigaction(number, &action, &signals->saved[number]) < 0)
@@ -141,8 +143,9 @@ void signals_keep(struct signals *signals, int number)
 
 void signals_reset_child(void)
 {
-	sigset_t none;
+	sigset_t all;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Not SIG_SETMASK: only unblocking is free of the sandbox's trap. */
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
 }

@@ -19,7 +19,10 @@ void signals_read(struct signals *signals);
 /* Discards what has come unread; puts mask and dispositions back. */
 void signals_release(struct signals *signals);
 
-/* The disposition of this signal is somebody else's: it is not put back. */
+/*
+ * The disposition of this signal is somebody else's: it is not set, if that is still to
+ * come, and not put back.
+ */
 void signals_keep(struct signals *signals, int number);
 
 /* In a child: an empty mask. Dispositions are the defaults already. */

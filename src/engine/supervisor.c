@@ -72,7 +72,8 @@ static void connection_ended(struct prong *server, struct slot *slot,
 		.info = info,
 		.bytes_in = read_clamped(&row->bytes_in),
 		.bytes_out = read_clamped(&row->bytes_out),
-		.forbidden_call = atomic_load(&row->forbidden_call) - 1,
+		.forbidden_call =
+			(int)((unsigned)atomic_load(&row->forbidden_call) - 1),
 	};
 
 	admission_ended(server, &slot->client, reason, now);
@@ -349,20 +350,48 @@ static void schedule_as_before(const struct prong *server)
 		sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* since Linux 6.16; older headers do not have it */
+#endif
+
+/*
+ * A client on a UNIX socket could hand its worker what it has open itself (unix(7)), and
+ * a worker of root's may do more with that. Connections inherit this; older kernels do
+ * not know it.
+ */
+static void take_no_descriptors(const struct prong *server)
+{
+	int no = 0;
+
+	for (unsigned i = 0; i < server->listener_count; i++)
+		if (address_family(&server->listeners[i].address) == AF_UNIX)
+			setsockopt(server->listeners[i].fd, SOL_SOCKET, SO_PASSRIGHTS,
+				   &no, sizeof(no));
+}
+
 /* From here on, what is not on the sandbox's list goes through its gate. */
 static int confine_workers(struct prong *server)
 {
+	bool landlock = server->sandbox.landlock;
 	int err = sandbox_install(&server->sandbox);
 
-	if (err == 0 && server->sandbox.on)
+	if (err == 0 && server->sandbox.on) {
 		signals_keep(&server->signals, SIGSYS);
+		take_no_descriptors(server);
+	}
+	/* It was there when prong_open() tried: less than that would be found out late. */
+	if (err == 0 && landlock && !server->sandbox.landlock)
+		err = -ENOTSUP;
 	return err;
 }
 
 static int open_loop(struct prong *server)
 {
-	int err = signals_take(&server->signals);
+	int err;
 
+	if (sandbox_is_set()) /* an earlier server's in this process */
+		signals_keep(&server->signals, SIGSYS);
+	err = signals_take(&server->signals);
 	if (err < 0)
 		return err;
 	schedule_as_pool(server);

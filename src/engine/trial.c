@@ -71,7 +71,7 @@ static int check_signalling(pid_t pid, char *why)
 static int judge(const struct rights *rights, struct program *program,
 		 struct sandbox *sandbox, const struct findings *findings, char *why)
 {
-	if (findings->failure.step != RIGHTS_NONE)
+	if (!findings->finished && findings->failure.step != RIGHTS_NONE)
 		return step_failed(rights, &findings->failure, why);
 	if (!findings->finished) {
 		snprintf(why, TRIAL_WHY_MAX,

@@ -93,11 +93,11 @@ static void prepare(const struct worker *worker)
 	struct rights_failure failure;
 
 	worker_detach(worker->supervisor);
+	signals_reset_child();
 	if (rights_take(worker->rights, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		rights_leave(worker->row, &failure);
 	worker_close_others(first, worker->channel, connection);
-	signals_reset_child();
 }
 
 _Noreturn void worker_main(struct worker *worker)

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "escapes.h"
+
 #define BIG_REPLY    (400 * 1024)
 #define LISTEN_MAX   8
 #define PATTERN      4096
@@ -253,6 +255,8 @@ static const struct {
 	{ "obeys", obeys },
 	{ "tells", tells },
 	{ "scribble", scribble },
+	{ "escapes", escapes },
+	{ "works", works },
 };
 
 static prong_handler *find_handler(const char *name)
@@ -304,6 +308,13 @@ static bool parse_limit(struct prong_options *options, int code)
 	}
 }
 
+static enum prong_sandbox parse_sandbox(const char *word)
+{
+	if (strcmp(word, "strict") == 0)
+		return PRONG_SANDBOX_STRICT;
+	return strcmp(word, "auto") == 0 ? PRONG_SANDBOX_AUTO : PRONG_SANDBOX_OFF;
+}
+
 /* Times in milliseconds. listen holds the addresses that were given, then NULL. */
 static void parse(struct prong_options *options, const char **listen, int argc,
 		  char **argv)
@@ -318,6 +329,7 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 		{ "rate", required_argument, NULL, 'q' },
 		{ "max-rate", required_argument, NULL, 'm' },
 		{ "at-limit", required_argument, NULL, 'a' },
+		{ "sandbox", required_argument, NULL, 'b' },
 		{ 0 },
 	};
 	int count = 0;
@@ -344,6 +356,8 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 			options->idle_timeout = number;
 		else if (code == 'g')
 			options->grace = number;
+		else if (code == 'b')
+			options->sandbox = parse_sandbox(optarg);
 		else if (!parse_limit(options, code))
 			exit(2);
 	}
@@ -365,6 +379,7 @@ int main(int argc, char **argv)
 	int err;
 
 	parse(&options, listen, argc, argv);
+	escapes_prepare();
 	err = prong_open(&server, &options, find_handler(argv[optind]), arg);
 	if (err == 0) {
 		err = prong_run(server);
