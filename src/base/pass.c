@@ -64,6 +64,8 @@ int pass_receive_up_to(int channel, void *data, size_t *size, int *fd)
 	if (n == 0)
 		return 0;
 	header = CMSG_FIRSTHDR(&message);
+	if (header == NULL && (message.msg_flags & MSG_CTRUNC) != 0)
+		return -EMFILE;
 	if (header == NULL || header->cmsg_type != SCM_RIGHTS ||
 	    header->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -EPROTO;

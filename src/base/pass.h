@@ -17,8 +17,9 @@ int pass_send(int channel, const void *data, size_t size, int fd);
 /*
  * Waits for a message of exactly size bytes and its descriptor, which is
  * close-on-exec and the caller's from then on.
- * Returns 1; 0 when the other end has been closed; -EPROTO for anything but such
- * a message; or another negative errno of recvmsg(2). *fd is set only with 1.
+ * Returns 1; 0 when the other end has been closed; -EMFILE if the limit leaves no
+ * room for the descriptor, which is lost; -EPROTO for anything but such a message;
+ * or another negative errno of recvmsg(2). *fd is set only with 1.
  */
 int pass_receive(int channel, void *data, size_t size, int *fd);
 

@@ -53,7 +53,8 @@ static void become_program(const struct launch *launch)
 	const struct prong_program *asked = &launch->program->asked;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return;
+		rights_leave(launch->row,
+			     &(struct rights_failure){ RIGHTS_PDEATHSIG, errno });
 	if (getppid() != launch->parent)
 		_exit(0);
 	if (setpgid(0, launch->group) < 0 || direct_streams(launch) < 0)

@@ -205,18 +205,19 @@ void report_start_failed(struct prong *server, const struct client *client,
 			 const struct score_row *row, int64_t now)
 {
 	int step = atomic_load(&row->failed_step);
+	/* Whatever the row says: without a program none can have failed. */
+	bool rights = step != 0 || server->program == NULL;
 	struct log *log = &server->log;
 
 	if (!begin_paced(log,
-			 step != 0 ? &server->throttles.rights
-				   : &server->throttles.exec,
-			 now, LOG_ERROR, step != 0 ? "rights-failed" : "exec-failed"))
+			 rights ? &server->throttles.rights : &server->throttles.exec,
+			 now, LOG_ERROR, rights ? "rights-failed" : "exec-failed"))
 		return;
 	if (client != NULL) {
 		log_number(log, "conn", (int64_t)client->id);
 		log_address(log, "peer", &client->peer);
 	}
-	if (step != 0)
+	if (rights)
 		log_text(log, "call", rights_step_name(step));
 	else
 		log_text(log, "program", server->program->path);

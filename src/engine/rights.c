@@ -45,6 +45,7 @@ static const char *const step_names[RIGHTS_STEPS] = {
 	[RIGHTS_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
 	[RIGHTS_LANDLOCK] = "landlock_restrict_self",
 	[RIGHTS_GATE] = "munmap",
+	[RIGHTS_RECEIVE] = "recvmsg",
 };
 
 const char *rights_step_name(int step)

@@ -27,6 +27,7 @@ enum rights_step {
 	RIGHTS_NO_NEW_PRIVS,
 	RIGHTS_LANDLOCK,
 	RIGHTS_GATE,
+	RIGHTS_RECEIVE, /* of the connection's descriptor, which a limit may forbid */
 	RIGHTS_STEPS
 };
 

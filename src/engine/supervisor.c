@@ -100,9 +100,14 @@ static enum reason worker_end(struct prong *server, const struct slot *slot,
 			      const siginfo_t *info, int64_t now)
 {
 	enum reason reason = reason_of_exit(server, slot, info);
+	const struct score_row *row = row_of(server, slot);
 
-	if (reason == REASON_REFUSED_RIGHTS)
-		report_start_failed(server, &slot->client, row_of(server, slot), now);
+	if (reason != REASON_REFUSED_RIGHTS)
+		return reason;
+	/* A handler may leave with that status too, but it names no step. */
+	if (atomic_load(&row->failed_step) == 0)
+		return REASON_CRASH_EXIT;
+	report_start_failed(server, &slot->client, row, now);
 	return reason;
 }
 

@@ -27,9 +27,14 @@ struct findings {
 static _Noreturn void rehearse(const struct rights *rights, bool has_program,
 			       pid_t parent, struct findings *findings)
 {
+	struct rights mine = *rights;
+
+	if (rights->asked.drop == PRONG_DROP_SUPERVISOR &&
+	    rights_take_once(&mine, &findings->failure) < 0)
+		_exit(0);
 	if (sandbox_install(&findings->sandbox) < 0)
 		findings->sandbox.on = findings->sandbox.landlock = false;
-	if (rights_take(rights, parent, &findings->failure) < 0)
+	if (rights_take(&mine, parent, &findings->failure) < 0)
 		_exit(0);
 	if (has_program)
 		findings->program_error =
@@ -47,19 +52,24 @@ static int step_failed(const struct rights *rights,
 
 	if (failure->step == RIGHTS_CHROOT || failure->step == RIGHTS_CHDIR)
 		what = rights->asked.root;
-	snprintf(why, TRIAL_WHY_MAX, "cannot give up rights: %s %.100s%s%s%s",
-		 rights_step_name((int)failure->step), what, *what != '\0' ? ": " : "",
+	snprintf(why, TRIAL_WHY_MAX, "cannot give up rights: %s%s%.100s: %s%s",
+		 rights_step_name((int)failure->step), *what != '\0' ? " " : "", what,
 		 strerror(failure->error),
 		 failure->error == EPERM ? " (this needs root, or its capability)"
 					 : "");
 	return -failure->error;
 }
 
-/* A child that has ended and is not collected yet has the rights it ended with. */
-static int check_signalling(pid_t pid, char *why)
+/*
+ * A child that has ended and is not collected yet has the rights it ended with. A
+ * supervisor that will be of the same user itself may signal it then.
+ */
+static int check_signalling(const struct rights *rights, pid_t pid, char *why)
 {
 	siginfo_t info;
 
+	if (rights->asked.drop == PRONG_DROP_SUPERVISOR)
+		return 0;
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0 ||
 	    kill(pid, 0) == 0 || errno != EPERM)
 		return 0;
@@ -76,7 +86,7 @@ static int judge(const struct rights *rights, struct program *program,
 	if (!findings->finished) {
 		snprintf(why, TRIAL_WHY_MAX,
 			 "a process with these rights and limits does not live");
-		return -EINVAL;
+		return -ECHILD;
 	}
 	*sandbox = findings->sandbox;
 	sandbox->ruleset = -1;
@@ -104,7 +114,7 @@ int trial_run(const struct rights *rights, struct program *program,
 	pid = fork();
 	if (pid == 0)
 		rehearse(rights, program != NULL, parent, findings);
-	err = pid < 0 ? -errno : check_signalling(pid, why);
+	err = pid < 0 ? -errno : check_signalling(rights, pid, why);
 	if (pid < 0)
 		snprintf(why, TRIAL_WHY_MAX, "cannot make a process: %s",
 			 strerror(-err));

@@ -46,11 +46,16 @@ void worker_close_others(int first, int a, int b)
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */
-static void await_client(int channel, struct client *client)
+static void await_client(const struct worker *worker, struct client *client)
 {
 	struct assignment assignment;
+	int n = pass_receive(worker->channel, &assignment, sizeof(assignment),
+			     &client->fd);
 
-	if (pass_receive(channel, &assignment, sizeof(assignment), &client->fd) != 1)
+	if (n < 0)
+		rights_leave(worker->row,
+			     &(struct rights_failure){ RIGHTS_RECEIVE, -n });
+	if (n == 0)
 		_exit(EXIT_UNUSED);
 	client->id = assignment.id;
 	client->accepted_at = assignment.accepted_at;
@@ -111,7 +116,7 @@ _Noreturn void worker_main(struct worker *worker)
 		enum reason reason;
 
 		if (worker->client.id == 0)
-			await_client(worker->channel, &worker->client);
+			await_client(worker, &worker->client);
 		if (last && worker->channel >= 0)
 			close(worker->channel);
 		reason = serve(worker);

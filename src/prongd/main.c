@@ -149,8 +149,8 @@ static bool has_rights(const struct prong_rights *rights)
 static void choose_rights(struct prong_rights *rights,
 			  const struct prongd_settings *settings)
 {
+	static struct identity identity;
 	char why[IDENTITY_WHY_MAX];
-	struct identity identity;
 
 	prongd_fill_rights(rights, settings);
 	if (settings->user == NULL && settings->group != NULL)

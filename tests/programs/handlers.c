@@ -96,6 +96,13 @@ static int killed(struct prong_conn *conn, void *arg)
 	return 0;
 }
 
+/* As a worker does to which its rights could not be given (engine/reason.c). */
+static int exits_as_refused(struct prong_conn *conn, void *arg)
+{
+	(void)conn, (void)arg;
+	_exit(106);
+}
+
 /* Ends as the client's first byte says; any other byte is sent back. */
 static int obeys(struct prong_conn *conn, void *arg)
 {
@@ -251,6 +258,7 @@ static const struct {
 	{ "never-listens", never_listens },
 	{ "fails", fails },
 	{ "exits", exits },
+	{ "exits-as-refused", exits_as_refused },
 	{ "killed", killed },
 	{ "obeys", obeys },
 	{ "tells", tells },

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import harness
+import rights
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -56,3 +57,10 @@ def scale():
 def root():
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture
+def public():
+    """A directory for every user, unlike tmp_path."""
+    with rights.public_directory() as directory:
+        yield directory

@@ -277,6 +277,12 @@ class Server:
         with self.connect(index) as client:
             return exchange(client, data)
 
+    def refused(self):
+        """A client that gets the end of its connection, or a reset, and no byte."""
+        with self.connect() as client, contextlib.suppress(ConnectionError):
+            client.sendall(b"let me in\n")
+            assert receive_all(client) == b""
+
     def hold(self, count=1):
         """Connections that have been echoed once and stay open."""
         clients = [self.connect() for _ in range(count)]

@@ -188,6 +188,17 @@ def test_a_crash_is_seen_by_nobody_else(handlers):
         "crash-signal"] == "100"  # fmt: skip
 
 
+def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers):
+    """Whatever a worker says of itself, the supervisor goes on."""
+    server = handlers("exits-as-refused")
+    for _ in range(3):
+        assert server.ask() == b""
+    closed = server.wait_log(event="close", count=3)
+    ends = {(line["reason"], line["status"]) for line in closed}
+    assert ends == {("crash-exit", "106")}
+    assert server.log_lines(event="rights-failed") == []
+
+
 def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
     """FAULT 9. The kernel merges their SIGCHLDs into few."""
     count = int(2000 * scale)

@@ -1,0 +1,88 @@
+"""Who a process is, as /proc tells, and places where other users may go."""
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from harness import eventually
+from proc import state, status
+
+NUMBER = 54321  # a user and a group that nobody has
+
+
+class Identity(NamedTuple):
+    uid: int
+    gid: int
+    groups: frozenset = frozenset()  # supplementary
+
+
+def user(name):
+    """One of /etc/passwd, with all its groups."""
+    entry = pwd.getpwnam(name)
+    groups = os.getgrouplist(name, entry.pw_gid)
+    return Identity(entry.pw_uid, entry.pw_gid, frozenset(groups))
+
+
+def parse_status(text):
+    """The output of a program that shows its own /proc/self/status."""
+    lines = text.decode().splitlines()
+    return {key: value.strip() for key, _, value in (l.partition(":") for l in lines)}
+
+
+def expect_ids(found, who):
+    """found: a status. who: in every respect, real, effective, saved, of files."""
+    assert found["Uid"].split() == [str(who.uid)] * 4
+    assert found["Gid"].split() == [str(who.gid)] * 4
+    assert {int(group) for group in found["Groups"].split()} == who.groups
+
+
+def expect_no_rights(found, new_privs=False):
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(found[name], 16) == 0, f"{name} is {found[name]}"
+    assert found["NoNewPrivs"] == ("0" if new_privs else "1")
+
+
+def expect_identity(found, who):
+    expect_ids(found, who)
+    expect_no_rights(found)
+
+
+def begun(pid):
+    """Waits until a worker waits: its status then, and what it was to do is done."""
+    eventually(lambda: state(pid) == "S", f"{pid} waits")
+    return status(pid)
+
+
+@contextlib.contextmanager
+def public_directory():
+    """One that every user can reach and write to, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+        yield Path(directory)
+
+
+def may_be_set_user_id(directory):
+    return not os.statvfs(directory).f_flag & os.ST_NOSUID
+
+
+def furnish(root, *names):
+    """Copies programs and the libraries they need into a future root directory."""
+    (root / "bin").mkdir(parents=True, exist_ok=True)
+    for name in names:
+        program = os.path.realpath(shutil.which(name))
+        shutil.copy(program, root / "bin" / name)
+        copy_libraries(root, program)
+
+
+def copy_libraries(root, program):
+    text = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    for path in re.findall(r"(?:^\s*|=> )(/\S+)", text, re.MULTILINE):
+        place = root / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
