@@ -18,7 +18,7 @@
  * Conventions. Calls return 0 (or a count) or a negative errno; what a pointer
  * argument would have received is untouched after a failure. The library prints
  * nothing unless asked to log, never calls exit(3) in the caller's process, and
- * keeps no global state. Times are in milliseconds, ten years at most; sizes are
+ * keeps no global state, but for what a sandbox changes in the process itself. Times are in milliseconds, ten years at most; sizes are
  * in bytes.
  */
 #ifndef PRONG_H
@@ -167,8 +167,8 @@ struct prong_rlimit {
 
 /*
  * The rights with which connections are served. Taken in this order: limits, root,
- * groups, gid, uid (each as real, effective and saved id), all capabilities away, no
- * new privileges. A child in which one of these fails ends before the first byte, its
+ * groups, gid, uid (each as real, effective and saved id), all capabilities away (with
+ * a new uid that is not root's, or a sandbox), no new privileges. A child in which one of these fails ends before the first byte, its
  * client is refused, and the log says which call failed.
  */
 struct prong_rights {
@@ -179,7 +179,10 @@ struct prong_rights {
 	const gid_t *groups;
 	size_t group_count;
 
-	/* chroot(2) to this directory; the program is then looked for inside it. */
+	/*
+	 * chroot(2) to this directory; the program is then looked for inside it. Root
+	 * can leave it again: change ids as well.
+	 */
 	const char *root;
 
 	const struct prong_rlimit *limits;
@@ -193,8 +196,9 @@ struct prong_rights {
 
 	/*
 	 * PRONG_DROP_SUPERVISOR: ids and root are changed by prong_open(), for good, in
-	 * the calling process. Its workers then run as the same user as it, and one
-	 * that has been broken into can signal it; but it has nothing to lose either.
+	 * the calling process, which must have one thread then. Its workers run as the
+	 * same user as it, and one that has been broken into can signal it; but it has
+	 * nothing to lose either. Limits, which children take, come last there.
 	 */
 	enum prong_drop drop;
 };
@@ -221,7 +225,7 @@ struct prong_rights {
 enum prong_sandbox {
 	PRONG_SANDBOX_OFF,
 	PRONG_SANDBOX_AUTO,   /* what this system has; the log's line "start" tells */
-	PRONG_SANDBOX_STRICT, /* prong_run() fails if a part of it is missing */
+	PRONG_SANDBOX_STRICT, /* prong_open() fails if a part of it is missing */
 };
 
 /* How much is logged. */
@@ -259,8 +263,9 @@ struct prong_options {
 	 * Listening sockets that are open already, of listen_fd_count, to be served
 	 * too; with NULL in listen, instead. If prong_open() succeeds they are the
 	 * server's, which closes them; a UNIX path is not removed, and others may go
-	 * on listening there. None may be below keep_fds. listen_names, if given, has
-	 * a name for each, for the log.
+	 * on listening there. O_NONBLOCK, SO_KEEPALIVE and TCP_NODELAY are set on them
+	 * for all who have them. None may be below keep_fds. listen_names, if given,
+	 * has a name for each, for the log.
 	 */
 	const int *listen_fds;
 	const char *const *listen_names;
@@ -289,7 +294,7 @@ struct prong_options {
 	 * Who may come in. NULL-terminated lists of prefixes: "192.0.2.0/24",
 	 * "2001:db8::/32", an address, or "all"; NULL: none. The longest prefix that
 	 * holds a client decides; one that none holds may come in, unless only allow
-	 * is given. UNIX sockets are not concerned. 256 prefixes at most, those of
+	 * is given (an empty list is none). UNIX sockets are not concerned. 256 prefixes at most, those of
 	 * both lists together.
 	 */
 	const char *const *allow;
@@ -381,6 +386,9 @@ struct prong_options {
 /*
  * Makes a server: checks the options, opens every listener, reserves the tables.
  *
+ * With rights, a sandbox, or a program's directory, a child tries these out first; no
+ * SIGCHLD tells of it.
+ *
  * On success *out is the server; release it with prong_close(). From now on the
  * kernel queues clients; prong_run() serves them. The options and what they
  * point to are needed only during the call, but for refusal_text, listen_names, the
@@ -410,7 +418,8 @@ PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *opti
  * dispositions are put back at the end.
  *
  * Returns 0 when it was stopped as asked and every worker has been collected,
- * or a negative errno if the supervisor could not go on (-ENOMEM, -EMFILE at
+ * or a negative errno if the supervisor could not go on (-ENOMEM, -EMFILE, or
+ * -ENOTSUP, where the sandbox that prong_open() found is no longer to be had, at
  * the start; sessions, if any, have then been ended and collected too).
  */
 PRONG_PUBLIC int prong_run(struct prong *server);

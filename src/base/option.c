@@ -69,6 +69,22 @@ int option_duration(const struct option_row *row, const char *value, void *field
 	}
 }
 
+int option_word(const struct option_row *row, const char *value, void *field, char *why)
+{
+	size_t used;
+
+	for (unsigned i = 0; row->words[i] != NULL; i++)
+		if (strcmp(value, row->words[i]) == 0) {
+			*(unsigned *)field = i;
+			return 0;
+		}
+	used = (size_t)snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of", value);
+	for (unsigned i = 0; row->words[i] != NULL && used < OPTION_WHY_MAX; i++)
+		used += (size_t)snprintf(why + used, OPTION_WHY_MAX - used, "%s %s",
+					 i > 0 ? "," : "", row->words[i]);
+	return -EINVAL;
+}
+
 int option_string(const struct option_row *row, const char *value, void *field,
 		  char *why)
 {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #define OPTION_WHY_MAX  512
-#define OPTION_LIST_MAX 64 /* repeats of an option that may be repeated */
+#define OPTION_LIST_MAX 256 /* repeats of an option that may be repeated */
 
 struct option_row;
 
@@ -29,8 +29,9 @@ struct option_row {
 	const char *initial;  /* default, as text; NULL: none worth telling */
 	const char *help;     /* whole sentences without a final full stop */
 	option_parser *parse;
-	size_t field;      /* offsetof() into the settings */
-	uint64_t min, max; /* for option_number */
+	size_t field;             /* offsetof() into the settings */
+	uint64_t min, max;        /* for option_number */
+	const char *const *words; /* for option_word; NULL ends them */
 };
 
 /* A program, or a command of one, as --help and the manual show it. */
@@ -51,6 +52,7 @@ option_parser option_flag;     /* bool: set to true */
 option_parser option_count;    /* unsigned: one more each time */
 option_parser option_number;   /* unsigned: min to max of the row */
 option_parser option_duration; /* int64_t: milliseconds */
+option_parser option_word;     /* unsigned, or an enum: which of the row's words */
 option_parser option_string;   /* const char *: the argument itself */
 option_parser option_strings;  /* struct option_strings: one more */
 

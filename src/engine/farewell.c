@@ -18,6 +18,14 @@ void farewells_open(struct farewells *farewells)
 	farewells->count = 0;
 }
 
+void farewell_close(int fd)
+{
+	struct linger none = { 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
 static void end(struct prong *server, unsigned index)
 {
 	struct farewells *farewells = &server->farewells;
@@ -26,7 +34,7 @@ static void end(struct prong *server, unsigned index)
 	if (fd < 0)
 		return;
 	server_unwatch(server, fd);
-	close(fd);
+	farewell_close(fd);
 	farewells->at[index].fd = -1;
 	farewells->count--;
 }
@@ -56,12 +64,12 @@ void farewell_start(struct prong *server, int fd, int64_t patience, int64_t now)
 	 * At the end of a stop there is nobody to wait.
 	 */
 	if (stop_is_now(server) || shutdown(fd, SHUT_WR) < 0 || !read_on(fd, &unread)) {
-		close(fd);
+		farewell_close(fd);
 		return;
 	}
 	end(server, index);
 	if (server_watch(server, fd, EPOLLIN, WATCH_FAREWELL, index) < 0) {
-		close(fd);
+		farewell_close(fd);
 		return;
 	}
 	farewells->at[index].fd = fd;

@@ -34,6 +34,12 @@ void farewells_open(struct farewells *farewells);
  */
 void farewell_start(struct prong *server, int fd, int64_t patience, int64_t now);
 
+/*
+ * Closes a connection that a program has had. With the SO_LINGER that it may have set,
+ * close(2) would wait for its client: socket(7), tcp(7).
+ */
+void farewell_close(int fd);
+
 /* An epoll event came for place index: the client has sent something, or left. */
 void farewell_event(struct prong *server, unsigned index);
 

@@ -15,13 +15,15 @@
 #define MESSAGE_MAX    512
 #define STOP_ALLOWANCE 5000000 /* for the end after the grace; microseconds */
 
+/* Returns 0 or a positive errno. */
 static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
 {
 	size_t size = strlen(name);
 
-	if ((name[0] != '/' && name[0] != '@') || size < 2 ||
-	    size >= sizeof(out->sun_path))
-		return -EINVAL;
+	if ((name[0] != '/' && name[0] != '@') || size < 2)
+		return EAFNOSUPPORT; /* vsock:, say */
+	if (size >= sizeof(out->sun_path))
+		return ENAMETOOLONG;
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	memcpy(out->sun_path, name, size);
 	*length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size +
@@ -40,8 +42,9 @@ int notify_open(struct notify *notify, const char *name)
 	notify->error = 0;
 	if (name == NULL)
 		return 0;
-	if (fill_name(&address, &length, name) < 0)
-		return -EINVAL;
+	notify->error = fill_name(&address, &length, name);
+	if (notify->error != 0)
+		return 0;
 	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (notify->fd < 0)
 		return -errno;
@@ -84,7 +87,7 @@ static void tell_addresses(const struct prong *server, int flags)
 		char text[ADDRESS_TEXT_MAX];
 
 		address_format(&server->listeners[i].address, text, sizeof(text));
-		if (used + strlen(text) + sizeof(", ...") > sizeof(addresses)) {
+		if (used + 2 + strlen(text) + sizeof(", ...") > sizeof(addresses)) {
 			strcpy(addresses + used, ", ...");
 			break;
 		}

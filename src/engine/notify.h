@@ -16,8 +16,8 @@ struct notify {
 
 /*
  * Reaches the socket of this name: a path, or "@" and an abstract name (unix(7)); NULL:
- * none. Returns 0, also where nobody is there, which notify->error then tells; -EINVAL
- * for what is no such name; or a negative errno of socket(2).
+ * none. Returns 0, also where nobody is there or that is no such name, which
+ * notify->error then tells; or a negative errno of socket(2).
  */
 int notify_open(struct notify *notify, const char *name);
 void notify_close(struct notify *notify);

@@ -56,7 +56,7 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 		.arg = server->arg,
 		.rights = server->rights,
 		.sandbox = server->sandbox,
-		.row = &server->board.rows[slot_index(&server->slots, slot)],
+		.row = server_row(server, slot),
 		.supervisor = server->pid,
 		.channel = channel,
 	};
@@ -101,7 +101,7 @@ static int start_worker(struct prong *server, const struct client *client, int64
 
 	if (slot == NULL)
 		return -EAGAIN;
-	score_reset(&server->board.rows[slot_index(&server->slots, slot)]);
+	score_reset(server_row(server, slot));
 	if (client == NULL || server->settings.reuse != 1)
 		err = open_channel(server, slot, &childs_end);
 	if (err < 0)
@@ -149,7 +149,7 @@ static int hand_over(struct prong *server, struct slot *slot, struct client *cli
 	};
 	int err;
 
-	score_begin(&server->board.rows[slot_index(&server->slots, slot)]);
+	score_begin(server_row(server, slot));
 	err = pass_send(slot->channel, &assignment, sizeof(assignment), client->fd);
 	if (err < 0)
 		return err;
@@ -199,11 +199,11 @@ int placement_place(struct prong *server, struct client *client, int64_t now)
 
 	if (server->handler == NULL)
 		return session_start(server, client, now);
-	if (backoff_waits(&server->placement.fork, now))
-		return -EAGAIN;
 	err = hand_to_idle(server, client, now);
 	if (err == -ENOENT)
-		err = start_worker(server, client, now);
+		err = backoff_waits(&server->placement.fork, now)
+			      ? -EAGAIN
+			      : start_worker(server, client, now);
 	if (err < 0)
 		return err;
 	slot = server->slots.in[SLOT_BUSY].last;

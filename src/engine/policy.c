@@ -15,10 +15,11 @@ static int fill_rate(struct rate *rate, const struct prong_rate *asked,
 	unsigned burst = asked->burst == 0 ? asked->count : asked->burst;
 
 	*rate = (struct rate){ 0 };
-	if (asked->count == 0)
+	if (asked->count == 0 && asked->period == 0 && asked->burst == 0)
 		return 0;
-	if (asked->count > NUMBER_RATE_MAX || burst > NUMBER_RATE_MAX ||
-	    asked->period < 1 || asked->period > NUMBER_RATE_PERIOD_MAX) {
+	if (asked->count < 1 || asked->count > NUMBER_RATE_MAX ||
+	    burst > NUMBER_RATE_MAX || asked->period < 1 ||
+	    asked->period > NUMBER_RATE_PERIOD_MAX) {
 		snprintf(why, POLICY_WHY_MAX,
 			 "%s: counts are from 1 to %d, the period from 1 ms to a day",
 			 name, NUMBER_RATE_MAX);

@@ -80,6 +80,11 @@ void report_start(struct prong *server)
 		log_text(log, "why", server->program->cold);
 		log_end(log);
 	}
+	if (server->settings.wants_sandbox && !server->sandbox.on &&
+	    log_begin(log, LOG_WARNING, "unconfined")) {
+		log_text(log, "why", "no seccomp filter can be set here");
+		log_end(log);
+	}
 	if (log_begin(log, LOG_INFO, "start")) {
 		log_number(log, "pid", server->pid);
 		log_text(log, "version", PRONG_VERSION);
@@ -201,27 +206,39 @@ void report_fork_failed(struct prong *server, int error, int64_t now)
 	log_end(log);
 }
 
-void report_start_failed(struct prong *server, const struct client *client,
-			 const struct score_row *row, int64_t now)
+/* Of a spare there is no client yet. */
+static void log_client(struct log *log, const struct client *client)
 {
-	int step = atomic_load(&row->failed_step);
-	/* Whatever the row says: without a program none can have failed. */
-	bool rights = step != 0 || server->program == NULL;
+	if (client == NULL)
+		return;
+	log_number(log, "conn", (int64_t)client->id);
+	log_address(log, "peer", &client->peer);
+}
+
+void report_exec_failed(struct prong *server, const struct client *client, int error,
+			int64_t now)
+{
 	struct log *log = &server->log;
 
-	if (!begin_paced(log,
-			 rights ? &server->throttles.rights : &server->throttles.exec,
-			 now, LOG_ERROR, rights ? "rights-failed" : "exec-failed"))
+	if (!begin_paced(log, &server->throttles.exec, now, LOG_ERROR, "exec-failed"))
 		return;
-	if (client != NULL) {
-		log_number(log, "conn", (int64_t)client->id);
-		log_address(log, "peer", &client->peer);
-	}
-	if (rights)
-		log_text(log, "call", rights_step_name(step));
-	else
-		log_text(log, "program", server->program->path);
-	log_error(log, atomic_load(&row->error));
+	log_client(log, client);
+	log_text(log, "program", server->program->path);
+	log_error(log, error);
+	log_end(log);
+}
+
+void report_rights_failed(struct prong *server, const struct client *client, int step,
+			  int error, int64_t now)
+{
+	struct log *log = &server->log;
+
+	if (!begin_paced(log, &server->throttles.rights, now, LOG_ERROR,
+			 "rights-failed"))
+		return;
+	log_client(log, client);
+	log_text(log, "call", rights_step_name(step));
+	log_error(log, error);
 	log_end(log);
 }
 

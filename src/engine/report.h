@@ -12,7 +12,6 @@
 #include "reason.h"
 
 struct prong;
-struct score_row;
 struct slot;
 
 /* How a connection ended. */
@@ -34,9 +33,14 @@ void report_limit_left(struct prong *server, int64_t now);
 void report_accept_failed(struct prong *server, int error, int64_t now);
 void report_fork_failed(struct prong *server, int error, int64_t now);
 
-/* A process could not begin to serve, as row tells; client is NULL for a spare. */
-void report_start_failed(struct prong *server, const struct client *client,
-			 const struct score_row *row, int64_t now);
+/*
+ * A process could not begin to serve; client is NULL for a spare. step is one of
+ * rights.h, error an errno: any number does, since a worker may have written it.
+ */
+void report_exec_failed(struct prong *server, const struct client *client, int error,
+			int64_t now);
+void report_rights_failed(struct prong *server, const struct client *client, int step,
+			  int error, int64_t now);
 void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now);
 
 /* The four of a connection's life. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,6 +149,19 @@ static bool root_fails(const struct prong_rights *asked, struct rights_failure *
 	       failed(failure, RIGHTS_CHDIR, GATE(chdir, "/"));
 }
 
+static bool has_no_capabilities(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, now) < 0)
+		return false;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if ((now[i].effective | now[i].permitted | now[i].inheritable) != 0)
+			return false;
+	return true;
+}
+
 /* Who began without root may have had capabilities all the same: none is left. */
 static bool capabilities_fail(struct rights_failure *failure)
 {
@@ -183,11 +197,15 @@ static bool identity_fails(const struct rights *rights, struct rights_failure *f
 {
 	const struct prong_rights *asked = &rights->asked;
 	bool changes = !rights->keeps_ids;
-	bool powerless = !rights->keeps_capabilities || (changes && asked->uid != 0);
 
-	return (changes && ids_fail(asked, failure)) ||
-	       (powerless && capabilities_fail(failure)) ||
-	       (changes && way_back_exists(asked->uid, failure));
+	/* A service manager may forbid the call (systemd, ~@privileged) to who has none. */
+	if (!changes)
+		return !rights->keeps_capabilities && !has_no_capabilities() &&
+		       capabilities_fail(failure);
+	return ids_fail(asked, failure) ||
+	       ((asked->uid != 0 || !rights->keeps_capabilities) &&
+		capabilities_fail(failure)) ||
+	       way_back_exists(asked->uid, failure);
 }
 
 /*
@@ -225,6 +243,23 @@ int rights_take_once(struct rights *rights, struct rights_failure *failure)
 		return -1;
 	rights->keeps_root = rights->keeps_ids = true;
 	return 0;
+}
+
+int rights_explain(const struct rights *rights, const struct rights_failure *failure,
+		   char why[RIGHTS_WHY_MAX])
+{
+	const char *what = "";
+	const char *hint = "";
+
+	if (failure->step == RIGHTS_CHROOT || failure->step == RIGHTS_CHDIR)
+		what = rights->asked.root;
+	if (failure->error == EPERM)
+		hint = getuid() == 0 ? " (a capability is missing)"
+				     : " (this needs root, or its capability)";
+	snprintf(why, RIGHTS_WHY_MAX, "cannot change rights: %s%s%.100s: %s%s",
+		 rights_step_name((int)failure->step), *what != '\0' ? " " : "", what,
+		 strerror(failure->error), hint);
+	return -failure->error;
 }
 
 _Noreturn void rights_leave(struct score_row *row, const struct rights_failure *failure)

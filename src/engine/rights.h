@@ -10,6 +10,8 @@
 
 #include "prong.h"
 
+#define RIGHTS_WHY_MAX 300
+
 struct score_row;
 
 /* In the order in which they are taken. */
@@ -67,6 +69,10 @@ int rights_take(const struct rights *rights, pid_t supervisor,
 
 /* Those that a supervisor takes itself, once: PRONG_DROP_SUPERVISOR. As above. */
 int rights_take_once(struct rights *rights, struct rights_failure *failure);
+
+/* Says in why which step failed, and of what. Returns its errno, negative. */
+int rights_explain(const struct rights *rights, const struct rights_failure *failure,
+		   char why[RIGHTS_WHY_MAX]);
 
 /* Leaves the process, with failure in row for the supervisor to tell. */
 _Noreturn void rights_leave(struct score_row *row,

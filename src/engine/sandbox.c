@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -59,7 +60,7 @@ static const int allowed[] = {
 	SYS_getrandom, SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit, SYS_exit_group,
 	SYS_sched_yield,
 	/* On the way into the sandbox; afterwards they can take away, and give nothing. */
-	SYS_capset, SYS_landlock_restrict_self,
+	SYS_capget, SYS_capset, SYS_landlock_restrict_self,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
@@ -121,6 +122,7 @@ struct code {
 
 static void statement(struct code *code, int what, uint32_t value)
 {
+	assert(code->length < CODE_MAX);
 	code->at[code->length++] =
 		(struct sock_filter)BPF_STMT((unsigned short)what, value);
 }
@@ -128,6 +130,7 @@ static void statement(struct code *code, int what, uint32_t value)
 /* Goes on with the next statement if the comparison holds, else skips some. */
 static void unless_skip(struct code *code, int comparison, uint32_t value, int skip)
 {
+	assert(code->length < CODE_MAX);
 	code->at[code->length++] = (struct sock_filter)BPF_JUMP(
 		(unsigned short)(BPF_JMP | comparison | BPF_K), value, 0,
 		(unsigned char)skip);

@@ -64,6 +64,8 @@ static int check_options(const struct prong_options *options)
 		return fail(options, -EINVAL, "sandbox is unknown");
 	if (options->at_limit > PRONG_REFUSE)
 		return fail(options, -EINVAL, "at_limit is unknown");
+	if (options->listen_fd_count > 0 && options->listen_fds == NULL)
+		return fail(options, -EINVAL, "listen_fds is missing");
 	if (options->refusal > PRONG_REFUSAL_RESET)
 		return fail(options, -EINVAL, "refusal is unknown");
 	if (options->refusal == PRONG_REFUSAL_RESET && options->refusal_text != NULL)
@@ -88,6 +90,12 @@ static int check_rights(const struct prong_options *options)
 			    "programs cannot be started where a sandbox has been");
 	if (rights == NULL)
 		return 0;
+	if (!rights->change_ids &&
+	    (rights->uid != 0 || rights->gid != 0 || rights->group_count > 0))
+		return fail(options, -EINVAL, "ids without change_ids are not taken");
+	if ((rights->group_count > 0 && rights->groups == NULL) ||
+	    (rights->limit_count > 0 && rights->limits == NULL))
+		return fail(options, -EINVAL, "groups or limits are missing");
 	if (rights->drop > PRONG_DROP_SUPERVISOR)
 		return fail(options, -EINVAL, "drop is unknown");
 	if (rights->change_ids &&
@@ -116,6 +124,7 @@ static void fill_settings(struct settings *settings,
 		.reuse = options->reuse == 0 ? 1 : options->reuse,
 		.at_limit = options->at_limit,
 		.refusal = options->refusal,
+		.wants_sandbox = options->sandbox != PRONG_SANDBOX_OFF,
 		.refusal_text = options->refusal_text,
 		.idle_timeout = clock_from_ms(options->idle_timeout),
 		.session_timeout = clock_from_ms(options->session_timeout),
@@ -298,12 +307,13 @@ static int open_rights(struct prong *server, const struct prong_options *options
 	if (err < 0)
 		return fail(options, err, "no memory");
 	server->sandbox = (struct sandbox){
-		sandbox,
-		sandbox,
-		-1,
-		rights_need_gate(server->rights),
+		.on = sandbox,
+		.landlock = sandbox,
+		.ruleset = -1,
+		.lends_gate = rights_need_gate(server->rights),
 	};
-	if (options->rights != NULL || sandbox)
+	if (options->rights != NULL || sandbox ||
+	    (options->program != NULL && options->program->directory != NULL))
 		err = trial_run(server->rights, server->program, &server->sandbox, why);
 	else if (server->program != NULL)
 		err = program_find(server->program, why);
@@ -319,14 +329,17 @@ static int open_rights(struct prong *server, const struct prong_options *options
 static int drop_rights(struct prong *server, const struct prong_options *options)
 {
 	struct rights_failure failure;
+	char why[RIGHTS_WHY_MAX];
+	int err;
 
-	if (options->rights == NULL || options->rights->drop != PRONG_DROP_SUPERVISOR ||
-	    rights_take_once(server->rights, &failure) == 0) {
-		server->sandbox.lends_gate = rights_need_gate(server->rights);
+	if (options->rights == NULL || options->rights->drop != PRONG_DROP_SUPERVISOR)
 		return 0;
+	if (rights_take_once(server->rights, &failure) < 0) {
+		err = rights_explain(server->rights, &failure, why);
+		return fail(options, err, "%s", why);
 	}
-	return fail(options, -failure.error, "cannot give up rights: %s: %s",
-		    rights_step_name((int)failure.step), strerror(failure.error));
+	server->sandbox.lends_gate = rights_need_gate(server->rights);
+	return 0;
 }
 
 /*
@@ -353,10 +366,6 @@ static int open_notify(struct prong *server, const struct prong_options *options
 {
 	int err = notify_open(&server->notify, options->notify);
 
-	if (err == -EINVAL)
-		return fail(options, err,
-			    "cannot notify \"%.60s\": neither a path nor @name",
-			    options->notify);
 	return err < 0 ? fail(options, err, "cannot notify: %s", strerror(-err)) : 0;
 }
 

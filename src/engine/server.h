@@ -128,6 +128,13 @@ struct prong {
 	struct totals totals;
 };
 
+/* What slot's process tells of itself. */
+static inline struct score_row *server_row(const struct prong *server,
+					   const struct slot *slot)
+{
+	return &server->board.rows[slot_index(&server->slots, slot)];
+}
+
 /* Adds fd to the epoll set, removes it; supervisor.c. Removing cannot fail. */
 int server_watch(struct prong *server, int fd, uint32_t events, enum watch what,
 		 unsigned index);

@@ -50,11 +50,6 @@ static void occupy(struct prong *server, struct slot *slot, pid_t pid,
 	backoff_succeeded(&server->placement.fork);
 }
 
-static struct score_row *row_of(const struct prong *server, const struct slot *slot)
-{
-	return &server->board.rows[slot_index(&server->slots, slot)];
-}
-
 /* Starts the program itself. */
 static pid_t start_program(struct prong *server, const struct client *client,
 			   unsigned connections, const struct slot *slot)
@@ -67,7 +62,7 @@ static pid_t start_program(struct prong *server, const struct client *client,
 		.null = server->null_fd,
 		.parent = server->pid,
 		.rights = server->rights,
-		.row = row_of(server, slot),
+		.row = server_row(server, slot),
 	};
 
 	environment_fill(server->sessions.environment, server->program, client,
@@ -83,7 +78,7 @@ static pid_t start_attended(struct prong *server, const struct client *client,
 		.rights = server->rights,
 		.client = *client,
 		.connections = connections,
-		.row = row_of(server, slot),
+		.row = server_row(server, slot),
 		.supervisor = server->pid,
 		.null = server->null_fd,
 	};
@@ -92,27 +87,33 @@ static pid_t start_attended(struct prong *server, const struct client *client,
 }
 
 /*
- * What is known of a process that could not start its program; REASON_NONE: nothing. A
+ * Why a process could not start its program, and says so; REASON_NONE if it could. A
  * broken-in attendant may have written what is no errno.
  */
-static enum reason reason_unbegun(const struct score_row *row)
+static enum reason report_unbegun(struct prong *server, const struct slot *slot,
+				  const struct client *client, int64_t now)
 {
+	const struct score_row *row = server_row(server, slot);
+	int step = atomic_load(&row->failed_step);
 	int error = atomic_load(&row->error);
 
 	if (error == 0 || strerrorname_np(error) == NULL)
 		return REASON_NONE;
-	return atomic_load(&row->failed_step) != 0 ? REASON_REFUSED_RIGHTS
-						   : REASON_EXEC_FAILED;
+	if (step == 0) {
+		report_exec_failed(server, client, error, now);
+		return REASON_EXEC_FAILED;
+	}
+	report_rights_failed(server, client, step, error, now);
+	return REASON_REFUSED_RIGHTS;
 }
 
 /* The connection of a program that was not begun: its end is all the client sees. */
 static void end_unbegun(struct prong *server, struct slot *slot, struct client *client,
 			int64_t now)
 {
-	const struct score_row *row = row_of(server, slot);
+	enum reason reason = report_unbegun(server, slot, client, now);
 
-	report_start_failed(server, client, row, now);
-	admission_ended(server, client, reason_unbegun(row), now);
+	admission_ended(server, client, reason, now);
 	slot_free(&server->slots, slot);
 	farewell_start(server, client->fd, server->settings.linger, now);
 }
@@ -126,7 +127,7 @@ static int start_cold(struct prong *server, struct client *client, int64_t now)
 
 	if (slot == NULL)
 		return -EAGAIN;
-	score_reset(row_of(server, slot));
+	score_reset(server_row(server, slot));
 	pid = attendant_is_needed(server->program)
 		      ? start_attended(server, client, connections, slot)
 		      : start_program(server, client, connections, slot);
@@ -152,7 +153,7 @@ static int start_warm(struct prong *server, struct slot *slot, struct client *cl
 	struct environment *environment = server->sessions.environment;
 	int err;
 
-	score_begin(row_of(server, slot));
+	score_begin(server_row(server, slot));
 	environment_fill(environment, server->program, client,
 			 policy_connections(&server->policy, client));
 	err = pass_send(slot->channel, environment->text, environment->used,
@@ -170,13 +171,13 @@ int session_start(struct prong *server, struct client *client, int64_t now)
 {
 	struct slot *slot;
 
-	if (backoff_waits(&server->placement.fork, now))
-		return -EAGAIN;
 	while ((slot = server->slots.in[SLOT_IDLE].last) != NULL) {
 		if (start_warm(server, slot, client, now) == 0)
 			return 0;
 		placement_lost_spare(server, slot, now);
 	}
+	if (backoff_waits(&server->placement.fork, now))
+		return -EAGAIN;
 	return start_cold(server, client, now);
 }
 
@@ -191,7 +192,7 @@ static pid_t launch_spare(struct prong *server, const struct slot *slot, int cha
 		.null = server->null_fd,
 		.parent = server->pid,
 		.rights = server->rights,
-		.row = row_of(server, slot),
+		.row = server_row(server, slot),
 	};
 
 	score_reset(launch.row);
@@ -203,14 +204,12 @@ static pid_t launch_spare(struct prong *server, const struct slot *slot, int cha
 static int spare_failed(struct prong *server, struct slot *slot, pid_t result,
 			int64_t now)
 {
-	const struct score_row *row = row_of(server, slot);
-
-	slot_free(&server->slots, slot);
 	backoff_failed(&server->placement.spares, now);
 	if (result < 0)
 		report_fork_failed(server, -(int)result, now);
 	else
-		report_start_failed(server, NULL, row, now);
+		report_unbegun(server, slot, NULL, now);
+	slot_free(&server->slots, slot);
 	return result < 0 ? (int)result : -ENOEXEC;
 }
 
@@ -286,21 +285,19 @@ static bool others_go_on(const struct slot *slot)
 enum reason session_end(struct prong *server, struct slot *slot, const siginfo_t *info,
 			int64_t now)
 {
-	struct score_row *row = row_of(server, slot);
-	enum reason reason = reason_unbegun(row);
+	struct score_row *row = server_row(server, slot);
+	enum reason reason = report_unbegun(server, slot, &slot->client, now);
 	struct traffic traffic = { 0 };
 
 	if (traffic_read(slot->client.fd, &traffic) == 0) {
 		score_add(&row->bytes_in, traffic.in);
 		score_add(&row->bytes_out, traffic.out);
 	}
-	if (reason != REASON_NONE)
-		report_start_failed(server, &slot->client, row, now);
-	else
+	if (reason == REASON_NONE)
 		reason = judge(slot, info, traffic.reset);
 	unwatch(server, slot);
 	if (others_go_on(slot))
-		close(slot->client.fd);
+		farewell_close(slot->client.fd);
 	else
 		farewell_start(server, slot->client.fd, server->settings.linger, now);
 	slot->client.fd = -1;

@@ -56,17 +56,11 @@ static void add_clamped(uint64_t *total, uint64_t n)
 	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
 }
 
-static const struct score_row *row_of(const struct prong *server,
-				      const struct slot *slot)
-{
-	return &server->board.rows[slot_index(&server->slots, slot)];
-}
-
 /* The connection that slot served has ended: count it, say so. */
 static void connection_ended(struct prong *server, struct slot *slot,
 			     enum reason reason, const siginfo_t *info, int64_t now)
 {
-	const struct score_row *row = row_of(server, slot);
+	const struct score_row *row = server_row(server, slot);
 	struct ending ending = {
 		.reason = reason,
 		.info = info,
@@ -100,25 +94,31 @@ static enum reason worker_end(struct prong *server, const struct slot *slot,
 			      const siginfo_t *info, int64_t now)
 {
 	enum reason reason = reason_of_exit(server, slot, info);
-	const struct score_row *row = row_of(server, slot);
+	const struct score_row *row = server_row(server, slot);
+	int step = atomic_load(&row->failed_step);
 
-	if (reason != REASON_REFUSED_RIGHTS)
-		return reason;
-	/* A handler may leave with that status too, but it names no step. */
-	if (atomic_load(&row->failed_step) == 0)
+	/* A handler may leave with such a status of its own accord. */
+	if ((reason == REASON_REFUSED_RIGHTS && step == 0) ||
+	    (reason == REASON_CRASH_SANDBOX && !server->sandbox.on))
 		return REASON_CRASH_EXIT;
-	report_start_failed(server, &slot->client, row, now);
+	if (reason == REASON_REFUSED_RIGHTS)
+		report_rights_failed(server, &slot->client, step,
+				     atomic_load(&row->error), now);
 	return reason;
 }
 
 static void spare_died(struct prong *server, const struct slot *slot,
 		       const siginfo_t *info, int64_t now)
 {
-	const struct score_row *row = row_of(server, slot);
+	const struct score_row *row = server_row(server, slot);
+	int step = atomic_load(&row->failed_step);
+	int error = atomic_load(&row->error);
 
 	backoff_failed(&server->placement.spares, now);
-	if (atomic_load(&row->error) != 0)
-		report_start_failed(server, NULL, row, now);
+	if (step != 0)
+		report_rights_failed(server, NULL, step, error, now);
+	else if (server->program != NULL && error != 0)
+		report_exec_failed(server, NULL, error, now);
 	else
 		report_spare_died(server, info, now);
 }

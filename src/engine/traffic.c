@@ -50,6 +50,7 @@ int traffic_read(int fd, struct traffic *out)
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof(info);
 	uint32_t idle_ms;
+	uint64_t behind;
 	int unread = 0;
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
@@ -59,8 +60,10 @@ int traffic_read(int fd, struct traffic *out)
 			  ? info.tcpi_last_data_recv
 			  : info.tcpi_last_data_sent;
 	out->reset = info.tcpi_state == STATE_CLOSE && was_reset(fd);
-	out->in = info.tcpi_bytes_received - has_ended(&info, out->reset) -
-		  (unsigned)unread;
+	behind = has_ended(&info, out->reset) + (uint64_t)unread;
+	/* A reset whose error the program has read looks like an end, and is no byte. */
+	out->in = info.tcpi_bytes_received > behind ? info.tcpi_bytes_received - behind
+						    : 0;
 	out->out = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
 		   info.tcpi_notsent_bytes - own_end_waits(&info);
 	out->idle = (int64_t)idle_ms * 1000;

@@ -1,6 +1,7 @@
 #include "trial.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/gate.h"
 #include "base/memory.h"
 #include "scoreboard.h"
 
@@ -23,9 +25,36 @@ struct findings {
 	char why[PROGRAM_WHY_MAX];
 };
 
+/* Where the program will be looked for: in its own directory, if the name is relative. */
+static int find_program(struct program *program, char *why)
+{
+	const char *directory = program->asked.directory;
+
+	if (directory == NULL || chdir(directory) == 0)
+		return program_find(program, why);
+	snprintf(why, PROGRAM_WHY_MAX, "cannot start in %.150s: %s", directory,
+		 strerror(errno));
+	return -errno;
+}
+
+/* Landlock may be there, and not to be had: too many layers of it, say. */
+static bool try_sandbox(struct findings *findings)
+{
+	struct sandbox *sandbox = &findings->sandbox;
+
+	if (sandbox_confine(sandbox, &findings->row, &findings->failure) == 0)
+		return true;
+	if (findings->failure.step != RIGHTS_LANDLOCK)
+		return false;
+	sandbox->landlock = false;
+	sandbox->ruleset = -1;
+	return sandbox_confine(sandbox, &findings->row, &findings->failure) == 0;
+}
+
 /* In the order in which supervisor and children will do it. */
-static _Noreturn void rehearse(const struct rights *rights, bool has_program,
-			       pid_t parent, struct findings *findings)
+static _Noreturn void rehearse(const struct rights *rights,
+			       const struct program *program, pid_t parent,
+			       struct findings *findings)
 {
 	struct rights mine = *rights;
 
@@ -36,28 +65,13 @@ static _Noreturn void rehearse(const struct rights *rights, bool has_program,
 		findings->sandbox.on = findings->sandbox.landlock = false;
 	if (rights_take(&mine, parent, &findings->failure) < 0)
 		_exit(0);
-	if (has_program)
+	if (program != NULL)
 		findings->program_error =
-			program_find(&findings->program, findings->why);
-	if (sandbox_confine(&findings->sandbox, &findings->row, &findings->failure) < 0)
+			find_program(&findings->program, findings->why);
+	if (!try_sandbox(findings))
 		_exit(0);
 	findings->finished = true;
 	_exit(0);
-}
-
-static int step_failed(const struct rights *rights,
-		       const struct rights_failure *failure, char *why)
-{
-	const char *what = "";
-
-	if (failure->step == RIGHTS_CHROOT || failure->step == RIGHTS_CHDIR)
-		what = rights->asked.root;
-	snprintf(why, TRIAL_WHY_MAX, "cannot give up rights: %s%s%.100s: %s%s",
-		 rights_step_name((int)failure->step), *what != '\0' ? " " : "", what,
-		 strerror(failure->error),
-		 failure->error == EPERM ? " (this needs root, or its capability)"
-					 : "");
-	return -failure->error;
 }
 
 /*
@@ -70,19 +84,22 @@ static int check_signalling(const struct rights *rights, pid_t pid, char *why)
 
 	if (rights->asked.drop == PRONG_DROP_SUPERVISOR)
 		return 0;
-	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0 ||
-	    kill(pid, 0) == 0 || errno != EPERM)
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) < 0 &&
+	       errno == EINTR)
+		;
+	if (kill(pid, 0) == 0 || errno != EPERM)
 		return 0;
 	snprintf(why, TRIAL_WHY_MAX,
 		 "cannot end processes of that user: this needs CAP_KILL");
 	return -EPERM;
 }
 
-static int judge(const struct rights *rights, struct program *program,
-		 struct sandbox *sandbox, const struct findings *findings, char *why)
+static int trial_result(const struct rights *rights, struct program *program,
+			struct sandbox *sandbox, const struct findings *findings,
+			char *why)
 {
 	if (!findings->finished && findings->failure.step != RIGHTS_NONE)
-		return step_failed(rights, &findings->failure, why);
+		return rights_explain(rights, &findings->failure, why);
 	if (!findings->finished) {
 		snprintf(why, TRIAL_WHY_MAX,
 			 "a process with these rights and limits does not live");
@@ -111,17 +128,18 @@ int trial_run(const struct rights *rights, struct program *program,
 	findings->sandbox = *sandbox;
 	if (program != NULL)
 		findings->program = *program;
-	pid = fork();
+	/* Without SIGCHLD: whatever the host does about that is for its own children. */
+	pid = (pid_t)GATE(clone, 0);
 	if (pid == 0)
-		rehearse(rights, program != NULL, parent, findings);
-	err = pid < 0 ? -errno : check_signalling(rights, pid, why);
+		rehearse(rights, program, parent, findings);
+	err = pid < 0 ? (int)pid : check_signalling(rights, pid, why);
 	if (pid < 0)
 		snprintf(why, TRIAL_WHY_MAX, "cannot make a process: %s",
 			 strerror(-err));
-	else
-		waitpid(pid, NULL, 0);
+	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
 	if (err == 0)
-		err = judge(rights, program, sandbox, findings, why);
+		err = trial_result(rights, program, sandbox, findings, why);
 	memory_release(findings, sizeof(*findings));
 	return err;
 }

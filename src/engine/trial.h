@@ -10,7 +10,7 @@
 #include "rights.h"
 #include "sandbox.h"
 
-#define TRIAL_WHY_MAX (PROGRAM_WHY_MAX + 100)
+#define TRIAL_WHY_MAX PROGRAM_WHY_MAX /* and RIGHTS_WHY_MAX, which is the same */
 
 /*
  * Tries. program (NULL: none) is found on the way; of sandbox only that stays on which

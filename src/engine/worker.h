@@ -19,6 +19,7 @@ struct settings {
 	unsigned reuse;
 	enum prong_at_limit at_limit;
 	enum prong_refusal refusal;
+	bool wants_sandbox;
 	const char *refusal_text;
 	int64_t idle_timeout, session_timeout, grace, linger;
 	int ready_fd;

@@ -6,15 +6,15 @@ static const struct option_row rows[] = {
 	{ 't', "timeout", "DURATION", "0",
 	  "give up an address after so long without an answer, and try the next one that "
 	  "the name has: 500ms, 30s, 5m; 0 = when the system gives it up",
-	  option_duration, FIELD(timeout), 0, 0 },
+	  option_duration, FIELD(timeout), 0, 0, NULL },
 	{ 'v', "verbose", NULL, NULL,
 	  "say on stderr what happens, and at the end how many bytes went each way and "
 	  "how long it took",
-	  option_flag, FIELD(verbose), 0, 0 },
+	  option_flag, FIELD(verbose), 0, 0, NULL },
 	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0 },
+	  FIELD(version), 0, 0, NULL },
 	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0 },
+	  0, NULL },
 	{ .name = NULL },
 };
 

@@ -27,9 +27,9 @@ static const struct command commands[] = {
 
 static const struct option_row rows[] = {
 	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0 },
+	  FIELD(version), 0, 0, NULL },
 	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0 },
+	  0, NULL },
 	{ .name = NULL },
 };
 

@@ -57,11 +57,10 @@ static int take(struct activation *activation, const char *count, char *why)
 {
 	uint64_t number;
 
-	if (number_parse(count, 1, ACTIVATION_MAX, &number) < 0) {
-		snprintf(
-			why, ACTIVATION_WHY_MAX,
-			"LISTEN_FDS is \"%.20s\", not a number of sockets from 1 to %d",
-			count, ACTIVATION_MAX);
+	if (number_parse(count, 0, ACTIVATION_MAX, &number) < 0) {
+		snprintf(why, ACTIVATION_WHY_MAX,
+			 "LISTEN_FDS is \"%.20s\", not a number of sockets, %d at most",
+			 count, ACTIVATION_MAX);
 		return -EINVAL;
 	}
 	activation->count = (size_t)number;

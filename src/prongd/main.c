@@ -20,7 +20,8 @@
 #include "options.h"
 #include "service/service.h"
 
-#define OWN_DESCRIPTORS 160 /* of the supervisor itself, with room */
+#define OWN_DESCRIPTORS    160 /* of the supervisor itself, with room */
+#define FEWEST_DESCRIPTORS 40  /* with which it can do */
 
 static void print_help(void)
 {
@@ -121,18 +122,18 @@ static void raise_descriptor_limit(const struct prongd_settings *settings)
 	unsigned max = settings->max_processes;
 	unsigned channels =
 		settings->reuse != 1 || settings->spare > max ? max : settings->spare;
-	rlim_t needed = OWN_DESCRIPTORS + channels;
+	rlim_t wanted = OWN_DESCRIPTORS + channels;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
 		return;
-	if (limit.rlim_max < needed)
+	if (limit.rlim_max < FEWEST_DESCRIPTORS + channels)
 		die(EXIT_FAILED, "prongd",
-		    "%u processes kept need %llu descriptors, and the limit is %llu: "
-		    "raise it (ulimit -n) or lower --max-processes or --spare",
-		    channels, (unsigned long long)needed,
-		    (unsigned long long)limit.rlim_max);
-	limit.rlim_cur = needed;
+		    "%u descriptors for itself and %u for processes kept are over the "
+		    "limit of %llu: raise it (ulimit -n), or lower --spare or, with "
+		    "--reuse, --max-processes",
+		    FEWEST_DESCRIPTORS, channels, (unsigned long long)limit.rlim_max);
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		die(EXIT_FAILED, "prongd", "cannot raise the descriptor limit: %s",
 		    strerror(errno));
@@ -155,6 +156,11 @@ static void choose_rights(struct prong_rights *rights,
 	prongd_fill_rights(rights, settings);
 	if (settings->user == NULL && settings->group != NULL)
 		option_die(&prongd_page, "--group goes with --user");
+	if (settings->user == NULL && rights->root == NULL &&
+	    rights->drop == PRONG_DROP_SUPERVISOR)
+		option_die(&prongd_page,
+			   "--drop supervisor: there is nothing to give up without "
+			   "--user or --chroot");
 	if (settings->user == NULL)
 		return;
 	if (identity_find(&identity, settings->user, settings->group, why) < 0)
@@ -242,6 +248,9 @@ int main(int argc, char **argv)
 		options.program = &program;
 	else
 		options.sandbox = settings.sandbox;
+	if (handler == NULL && settings.sandbox == PRONG_SANDBOX_STRICT)
+		option_die(&prongd_page, "--sandbox strict is for services: a program "
+					 "is not confined");
 	serve(&options, handler);
 	return 0;
 }

@@ -44,7 +44,7 @@ static int parse_rate(const struct option_row *row, const char *value, void *fie
 	if (number_parse_rate(value, &parsed) < 0) {
 		snprintf(why, OPTION_WHY_MAX,
 			 "\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
-			 "its burst; up to %d in a day at most",
+			 "its burst; both counts from 1 to %d, the time from 1ms to 1d",
 			 value, NUMBER_RATE_MAX);
 		return -EINVAL;
 	}
@@ -79,80 +79,14 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 	return 0;
 }
 
-/* A word of a list, by its place in it; -EINVAL with the list in why. */
-static int parse_word(const char *const *words, const char *value, char *why)
-{
-	size_t used;
-
-	for (int i = 0; words[i] != NULL; i++)
-		if (strcmp(value, words[i]) == 0)
-			return i;
-	used = (size_t)snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of", value);
-	for (int i = 0; words[i] != NULL; i++)
-		used += (size_t)snprintf(why + used, OPTION_WHY_MAX - used, "%s %s",
-					 i > 0 ? "," : "", words[i]);
-	return -EINVAL;
-}
-
-static int parse_log_format(const struct option_row *row, const char *value,
-			    void *field, char *why)
-{
-	static const char *const words[] = {
-		[PRONG_LOGFMT] = "logfmt",
-		[PRONG_LOG_JSON] = "json",
-		NULL,
-	};
-	int word = parse_word(words, value, why);
-
-	(void)row;
-	if (word >= 0)
-		*(enum prong_log_format *)field = (enum prong_log_format)word;
-	return word < 0 ? word : 0;
-}
-
-static int parse_stderr(const struct option_row *row, const char *value, void *field,
-			char *why)
-{
-	static const char *const words[] = {
-		[PRONG_STDERR_KEEP] = "keep",
-		[PRONG_STDERR_CONNECTION] = "connection",
-		[PRONG_STDERR_NULL] = "null",
-		NULL,
-	};
-	int word = parse_word(words, value, why);
-
-	(void)row;
-	if (word >= 0)
-		*(enum prong_stderr *)field = (enum prong_stderr)word;
-	return word < 0 ? word : 0;
-}
-
 static int parse_on_hangup(const struct option_row *row, const char *value, void *field,
 			   char *why)
 {
-	static const char *const words[] = { "end", "ignore", NULL };
-	int word = parse_word(words, value, why);
+	unsigned word = 0;
+	int err = option_word(row, value, &word, why);
 
-	(void)row;
-	if (word >= 0)
-		*(bool *)field = word == 1;
-	return word < 0 ? word : 0;
-}
-
-static int parse_refusal(const struct option_row *row, const char *value, void *field,
-			 char *why)
-{
-	static const char *const words[] = {
-		[PRONG_REFUSAL_CLOSE] = "close",
-		[PRONG_REFUSAL_RESET] = "reset",
-		NULL,
-	};
-	int word = parse_word(words, value, why);
-
-	(void)row;
-	if (word >= 0)
-		*(enum prong_refusal *)field = (enum prong_refusal)word;
-	return word < 0 ? word : 0;
+	*(bool *)field = word == 1;
+	return err;
 }
 
 static int parse_rlimit(const struct option_row *row, const char *value, void *field,
@@ -168,39 +102,6 @@ static int parse_rlimit(const struct option_row *row, const char *value, void *f
 	}
 	return limit_parse(&settings->limits.at[settings->limits.count++], value, why,
 			   OPTION_WHY_MAX);
-}
-
-static int parse_drop(const struct option_row *row, const char *value, void *field,
-		      char *why)
-{
-	static const char *const words[] = {
-		[PRONG_DROP_CHILD] = "child",
-		[PRONG_DROP_SUPERVISOR] = "supervisor",
-		NULL,
-	};
-	int word = parse_word(words, value, why);
-
-	(void)row;
-	if (word >= 0)
-		*(enum prong_drop *)field = (enum prong_drop)word;
-	return word < 0 ? word : 0;
-}
-
-static int parse_sandbox(const struct option_row *row, const char *value, void *field,
-			 char *why)
-{
-	static const char *const words[] = {
-		[PRONG_SANDBOX_OFF] = "off",
-		[PRONG_SANDBOX_AUTO] = "auto",
-		[PRONG_SANDBOX_STRICT] = "strict",
-		NULL,
-	};
-	int word = parse_word(words, value, why);
-
-	(void)row;
-	if (word >= 0)
-		*(enum prong_sandbox *)field = (enum prong_sandbox)word;
-	return word < 0 ? word : 0;
 }
 
 static int parse_umask(const struct option_row *row, const char *value, void *field,
@@ -256,121 +157,156 @@ static int parse_ready_fd(const struct option_row *row, const char *value, void 
 	return 0;
 }
 
+static const char *const refusal_words[] = {
+	[PRONG_REFUSAL_CLOSE] = "close",
+	[PRONG_REFUSAL_RESET] = "reset",
+	NULL,
+};
+
+static const char *const drop_words[] = {
+	[PRONG_DROP_CHILD] = "child",
+	[PRONG_DROP_SUPERVISOR] = "supervisor",
+	NULL,
+};
+
+static const char *const sandbox_words[] = {
+	[PRONG_SANDBOX_OFF] = "off",
+	[PRONG_SANDBOX_AUTO] = "auto",
+	[PRONG_SANDBOX_STRICT] = "strict",
+	NULL,
+};
+
+static const char *const stderr_words[] = {
+	[PRONG_STDERR_KEEP] = "keep",
+	[PRONG_STDERR_CONNECTION] = "connection",
+	[PRONG_STDERR_NULL] = "null",
+	NULL,
+};
+
+static const char *const hangup_words[] = { "end", "ignore", NULL };
+
+static const char *const log_format_words[] = {
+	[PRONG_LOGFMT] = "logfmt",
+	[PRONG_LOG_JSON] = "json",
+	NULL,
+};
+
 static const struct option_row rows[] = {
 	{ 'l', "listen", "ADDRESS", "127.0.0.1:7007",
 	  "listen on host:port, :port (every address, both families), [v6]:port or "
 	  "unix:/path; port 0 is the kernel's choice; repeatable",
-	  option_strings, FIELD(listen), 0, 0 },
+	  option_strings, FIELD(listen), 0, 0, NULL },
 	{ 'n', "max-processes", "N", "1000",
 	  "serve so many connections at once, at most", option_number,
-	  FIELD(max_processes), 1, 1000000 },
+	  FIELD(max_processes), 1, 1000000, NULL },
 	{ 's', "spare", "N", "8", "keep so many processes ready, forked in advance",
-	  option_number, FIELD(spare), 0, 1000000 },
+	  option_number, FIELD(spare), 0, 1000000, NULL },
 	{ 'r', "reuse", "N", "1",
 	  "let a process serve so many connections, one after the other, before it is "
 	  "replaced; 0 = no limit",
-	  option_number, FIELD(reuse), 0, 1000000000 },
+	  option_number, FIELD(reuse), 0, 1000000000, NULL },
 	{ 0, "at-limit", "POLICY", "wait",
 	  "what a client meets when all processes are at work: wait (in the kernel's "
-	  "queue), refuse, or refuse:TEXT",
-	  parse_at_limit, FIELD(at_limit), 0, 0 },
+	  "queue), or refuse; refuse:TEXT is refuse with --refusal-text TEXT",
+	  parse_at_limit, FIELD(at_limit), 0, 0, NULL },
 	{ 0, "max-per-source", "N", "0",
 	  "serve so many connections of one source at once, at most; 0 = no limit",
-	  option_number, FIELD(max_per_source), 0, 1000000 },
+	  option_number, FIELD(max_per_source), 0, 1000000, NULL },
 	{ 0, "rate", "N/DURATION[:BURST]", NULL,
 	  "let in so many clients of one source in so long, and BURST at once (N): 10/s, "
 	  "30/1m:5",
-	  parse_rate, FIELD(rate), 0, 0 },
+	  parse_rate, FIELD(rate), 0, 0, NULL },
 	{ 0, "max-rate", "N/DURATION[:BURST]", NULL,
-	  "the same for all sources together", parse_rate, FIELD(max_rate), 0, 0 },
+	  "the same for all sources together", parse_rate, FIELD(max_rate), 0, 0,
+	  NULL },
 	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
 	  "what one source is: clients whose addresses have so many first bits in common",
-	  parse_source_prefix, FIELD(source_prefix), 0, 0 },
+	  parse_source_prefix, FIELD(source_prefix), 0, 0, NULL },
 	{ 0, "allow", "CIDR", NULL,
 	  "let clients of this prefix in, or \"all\"; the longest prefix of --allow and "
 	  "--deny decides; given alone, it denies all others; repeatable",
-	  option_strings, FIELD(allow), 0, 0 },
+	  option_strings, FIELD(allow), 0, 0, NULL },
 	{ 0, "deny", "CIDR", NULL,
 	  "refuse clients of this prefix, or \"all\"; repeatable", option_strings,
-	  FIELD(deny), 0, 0 },
+	  FIELD(deny), 0, 0, NULL },
 	{ 0, "exempt", "CIDR", NULL,
 	  "leave clients of this prefix out of --max-per-source, --rate and --max-rate; "
 	  "repeatable",
-	  option_strings, FIELD(exempt), 0, 0 },
+	  option_strings, FIELD(exempt), 0, 0, NULL },
 	{ 0, "refusal", "HOW", "close",
-	  "how clients are refused: close, or reset (fewer packets)", parse_refusal,
-	  FIELD(refusal), 0, 0 },
+	  "how clients are refused: close, or reset (fewer packets)", option_word,
+	  FIELD(refusal), 0, 0, refusal_words },
 	{ 0, "refusal-text", "TEXT", NULL, "what refused clients are sent first",
-	  option_string, FIELD(refusal_text), 0, 0 },
+	  option_string, FIELD(refusal_text), 0, 0, NULL },
 	{ 0, "idle-timeout", "DURATION", "0",
 	  "end a connection on which no byte has moved for so long: 500ms, 30s, 5m; "
 	  "0 = never",
-	  option_duration, FIELD(idle_timeout), 0, 0 },
+	  option_duration, FIELD(idle_timeout), 0, 0, NULL },
 	{ 0, "session-timeout", "DURATION", "0",
 	  "end a connection after so long, whatever it does; 0 = never",
-	  option_duration, FIELD(session_timeout), 0, 0 },
+	  option_duration, FIELD(session_timeout), 0, 0, NULL },
 	{ 0, "grace", "DURATION", "30s",
 	  "let sessions finish for so long from the first stop signal to SIGKILL",
-	  option_duration, FIELD(grace), 0, 0 },
+	  option_duration, FIELD(grace), 0, 0, NULL },
 	{ 0, "user", "USER", NULL,
 	  "serve as this user, a name or a number, with its groups", option_string,
-	  FIELD(user), 0, 0 },
+	  FIELD(user), 0, 0, NULL },
 	{ 0, "group", "GROUP", NULL, "with this group instead of the user's own",
-	  option_string, FIELD(group), 0, 0 },
+	  option_string, FIELD(group), 0, 0, NULL },
 	{ 0, "chroot", "DIR", NULL, "serve in this root directory", option_string,
-	  FIELD(rights.root), 0, 0 },
+	  FIELD(rights.root), 0, 0, NULL },
 	{ 0, "rlimit", "NAME=SOFT[:HARD]", NULL,
 	  "serve with this resource limit in each process: nofile=64, as=512M:1G, "
 	  "cpu=10, core=unlimited; repeatable",
-	  parse_rlimit, FIELD(limits), 0, 0 },
+	  parse_rlimit, FIELD(limits), 0, 0, NULL },
 	{ 0, "drop", "WHO", "child",
 	  "who gives up --user, --group and --chroot: each child, or, once the addresses "
 	  "are bound, the supervisor",
-	  parse_drop, FIELD(rights.drop), 0, 0 },
+	  option_word, FIELD(rights.drop), 0, 0, drop_words },
 	{ 0, "sandbox", "HOW", "auto",
 	  "services: take from their processes all but their connection: auto (with what "
 	  "the kernel has), strict (or do not start) or off",
-	  parse_sandbox, FIELD(sandbox), 0, 0 },
+	  option_word, FIELD(sandbox), 0, 0, sandbox_words },
 	{ 0, "allow-new-privs", NULL, NULL,
 	  "let a program gain rights by set-user-ID and file capabilities", option_flag,
-	  FIELD(rights.allow_new_privs), 0, 0 },
+	  FIELD(rights.allow_new_privs), 0, 0, NULL },
 	{ 0, "env", "NAME[=VALUE]", NULL,
 	  "program: give it this variable beside PATH and those of the connection; "
 	  "without a value, that of prongd's own environment; repeatable",
-	  parse_env, FIELD(env), 0, 0 },
+	  parse_env, FIELD(env), 0, 0, NULL },
 	{ 0, "chdir", "DIR", NULL, "program: start it in this directory", option_string,
-	  FIELD(program.directory), 0, 0 },
+	  FIELD(program.directory), 0, 0, NULL },
 	{ 0, "umask", "MASK", NULL, "program: start it with this file mode mask, octal",
-	  parse_umask, FIELD(program), 0, 0 },
+	  parse_umask, FIELD(program), 0, 0, NULL },
 	{ 0, "stderr", "WHERE", "keep",
 	  "program: its standard error: keep (prongd's own), connection or null",
-	  parse_stderr, FIELD(program.error_output), 0, 0 },
+	  option_word, FIELD(program.error_output), 0, 0, stderr_words },
 	{ 0, "on-hangup", "WHAT", "end",
 	  "program: when its client is gone for good: end it (TERM, then KILL), or ignore",
-	  parse_on_hangup, FIELD(program.ignore_hangup), 0, 0 },
+	  parse_on_hangup, FIELD(program.ignore_hangup), 0, 0, hangup_words },
 	{ 0, "resolve", NULL, NULL,
 	  "program: look up the names of both ends for its environment", option_flag,
-	  FIELD(program.resolve), 0, 0 },
+	  FIELD(program.resolve), 0, 0, NULL },
 	{ 0, "kill-descendants", NULL, NULL,
 	  "program: when it has ended, end whatever it has left behind", option_flag,
-	  FIELD(program.kill_descendants), 0, 0 },
+	  FIELD(program.kill_descendants), 0, 0, NULL },
 	{ 0, "warm", NULL, NULL,
 	  "program: keep --spare of them started and linked, waiting for a connection "
 	  "before their main begins; only for programs dynamically linked with glibc",
-	  option_flag, FIELD(warm), 0, 0 },
+	  option_flag, FIELD(warm), 0, 0, NULL },
 	{ 0, "ready-fd", "FD", NULL,
 	  "when ready, write a line \"host:port\" for each listener there and close it",
-	  parse_ready_fd, FIELD(ready_fd), 1, 1000000 },
-	{ 0, "log-format", "FORMAT", "logfmt", "logfmt or json, on stderr",
-	  parse_log_format, FIELD(log_format), 0, 0 },
+	  parse_ready_fd, FIELD(ready_fd), 1, 1000000, NULL },
+	{ 0, "log-format", "FORMAT", "logfmt", "logfmt or json, on stderr", option_word,
+	  FIELD(log_format), 0, 0, log_format_words },
 	{ 'v', "verbose", NULL, NULL, "log every connection", option_count,
-	  FIELD(verbose), 0, 0 },
-	{ 'q', "quiet", NULL, NULL, "log errors only", option_flag, FIELD(quiet), 0,
-	  0 },
+	  FIELD(verbose), 0, 0, NULL },
+	{ 'q', "quiet", NULL, NULL, "log errors only", option_flag, FIELD(quiet), 0, 0,
+	  NULL },
 	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0 },
+	  FIELD(version), 0, 0, NULL },
 	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0 },
+	  0, NULL },
 	{ .name = NULL },
 };
 

@@ -154,7 +154,7 @@ def test_sockets_meant_for_another_process_are_none_of_its_business(
     assert server.ask(b"served") == b"served"
 
 
-@pytest.mark.parametrize("count", ["", "0", "-1", "x", "1x", " 1", "65", "9" * 30])
+@pytest.mark.parametrize("count", ["", "-1", "x", "1x", " 1", "65", "9" * 30])
 def test_a_count_that_is_none_is_an_error(no_process_left, listener, count):
     status, line = activation.refused([listener], LISTEN_FDS=count)
     assert status == 2

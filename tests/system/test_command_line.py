@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -101,6 +102,33 @@ def test_bad_usage_is_explained_with_status_2(words, message):
     expect_refusal(run(*words), 2, message)
 
 
+def test_what_a_program_cannot_have_is_refused():
+    result = run("--sandbox", "strict", "--", "cat")
+    expect_refusal(result, 2, "--sandbox strict is for services")
+
+
+def test_a_drop_of_nothing_is_refused():
+    expect_refusal(run("--drop", "supervisor", "echo"), 2, "nothing to give up")
+
+
+@pytest.mark.parametrize("path", ["/nonexistent", "/dev/null"])
+def test_a_directory_that_a_program_cannot_start_in_is_refused(path):
+    result = run("-l", "127.0.0.1:0", "--chdir", path, "--", "cat")
+    expect_refusal(result, 1, f"cannot start in {path}: ")
+
+
+def test_few_descriptors_are_enough(prongd):
+    server = prongd("-s", "2", "echo", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (64, 64)))  # fmt: skip
+    assert server.ask(b"served") == b"served"
+
+
+def test_too_few_descriptors_are_told():
+    result = run("-l", "127.0.0.1:0", "echo", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (30, 30)))  # fmt: skip
+    expect_refusal(result, 1, "40 descriptors for itself and 8 for processes kept")
+
+
 def test_a_ready_fd_that_cannot_be_written_to_is_refused(tmp_path):
     with open("/dev/null") as readable:
         fd = readable.fileno()
@@ -163,7 +191,7 @@ def test_a_descriptor_limit_that_is_too_low_is_refused():
     limit = ["prlimit", "--nofile=100:100"]
     words = ["-l", "127.0.0.1:0", "-n", "200", "-r", "0", "echo"]
     result = subprocess.run([*limit, PRONGD, *words], capture_output=True, timeout=20)
-    expect_refusal(result, 1, "descriptors, and the limit is 100")
+    expect_refusal(result, 1, "over the limit of 100")
 
 
 def test_help_lists_every_option_and_service():

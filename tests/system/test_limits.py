@@ -296,6 +296,21 @@ def test_a_client_is_told_when_no_process_can_be_made(limited):
 
 
 @needs_strace
+def test_a_spare_serves_although_no_other_can_be_made(prongd, tmp_path):
+    """Nobody is refused for want of a process while one is waiting."""
+    under = ["strace", "-D", "-o", tmp_path / "trace", "-e", "trace=clone,clone3,fork",
+             "-e", "inject=clone,clone3,fork:error=EAGAIN:when=4+"]  # fmt: skip
+    server = prongd("-s", 3, "--at-limit", "refuse", "--sandbox", "off", "echo",
+                    under=under)  # fmt: skip
+    server.expect_workers(3)
+    for _ in range(3):
+        assert server.hold()
+        server.wait_log(event="fork-failed", error="EAGAIN")
+    assert server.ask(b"refused") == b""
+    server.wait_log(event="refused", reason="refused-fork")
+
+
+@needs_strace
 @pytest.mark.parametrize("name", ["EAGAIN", "ENOMEM"])
 def test_a_fork_that_fails_once_is_tried_again(prongd, tmp_path, name):
     under = ["strace", "-D", "-o", tmp_path / "trace", "-e", "trace=clone,clone3,fork",

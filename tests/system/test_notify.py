@@ -162,15 +162,28 @@ def test_a_manager_that_is_gone_is_a_line_of_the_log(prongd, tmp_path, what, err
     assert server.ask(b"served") == b"served"
 
 
-@pytest.mark.parametrize("name", [
-    "/", "@", "relative", "vsock:2:1234", "/" + "x" * 107])  # fmt: skip
-def test_a_name_that_is_none_is_an_error(name):
-    result = subprocess.run(
-        [PRONGD, "-l", "127.0.0.1:0", "echo"], capture_output=True,
-        timeout=harness.PATIENCE, **notifying(name))  # fmt: skip
-    assert result.returncode == 2
-    line = f'prongd: cannot notify "{name[:60]}": neither a path nor @name\n'
-    assert result.stderr.decode() == line
+@pytest.mark.parametrize("name, error", [
+    ("/", "EAFNOSUPPORT"), ("@", "EAFNOSUPPORT"), ("relative", "EAFNOSUPPORT"),
+    ("vsock:2:1234", "EAFNOSUPPORT"), ("/" + "x" * 107, "ENAMETOOLONG")])  # fmt: skip
+def test_a_name_that_is_none_is_told_and_costs_no_service(prongd, name, error):
+    server = prongd("echo", **notifying(name))
+    [failed] = server.wait_log(event="notify-failed")
+    assert (failed["level"], failed["error"]) == ("warning", error)
+    assert server.ask(b"served") == b"served"
+
+
+def test_many_addresses_are_cut_short_and_nothing_else_is(prongd, manager, tmp_path):
+    """Lengths around the end of the room that there is for them."""
+    for length in range(60, 80):
+        path = f"{tmp_path}/".ljust(length, "x")
+        listen = ["127.0.0.1:0", *(f"unix:{path}{i}" for i in range(4))]
+        server = prongd("echo", listen=listen, **notifying(manager.name))
+        status = manager.hear()[0]["STATUS"]
+        texts = ", ".join(server.texts)
+        assert status == f"Serving on {texts}" or (
+            status.endswith(", ...") and texts.startswith(status[11:-5]))  # fmt: skip
+        server.stop()
+        manager.hear()
 
 
 def test_an_empty_name_is_none(prongd):

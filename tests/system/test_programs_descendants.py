@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -36,9 +37,10 @@ def start(prongd, path, then, *options):
 def test_they_are_ended_with_the_session(prongd, tmp_path):
     path = tmp_path / "pids"
     server = start(prongd, path, "cat", "--kill-descendants")
-    with server.connect():
+    with server.connect() as client:
         pids = left_behind(path)
-    gone(pids, 1.5)
+        client.shutdown(socket.SHUT_WR)  # a full TIME_WAIT table would make it a reset
+        gone(pids, 1.5)
     server.wait_log(event="close", reason="eof")
 
 

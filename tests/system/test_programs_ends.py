@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import PATIENCE, echoes, eventually, receive_all, receive_exactly
+from harness import PATIENCE, echoes, eventually, receive_all, receive_exactly, reset
 from logline import reasons
 from proc import children, is_zombie, memory, state
 
@@ -27,6 +27,40 @@ def keeps_moving(client, seconds):
     while time.monotonic() < end:
         assert echoes(client, b"x")
         time.sleep(0.3)
+
+
+# What a program does to its socket.
+
+LINGERS = """
+import socket, struct, sys
+client = socket.socket(fileno=1)
+client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 1000))
+client.setblocking(False)
+try:
+    while True:
+        client.send(bytes(1 << 16))
+except BlockingIOError:
+    pass
+"""
+
+
+def test_a_program_that_sets_linger_does_not_stop_the_supervisor(prongd):
+    """close(2) of the last descriptor would wait for a client that does not read."""
+    server = prongd("--", "sh", "-c", 'read what; [ "$what" = echo ] && exec cat; '
+                    'exec python3 -c "$0"', LINGERS)  # fmt: skip
+    stuck = server.connect()
+    stuck.sendall(b"linger\n")
+    server.wait_log(event="close")
+    with server.connect() as client:
+        client.sendall(b"echo\n")
+        assert echoes(client)
+
+
+def test_a_reset_that_the_program_has_read_is_no_byte(prongd):
+    server = prongd("--on-hangup", "ignore", "--", "sh", "-c",
+                    "cat >/dev/null 2>&1; sleep 0.2")  # fmt: skip
+    reset(server.connect())
+    assert server.wait_log(event="close")[0]["in"] == "0"
 
 
 # Deadlines.

@@ -176,7 +176,7 @@ def test_what_fails_in_the_trial_is_told_and_nothing_is_bound(public, call, fate
     if SANITIZED and call == "prlimit64":
         pytest.skip("a sanitizer does not start without it")
     words = [*strace("-f", call, fate, public / "trace"), PRONGD, *RIGHTS]
-    expect_no_start(words, f"cannot give up rights: {name}", public)
+    expect_no_start(words, f"cannot change rights: {name}", public)
 
 
 def test_a_trial_that_dies_is_told_and_nothing_is_bound(public):
@@ -207,7 +207,7 @@ SUPERVISORS_OWN = [step for step in STEPS if step[0] not in ("prlimit64", "prctl
 def test_a_supervisor_that_keeps_a_right_ends(public, call, fate, name):
     words = [*strace("-q", call, fate, public / "trace"), PRONGD, *RIGHTS]
     words += ["--drop", "supervisor"]
-    expect_no_start(words, f"cannot give up rights: {name}", public)
+    expect_no_start(words, f"cannot change rights: {name}", public)
 
 
 def strace(how, call, fate, path):

@@ -114,7 +114,7 @@ def as_nobody(public):
     return {"program": program, **(nobody if os.geteuid() == 0 else {})}
 
 
-NEEDS_ROOT = r"cannot give up rights: {}: Operation not permitted \(this needs root"
+NEEDS_ROOT = r"cannot change rights: {}: Operation not permitted \(this needs root"
 
 
 @pytest.mark.parametrize("words, call", [

@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -21,6 +22,8 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 PERSONALITY = {"x86_64": 135, "aarch64": 92}
+CAPSET = {"x86_64": 126, "aarch64": 91}
+NOBODY = 65534
 
 
 def source(unit):
@@ -109,17 +112,18 @@ def test_units_are_installed_and_name_the_prongd_that_is():
         assert directives(unit)["ExecStart"] == f"{names['prongd']} $PRONGD_ARGS"
 
 
-def lock_personality():
-    """For preexec_fn: what LockPersonality= does, which refuses the question too."""
-    number = PERSONALITY[os.uname().machine]
+def deny_but(number, argument=None):
+    """For preexec_fn: EPERM for this call, but where its first argument is that one."""
     code = [
         (LOAD, 0, 0, 0),  # the number of the call
-        (EQUAL, 0, 3, number),
-        (LOAD, 0, 0, 16),  # its first argument
-        (EQUAL, 1, 0, 0),
+        (EQUAL, 0, 1 if argument is None else 3, number),
+        *([] if argument is None else [
+            (LOAD, 0, 0, 16),  # its first argument
+            (EQUAL, 1, 0, argument),
+        ]),
         (RETURN, 0, 0, RET_EPERM),
         (RETURN, 0, 0, RET_ALLOW),
-    ]
+    ]  # fmt: skip
     program = b"".join(struct.pack("HBBI", *each) for each in code)
     buffer = ctypes.create_string_buffer(program, len(program))
     filters = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
@@ -132,6 +136,31 @@ def lock_personality():
 def test_a_locked_personality_does_not_cost_the_sandbox(prongd):
     """It was asked for, refused, and the sandbox silently off: in our own units."""
     server = prongd("echo")
-    locked = prongd("echo", preexec_fn=lock_personality)
+    number = PERSONALITY[os.uname().machine]
+    # What LockPersonality= does: it refuses the question too.
+    locked = prongd("echo", preexec_fn=lambda: deny_but(number, 0))
     assert locked.settings["sandbox"] == server.settings["sandbox"] != "off"
     assert locked.ask(b"served") == b"served"
+
+
+@pytest.mark.skipif(SANITIZED, reason="there is no sandbox in a sanitized build")
+def test_who_has_no_capabilities_need_not_be_able_to_give_them_up(prongd, public, root):
+    """~@privileged of our own units forbids capset(2)."""
+
+    def preexec():
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        deny_but(CAPSET[os.uname().machine])
+
+    program = shutil.copy(PRONGD, public)
+    server = prongd("echo", program=program, preexec_fn=preexec)
+    assert server.settings["sandbox"] != "off"
+    assert server.ask(b"served") == b"served"
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_what_the_sandbox_calls_is_not_filtered_away(unit):
+    allowed = re.findall(r"(?m)^SystemCallFilter=([^~@].*)$", source(unit))
+    calls = {call for line in allowed for call in line.split()}
+    assert {"seccomp", "capset", "landlock_restrict_self"} <= calls

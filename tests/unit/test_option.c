@@ -22,12 +22,17 @@ struct sample {
 #define FIELD(name) offsetof(struct sample, name)
 
 static const struct option_row rows[] = {
-	{ 'f', "flag", NULL, NULL, "set the flag", option_flag, FIELD(flag), 0, 0 },
-	{ 'v', "verbose", NULL, NULL, "say more", option_count, FIELD(loud), 0, 0 },
-	{ 'n', "number", "N", "7", "a number", option_number, FIELD(number), 1, 1000 },
-	{ 0, "nap", "DURATION", NULL, "sleep", option_duration, FIELD(time), 0, 0 },
-	{ 0, "name", "TEXT", NULL, "a name", option_string, FIELD(name), 0, 0 },
-	{ 'l', "list", "TEXT", NULL, "one more", option_strings, FIELD(list), 0, 0 },
+	{ 'f', "flag", NULL, NULL, "set the flag", option_flag, FIELD(flag), 0, 0,
+	  NULL },
+	{ 'v', "verbose", NULL, NULL, "say more", option_count, FIELD(loud), 0, 0,
+	  NULL },
+	{ 'n', "number", "N", "7", "a number", option_number, FIELD(number), 1, 1000,
+	  NULL },
+	{ 0, "nap", "DURATION", NULL, "sleep", option_duration, FIELD(time), 0, 0,
+	  NULL },
+	{ 0, "name", "TEXT", NULL, "a name", option_string, FIELD(name), 0, 0, NULL },
+	{ 'l', "list", "TEXT", NULL, "one more", option_strings, FIELD(list), 0, 0,
+	  NULL },
 	{ .name = NULL },
 };
 

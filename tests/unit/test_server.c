@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,53 @@ static void the_library_tells_its_version(void **state)
 	assert_string_equal(prong_version(), PRONG_VERSION);
 }
 
+static int exits_seen;
+
+static void see_exit(int number)
+{
+	(void)number;
+	exits_seen++;
+}
+
+/* It makes a child to try out what children will do; that is nobody else's business. */
+static void what_is_tried_first_tells_no_sigchld(void **state)
+{
+	static const struct prong_rlimit limit = { 0, UINT64_MAX, UINT64_MAX };
+	static const struct prong_rights rights = { .limits = &limit,
+						    .limit_count = 1 };
+	struct sigaction mine = { .sa_handler = see_exit }, before;
+	struct prong_options options = usual_options();
+	struct prong *server;
+
+	(void)state;
+	options.rights = &rights;
+	sigaction(SIGCHLD, &mine, &before);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(prong_open(&server, &options, echo, NULL), 0);
+		prong_close(server);
+	}
+	sigaction(SIGCHLD, &before, NULL);
+	assert_int_equal(exits_seen, 0);
+	assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
+static void ids_without_a_word_that_they_count_are_refused(void **state)
+{
+	struct prong_rights rights = { .uid = 65534 };
+	struct prong_options options = usual_options();
+	struct prong *server;
+
+	(void)state;
+	options.rights = &rights;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
+	rights = (struct prong_rights){ .limit_count = 1 };
+	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
+	options.rights = NULL;
+	options.listen_fd_count = 1;
+	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +308,8 @@ int main(void)
 		promise(each_listener_tells_its_address),
 		promise(any_listeners_address_fits_128_bytes),
 		promise(the_library_tells_its_version),
+		promise(what_is_tried_first_tells_no_sigchld),
+		promise(ids_without_a_word_that_they_count_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);
