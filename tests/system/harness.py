@@ -162,7 +162,10 @@ class Server:
         words = [*under, program, "--ready-fd", str(writer)]
         for address in listen:
             words += ["-l", address]
-        words += ["-v"] * verbose + [str(word) for word in arguments]
+        words += ["-v"] * verbose
+        if SANITIZED and program == PRONGD and not {"--", "--sandbox"} & {*arguments}:
+            words += ["--sandbox", "off"]  # there is none, and that would be warned of
+        words += [str(word) for word in arguments]
         popen.setdefault("env", environment(traced=bool(under)))
         popen.setdefault("stdin", subprocess.DEVNULL)
         pass_fds = (writer, *popen.pop("pass_fds", ()))

@@ -37,7 +37,7 @@ BAD_LIMITS = [
     (["--rate", "5/"], '--rate: "5/" is not a rate'),
     (["--rate", "5/10"], '--rate: "5/10" is not a rate'),
     (["--rate", "5/0s"], '--rate: "5/0s" is not a rate'),
-    (["--rate", "5/25h"], '--rate: "5/25h" is not a rate: .*a day at most'),
+    (["--rate", "5/25h"], '--rate: "5/25h" is not a rate: .*from 1ms to 1d'),
     (["--rate", "5/s:"], '--rate: "5/s:" is not a rate'),
     (["--rate", "5/s:0"], '--rate: "5/s:0" is not a rate'),
     (["--rate", "5/s:5:5"], '--rate: "5/s:5:5" is not a rate'),

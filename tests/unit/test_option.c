@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,9 +18,12 @@ struct sample {
 	int64_t time;
 	const char *name;
 	struct option_strings list;
+	unsigned word;
 };
 
 #define FIELD(name) offsetof(struct sample, name)
+
+static const char *const few_words[] = { "none", "one", "two", NULL };
 
 static const struct option_row rows[] = {
 	{ 'f', "flag", NULL, NULL, "set the flag", option_flag, FIELD(flag), 0, 0,
@@ -33,6 +37,8 @@ static const struct option_row rows[] = {
 	{ 0, "name", "TEXT", NULL, "a name", option_string, FIELD(name), 0, 0, NULL },
 	{ 'l', "list", "TEXT", NULL, "one more", option_strings, FIELD(list), 0, 0,
 	  NULL },
+	{ 0, "word", "WORD", NULL, "a word", option_word, FIELD(word), 0, 0,
+	  few_words },
 	{ .name = NULL },
 };
 
@@ -159,6 +165,23 @@ static void bad_usage_is_told_and_exits_with_2(void **state)
 	}
 }
 
+static void a_word_is_its_place_in_the_list(void **state)
+{
+	char why[OPTION_WHY_MAX];
+	const struct option_row *row = rows;
+	unsigned word = 7;
+
+	(void)state;
+	while (row->parse != option_word)
+		row++;
+	assert_int_equal(option_word(row, "two", &word, why), 0);
+	assert_int_equal(word, 2);
+	assert_int_equal(option_word(row, "three", &word, why), -EINVAL);
+	assert_int_equal(option_word(row, "", &word, why), -EINVAL);
+	assert_int_equal(word, 2);
+	assert_string_equal(why, "\"\" is none of none, one, two");
+}
+
 static int repeat_too_often(void *arg)
 {
 	char *argv[OPTION_LIST_MAX + 3] = { "sample" };
@@ -176,14 +199,14 @@ static int repeat_too_often(void *arg)
 	return 0;
 }
 
-static void a_list_takes_64_and_refuses_the_65th(void **state)
+static void a_list_takes_256_and_refuses_the_257th(void **state)
 {
 	struct child_end end;
 
 	(void)state;
 	child_run(&end, repeat_too_often, NULL);
 	assert_int_equal(WEXITSTATUS(end.status), 2);
-	assert_non_null(strstr(end.text, "64 times at most"));
+	assert_non_null(strstr(end.text, "256 times at most"));
 }
 
 static int help(void *arg)
@@ -301,7 +324,8 @@ int main(void)
 		promise(options_are_read_up_to_the_first_other_word),
 		promise(texts_durations_and_repeats_are_kept),
 		promise(bad_usage_is_told_and_exits_with_2),
-		promise(a_list_takes_64_and_refuses_the_65th),
+		promise(a_word_is_its_place_in_the_list),
+		promise(a_list_takes_256_and_refuses_the_257th),
 		promise(help_shows_every_row),
 		promise(help_fits_80_columns_without_trailing_spaces),
 		promise(prongds_defaults_are_those_of_its_help),

@@ -38,6 +38,8 @@ static const struct {
 	{ { .rate = { 1, 1000, UINT32_MAX } }, rate_counts },
 	{ { .rate = { 1, 0, 1 } }, rate_counts },
 	{ { .rate = { 1, -1, 1 } }, rate_counts },
+	{ { .rate = { 0, 1000, 0 } }, rate_counts },
+	{ { .rate = { 0, 0, 1 } }, rate_counts },
 	{ { .rate = { 1, INT64_MIN, 1 } }, rate_counts },
 	{ { .rate = { 1, DAY + 1, 1 } }, rate_counts },
 	{ { .rate = { 1, INT64_MAX, 1 } }, rate_counts },
@@ -83,8 +85,6 @@ static const struct prong_options good[] = {
 	{ .rate = { 1, DAY, 3651 } },
 	{ .max_rate = { 1000000, 1, 0 } },
 	{ .max_rate = { 1, DAY, 3651 } },
-	/* Without a count there is no rate, whatever else it says. */
-	{ .rate = { 0, -1, UINT32_MAX }, .max_rate = { 0, INT64_MAX, 1 } },
 	{ .source_prefix_ipv4 = 1, .source_prefix_ipv6 = 1 },
 	{ .source_prefix_ipv4 = 32, .source_prefix_ipv6 = 128 },
 	{ .max_per_source = UINT32_MAX },
