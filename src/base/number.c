@@ -37,6 +37,32 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 	return 0;
 }
 
+int number_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	uint64_t value;
+	int err = parse_digits(text, &value, &unit);
+
+	if (err < 0)
+		return err;
+	if (*unit != '\0') {
+		const char *found = strchr(units, *unit);
+		unsigned shift;
+
+		if (found == NULL || unit[1] != '\0')
+			return -EINVAL;
+		shift = 10 * ((unsigned)(found - units) + 1);
+		if (value > UINT64_MAX >> shift)
+			return -ERANGE;
+		value <<= shift;
+	}
+	if (value < min || value > max)
+		return -ERANGE;
+	*out = value;
+	return 0;
+}
+
 int number_parse_duration(const char *text, int64_t *out)
 {
 	static const struct {

@@ -20,6 +20,12 @@
 int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
 /*
+ * Reads a size in bytes: a number, behind which K, M, G or T stands for a power of 1024.
+ * Returns 0; -EINVAL if malformed; -ERANGE if it is outside min to max.
+ */
+int number_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+/*
  * Reads a duration: a number and its unit, "500ms", "30s", "5m", "2h", "1d"; "0"
  * needs none. *out is in milliseconds.
  * Returns 0; -EINVAL if malformed; -ERANGE beyond NUMBER_DURATION_MAX.

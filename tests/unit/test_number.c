@@ -52,6 +52,47 @@ static void numbers_are_read_strictly(void **state)
 	}
 }
 
+static void sizes_may_end_in_a_power_of_1024(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t min, max;
+		int err;
+		uint64_t value;
+	} rows[] = {
+		{ "0", 0, 9, 0, 0 },
+		{ "64", 1, 64, 0, 64 },
+		{ "1K", 1, 1024, 0, 1024 },
+		{ "1K", 1, 1023, -ERANGE, 0 },
+		{ "3M", 1, UINT64_MAX, 0, 3 << 20 },
+		{ "2G", 1, UINT64_MAX, 0, UINT64_C(2) << 30 },
+		{ "5T", 1, UINT64_MAX, 0, UINT64_C(5) << 40 },
+		{ "16777215T", 1, UINT64_MAX, 0, UINT64_C(16777215) << 40 },
+		{ "16777216T", 1, UINT64_MAX, -ERANGE, 0 },
+		{ "0K", 1, 9, -ERANGE, 0 },
+		{ "99999999999999999999K", 0, UINT64_MAX, -ERANGE, 0 },
+		{ "", 0, 9, -EINVAL, 0 },
+		{ "K", 0, 9, -EINVAL, 0 },
+		{ "1k", 0, 9999, -EINVAL, 0 },
+		{ "1KB", 0, 9999, -EINVAL, 0 },
+		{ "1 K", 0, 9999, -EINVAL, 0 },
+		{ "1.5K", 0, 9999, -EINVAL, 0 },
+		{ "-1K", 0, UINT64_MAX, -EINVAL, 0 },
+		{ "1P", 0, UINT64_MAX, -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t value = UNTOUCHED;
+		int err = number_parse_size(rows[i].text, rows[i].min, rows[i].max,
+					    &value);
+
+		print_message("# \"%s\"\n", rows[i].text);
+		assert_int_equal(err, rows[i].err);
+		assert_int_equal(value, err == 0 ? rows[i].value : UNTOUCHED);
+	}
+}
+
 static void durations_are_a_number_and_a_unit(void **state)
 {
 	static const struct {
@@ -222,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		promise(numbers_are_read_strictly),
+		promise(sizes_may_end_in_a_power_of_1024),
 		promise(durations_are_a_number_and_a_unit),
 		promise(rates_are_a_count_a_period_and_a_burst),
 		promise(what_is_no_rate_is_refused_and_changes_nothing),
