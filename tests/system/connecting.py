@@ -64,6 +64,16 @@ def bound(family, address):
     return sock
 
 
+def bound_pair():
+    """Sockets with one port on ::1 and on 127.0.0.1."""
+    while True:
+        first = bound(socket.AF_INET6, ("::1", 0))
+        try:
+            return first, bound(socket.AF_INET, ("127.0.0.1", first.getsockname()[1]))
+        except OSError:
+            first.close()
+
+
 class Server(threading.Thread):
     """Serves one connection with a function; what that returns is self.got."""
 
@@ -218,3 +228,15 @@ def terminal():
     terminal = Terminal()
     yield terminal
     terminal.close()
+
+
+@pytest.fixture
+def two_addresses(tmp_path):
+    """A command under which two.test is ::1 and, next, 127.0.0.1."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("::1 two.test\n127.0.0.1 two.test\n")
+    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    under = ["unshare", "-rm", "sh", "-c", script, str(hosts)]
+    if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no mount namespace to be had")
+    return under

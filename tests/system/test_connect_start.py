@@ -10,35 +10,13 @@ import subprocess
 import pytest
 
 from connecting import (  # noqa: F401 (fixtures)
-    PRONG, bound, connect, echo, serve)  # fmt: skip
+    PRONG, bound, bound_pair, connect, echo, serve, two_addresses)  # fmt: skip
 
 def test_a_refused_connection_is_told_in_one_line(connect):
     with bound(socket.AF_INET, ("127.0.0.1", 0)) as refusing:
         port = refusing.getsockname()[1]
         _, errors = connect("127.0.0.1", port).finish(status=1)
     assert errors == f"prong connect: 127.0.0.1:{port}: Connection refused\n"
-
-
-def bound_pair():
-    """Sockets with one port on ::1 and on 127.0.0.1."""
-    while True:
-        first = bound(socket.AF_INET6, ("::1", 0))
-        try:
-            return first, bound(socket.AF_INET, ("127.0.0.1", first.getsockname()[1]))
-        except OSError:
-            first.close()
-
-
-@pytest.fixture
-def two_addresses(tmp_path):
-    """A command under which two.test is ::1 and, next, 127.0.0.1."""
-    hosts = tmp_path / "hosts"
-    hosts.write_text("::1 two.test\n127.0.0.1 two.test\n")
-    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    under = ["unshare", "-rm", "sh", "-c", script, str(hosts)]
-    if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no mount namespace to be had")
-    return under
 
 
 def test_the_next_address_is_tried_when_one_refuses(serve, connect, two_addresses):
