@@ -11,9 +11,9 @@ import subprocess
 import sys
 
 BUILD = os.environ.get("PRONG_BUILD", "build")
-LOAD = f"{BUILD}/bench/load"
+LOAD = [f"{BUILD}/prong", "bench", "--json"]
 # Many source addresses: from one, the kernel's search for a free port is measured.
-SOURCES = ["-a", "127.0.0.2/100"]
+SOURCES = ["--sources", "127.0.0.2/100"]
 
 
 class Server:
@@ -42,22 +42,22 @@ class Server:
 
     def load(self, words):
         run = subprocess.run(
-            [LOAD, *words, self.address], stdout=subprocess.PIPE, check=True)  # fmt: skip
+            [*LOAD, *words, self.address], stdout=subprocess.PIPE, check=True)  # fmt: skip
         return json.loads(run.stdout)
 
 
 COMPARISONS = [
     ("connections/s, a fresh process each, 16 at a time", "per_second",
-     ["churn", "-n", "6000", "-c", "16", *SOURCES],
+     ["--churn", "-n", "6000", "-c", "16", *SOURCES],
      [["fork_echo"], ["prongd", "echo"], ["prongd", "-s", "0", "echo"]]),
     ("connections/s, a pool, 16 at a time", "per_second",
-     ["churn", "-n", "20000", "-c", "16", *SOURCES],
+     ["--churn", "-n", "20000", "-c", "16", *SOURCES],
      [["epoll_echo"], ["prongd", "-r", "0", "-s", "16", "echo"], ["prefork_echo"]]),
     ("64-byte round trip on a kept connection, p50, µs", "round_us.p50",
-     ["keep", "-n", "40000", "-c", "1"],
+     ["--keep", "-n", "40000", "-c", "1"],
      [["loop_echo"], ["prongd", "echo"]]),
     ("first echo at 100 connections/s, p50, µs", "first_us.p50",
-     ["rate", "-r", "100", "-d", "2", *SOURCES],
+     ["--rate", "100/s", "-d", "2s", *SOURCES],
      [["epoll_echo"], ["prongd", "-s", "16", "echo"],
       ["prongd", "-r", "0", "-s", "16", "echo"], ["fork_echo"]]),
 ]  # fmt: skip

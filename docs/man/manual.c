@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/die.h"
+#include "prong/bench/bench_options.h"
 #include "prong/connect_options.h"
 #include "prongd/options.h"
 #include "service/service.h"
@@ -23,6 +24,7 @@ static const struct {
 } pages[] = {
 	{ "prongd", &prongd_page },
 	{ "connect", &connect_page },
+	{ "bench", &bench_page },
 };
 
 /* A table's text is no markup: '-' is a minus sign to roff, '\' begins an escape. */

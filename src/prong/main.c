@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "bench/bench.h"
+#include "bench/bench_options.h"
 #include "command.h"
 #include "connect.h"
 #include "connect_options.h"
@@ -20,6 +22,7 @@ struct prong_settings {
 
 static const struct command commands[] = {
 	{ "connect", &connect_page, connect_run },
+	{ "bench", &bench_page, bench_run },
 };
 
 #define COMMANDS    (sizeof(commands) / sizeof(commands[0]))

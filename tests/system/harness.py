@@ -25,7 +25,7 @@ from proc import children, descriptors, is_zombie, settled, name_of
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
 PRONGD = BUILD / "prongd"
-LOAD = BUILD / "bench" / "load"
+PRONG = BUILD / "prong"
 HANDLERS = BUILD / "tests" / "programs" / "handlers"
 
 SANITIZED = b"__asan_init" in PRONGD.read_bytes() if PRONGD.exists() else False
@@ -89,15 +89,15 @@ def reset(client):
     client.close()
 
 
-def load(server, mode, *arguments, check=True):
-    """Runs the load tool; its result. With check, no connection may have failed."""
-    result = finish_load(start_load(server, mode, *arguments))
-    assert not check or failures(result) == 0, f"load {mode} failed: {result}"
+def load(server, *arguments, check=True):
+    """Runs prong bench on it; its result. With check, no connection may have failed."""
+    result = finish_load(start_load(server, *arguments))
+    assert not check or failures(result) == 0, f"{arguments} failed: {result}"
     return result
 
 
-def start_load(server, mode, *arguments):
-    words = [LOAD, mode, *map(str, arguments), server.texts[0]]
+def start_load(server, *arguments):
+    words = [PRONG, "bench", "--json", *map(str, arguments), server.texts[0]]
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
 
 

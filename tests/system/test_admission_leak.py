@@ -62,7 +62,7 @@ def come(server, source, order, act):
 
 
 def crowd(server, count, source):
-    return start_load(server, "churn", "-n", count, "-c", 32, "-a", source)
+    return start_load(server, "--churn", "-n", count, "-c", 32, "--sources", source)
 
 
 def size(crowd):

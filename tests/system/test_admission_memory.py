@@ -31,12 +31,13 @@ def table(places):
 
 def come_from(server, first, count):
     """One client from each of so many addresses, all of them served."""
-    load(server, "churn", "-n", count, "-c", 32, "-a", f"{first}/{count}")
+    load(server, "--churn", "-n", count, "-c", 32, "--sources", f"{first}/{count}")
     expect_nobody(server)
 
 
 def refuse(server, count, source="127.0.1.1"):
-    result = load(server, "churn", "-n", count, "-c", 32, "-a", source, check=False)
+    words = ["-n", count, "-c", 32, "--sources", source]
+    result = load(server, *words, check=False)
     assert failures(result) == count
 
 

@@ -28,7 +28,7 @@ def test_without_a_burst_the_count_may_come_at_once(prongd):
 
 def test_all_sources_together_share_the_whole_rate(prongd):
     server = prongd("--max-rate", "5/1d:15", "echo", listen=["127.0.0.5:0"])
-    result = load(server, "churn", "-n", 40, "-a", "127.0.1.1/40", check=False)
+    result = load(server, "--churn", "-n", 40, "--sources", "127.0.1.1/40", check=False)
     assert result["ok"] == 15 and failures(result) == 25
     assert refused(server.totals()) == {"refused-max-rate": 25}
 
@@ -46,7 +46,7 @@ def test_ten_thousand_refusals_do_not_put_off_the_next_client(prongd, option, sc
     """A limit that counted whom it refuses would lock out for hours."""
     server = prongd(option, f"1/{INTERVAL}s", "echo", verbose=False)
     count = int(10_000 * scale)
-    result = load(server, "churn", "-n", count, check=False)
+    result = load(server, "--churn", "-n", count, check=False)
     assert failures(result) >= 0.9 * count
     time.sleep(INTERVAL)  # the promise: after that a token is there
     assert is_let_in(server, "127.0.0.1")
@@ -58,7 +58,7 @@ def test_over_seconds_the_burst_and_the_rate_are_let_in(prongd, option, sources)
     burst, rate = 20, 60
     server = prongd(option, f"{rate}/s:{burst}", "echo", listen=["127.0.0.5:0"])
     begin = time.monotonic()
-    result = load(server, "rate", "-r", 600, "-d", 2, "-a", f"127.0.1.1/{sources}",
+    result = load(server, "-r", "600/s", "-d", "2s", "--sources", f"127.0.1.1/{sources}",
                   check=False)  # fmt: skip
     end = time.monotonic()
     assert failures(result) > 0
@@ -70,7 +70,7 @@ def test_over_seconds_the_burst_and_the_rate_are_let_in(prongd, option, sources)
 def flood(server, source):
     """5000 clients a second from this source, from the first refusal on."""
     before = len(server.log_lines(event="refused"))
-    process = start_load(server, "rate", "-r", 5000, "-d", 60, "-a", source)
+    process = start_load(server, "-r", "5000/s", "-d", "60s", "--sources", source)
     try:
         server.wait_log(event="refused", count=before + 1)
         yield
@@ -82,7 +82,7 @@ def flood(server, source):
 
 def p99_of_a_calm_client(server):
     """Of one that comes 20 times a second, whom nobody may refuse; microseconds."""
-    result = load(server, "rate", "-r", 20, "-d", 1, "-a", "127.0.2.1")
+    result = load(server, "-r", "20/s", "-d", "1s", "--sources", "127.0.2.1")
     assert result["ok"] == 20
     return result["whole_us"]["p99"]
 

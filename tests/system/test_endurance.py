@@ -45,9 +45,10 @@ def at_rest(server):
 def pass_by(server, refused, served):
     """A part of the clients; half of the strangers before those served."""
     for count in (refused // 2, refused - refused // 2):
-        result = load(server, "churn", "-n", count, "-c", 32, "-a", STRANGERS, check=False)
+        words = ["-n", count, "-c", 32, "--sources", STRANGERS]
+        result = load(server, *words, check=False)
         assert result["reset"] + result["closed_early"] == count, result
-        load(server, "churn", "-n", served // 2, "-c", 16, "-a", FRIENDS)
+        load(server, "--churn", "-n", served // 2, "-c", 16, "--sources", FRIENDS)
 
 
 @pytest.mark.parametrize("words", [

@@ -16,7 +16,7 @@ import subprocess
 
 import pytest
 
-from harness import LOAD, PATIENCE, eventually, failures, receive_all
+from harness import PATIENCE, PRONG, eventually, failures, receive_all
 
 CLONE_NEWNET = 0x40000000
 BACKLOG = 32
@@ -140,7 +140,7 @@ def test_a_crowd_that_comes_again_and_again_is_served(secluded, scale):
     """With a full queue most of the time."""
     count = int(10_000 * scale)
     server = secluded("-n", 4, "echo")
-    words = ["nsenter", f"--net=/proc/{server.pid}/ns/net", LOAD, "churn",
+    words = ["nsenter", f"--net=/proc/{server.pid}/ns/net", PRONG, "bench", "--json",
              "-n", str(count), "-c", str(CLIENTS), server.texts[0]]  # fmt: skip
     output = subprocess.run(words, stdout=subprocess.PIPE, timeout=120).stdout
     result = json.loads(output.splitlines()[-1])

@@ -25,7 +25,7 @@ def a_session_is_open(server):
 
 
 def connections_were_served(server):
-    load(server, "churn", "-n", 200, "-c", 8)
+    load(server, "--churn", "-n", 200, "-c", 8)
 
 
 def a_busy_worker_died(server):

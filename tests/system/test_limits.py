@@ -54,7 +54,7 @@ def test_the_limit_is_logged_once_when_reached_and_once_when_left(prongd):
     server = prongd("-n", 2, "echo")
     fill(server)
     server.close_clients()
-    load(server, "churn", "-n", 200, "-c", 8)
+    load(server, "--churn", "-n", 200, "-c", 8)
     server.wait_log(event="limit-left")
     assert len(server.log_lines(event="limit-reached")) == 1
     assert len(server.log_lines(event="limit-left")) == 1

@@ -171,7 +171,7 @@ def test_a_reader_that_stops_costs_lines_which_are_counted(prongd, kind):
     try:
         server = prongd("-s", 0, "echo", stderr=writer)
         os.close(writer)
-        load(server, "churn", "-n", 800, "-c", 8)
+        load(server, "--churn", "-n", 800, "-c", 8)
         eventually(lambda: not server.children(), "all served")
         text = read_while(reader, lambda text: b"event=log-dropped" in text)
         server.signal(signal.SIGTERM)
@@ -194,14 +194,14 @@ def test_a_reader_that_has_gone_does_not_end_the_server(prongd):
     server = prongd("-s", 2, "echo", stderr=writer)
     os.close(writer)
     os.close(reader)
-    load(server, "churn", "-n", 100, "-c", 4)
+    load(server, "--churn", "-n", 100, "-c", 4)
 
 
 def test_a_reader_that_never_reads_does_not_hold_up_the_end(prongd):
     reader, writer = os.pipe()
     fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
     server = prongd("-s", 2, "echo", stderr=writer)
-    load(server, "churn", "-n", 800, "-c", 4)
+    load(server, "--churn", "-n", 800, "-c", 4)
     server.signal(signal.SIGTERM)
     server.expect_exit(timeout=5)
     os.close(writer)
@@ -213,7 +213,7 @@ def test_a_full_disk_costs_lines_which_are_counted(prongd):
     server = prongd("echo")
     before = server.set_limit(
         resource.RLIMIT_FSIZE, server.log_path.stat().st_size + 1000)  # fmt: skip
-    load(server, "churn", "-n", 800, "-c", 8)
+    load(server, "--churn", "-n", 800, "-c", 8)
     server.set_limit(resource.RLIMIT_FSIZE, before)
     server.wait_log(event="log-dropped")
     assert server.ask(b"goes on") == b"goes on"
@@ -229,6 +229,6 @@ def test_a_full_disk_costs_lines_which_are_counted(prongd):
 def test_a_device_that_takes_nothing_does_not_hold_up_service(prongd):
     with open("/dev/full", "wb") as full:
         server = prongd("-s", 2, "echo", stderr=full)
-        load(server, "churn", "-n", 400, "-c", 4)
+        load(server, "--churn", "-n", 400, "-c", 4)
         server.signal(signal.SIGTERM)
         server.expect_exit(timeout=5)

@@ -1,5 +1,6 @@
 """The manual is well-formed and says what the programs and the header say."""
 
+import json
 import re
 import subprocess
 
@@ -12,6 +13,7 @@ PAGES = [
     BUILD / "docs/man/prong-connect.1",
     ROOT / "docs/man/prong.1",
     ROOT / "docs/man/libprong.3",
+    BUILD / "docs/man/prong-bench.1",
 ]
 
 
@@ -30,7 +32,8 @@ def test_a_page_is_well_formed(page):
 
 
 @pytest.mark.parametrize("command, page", [
-    (["prongd"], PAGES[0]), (["prong", "connect"], PAGES[1])])  # fmt: skip
+    (["prongd"], PAGES[0]), (["prong", "connect"], PAGES[1]),
+    (["prong", "bench"], PAGES[4])])  # fmt: skip
 def test_every_option_of_help_is_in_the_manual_with_its_default(command, page):
     words = [BUILD / command[0], *command[1:], "--help"]
     text = subprocess.run(words, capture_output=True, check=True, text=True).stdout
@@ -60,3 +63,12 @@ def test_every_reason_for_an_end_is_in_the_manual():
         if name != "none":
             wanted = rf"^ +{name} +{status if status != '0' else ''}"
             assert re.search(wanted, manual, re.M), name
+
+
+def test_every_field_of_the_result_of_bench_is_in_the_manual():
+    command = [BUILD / "prong", "bench", "--json", "--histogram", "--hold", "1", "-d", "0"]
+    output = subprocess.run([*command, "unix:/nobody"], stdout=subprocess.PIPE).stdout
+    fields = [*json.loads(output), "whole_us"]
+    manual = shown(PAGES[4])
+    assert len(fields) > 25
+    assert [field for field in fields if field not in manual] == []

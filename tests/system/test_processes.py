@@ -220,7 +220,7 @@ def test_killed_workers_cost_only_their_own_connections(prongd, scale):
     """FAULT 10: one every 50 ms, busy or spare, under load."""
     server = prongd("-s", 4, "echo", verbose=False)
     rate = int(300 * max(scale, 0.3))
-    loading = start_load(server, "rate", "-r", rate, "-d", 10)
+    loading = start_load(server, "-r", f"{rate}/s", "-d", "10s")
     kills = 0
     while loading.poll() is None:
         if workers := server.workers():

@@ -16,9 +16,9 @@ def test_fifty_thousand_connections_are_all_served_and_counted(prongd, scale):
     """FAULT 3."""
     count = int(50_000 * scale)
     server = prongd("echo", verbose=False, listen=["127.0.0.5:0"])
-    load(server, "churn", "-n", count // 10, "-c", 16, "-a", "127.0.1.1/100")
+    load(server, "--churn", "-n", count // 10, "-c", 16, "--sources", "127.0.1.1/100")
     before = memory(server.pid)
-    load(server, "churn", "-n", count, "-c", 16, "-a", "127.0.1.1/100")
+    load(server, "--churn", "-n", count, "-c", 16, "--sources", "127.0.1.1/100")
     eventually(lambda: not server.zombies(), "no zombie", timeout=1)
     assert memory(server.pid) <= before + ALLOWANCE
     count += count // 10
@@ -33,7 +33,7 @@ def test_fifty_thousand_connections_are_all_served_and_counted(prongd, scale):
 def test_reused_processes_serve_as_exactly(prongd, scale):
     count = int(20_000 * scale)
     server = prongd("-r", 100, "echo", verbose=False)
-    load(server, "churn", "-n", count, "-c", 16)
+    load(server, "--churn", "-n", count, "-c", 16)
     totals = eventually(
         lambda: (t := server.totals())["active"] == "0" and t,
         "all closed")  # fmt: skip
@@ -43,15 +43,15 @@ def test_reused_processes_serve_as_exactly(prongd, scale):
 
 def test_three_hundred_clients_at_once_are_all_served(prongd):
     server = prongd("echo", verbose=False)
-    result = load(server, "hold", "-c", 300)
+    result = load(server, "--hold", 300, "-d", 0)
     assert result["ok"] == 300
-    load(server, "churn", "-n", 900, "-c", 300)
+    load(server, "--churn", "-n", 900, "-c", 300)
 
 
 def test_many_more_clients_than_processes_are_all_served(prongd):
     """FAULT 4, reduced: full, and every connection that was made is answered."""
     server = prongd("-n", 8, "echo", verbose=False)
-    assert load(server, "churn", "-n", 3000, "-c", 1000)["ok"] == 3000
+    assert load(server, "--churn", "-n", 3000, "-c", 1000)["ok"] == 3000
     server.wait_log(event="limit-left")
 
 
@@ -60,7 +60,7 @@ def test_thousands_of_clients_held_at_once_are_all_served_twice(prongd, scale):
     count = int(5000 * scale)
     server = prongd("-n", count + 1000, "echo", verbose=False)
     for number in (1, 2):
-        assert load(server, "hold", "-c", count, "--timeout", 60)["ok"] == count
+        assert load(server, "--hold", count, "-d", 0, "--timeout", "60s")["ok"] == count
         server.expect_workers(server.spares())
         totals = server.totals()
         assert reasons(totals) == {"eof": number * count}
@@ -70,7 +70,7 @@ def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
     """1 GiB each way through each of 4 connections."""
     size = int((1 << 30) * scale)
     server = prongd("echo", verbose=False)
-    load(server, "stream", "-c", 4, "-b", 1 << 20)
+    load(server, "--stream", "-c", 4, "-s", 1 << 20)
     before = memory(server.pid)
     peak = []
     watcher = threading.Event()
@@ -82,7 +82,7 @@ def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        result = load(server, "stream", "-c", 4, "-b", size)
+        result = load(server, "--stream", "-c", 4, "-s", size)
     finally:
         watcher.set()
         watching.join()

@@ -48,9 +48,9 @@ def test_a_thousand_signals_a_second_spoil_no_byte(prongd):
     end = time.monotonic() + SECONDS
     size = "4M" if SANITIZED else "64M"
     actions = [
-        lambda: load(server, "stream", "-c", 2, "-b", size),
-        lambda: load(server, "keep", "-c", 4, "-n", 4000),
-        lambda: load(server, "churn", "-c", 4, "-n", 500),
+        lambda: load(server, "--stream", "-c", 2, "-s", size),
+        lambda: load(server, "--keep", "-c", 4, "-n", 4000),
+        lambda: load(server, "--churn", "-c", 4, "-n", 500),
     ]
     sent, failures = [], []
     threads = [

@@ -1,11 +1,13 @@
 /*
  * A histogram of durations from 1 µs to 1 h with three significant digits.
  *
- * Owns the counts and nothing else. It never allocates and never prints.
+ * Owns the counts and nothing else. It never allocates and never prints. One process
+ * may add to it while another one, which has it in shared memory, merges it.
  */
-#ifndef BENCH_HISTOGRAM_H
-#define BENCH_HISTOGRAM_H
+#ifndef PRONG_BENCH_HISTOGRAM_H
+#define PRONG_BENCH_HISTOGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -26,10 +28,16 @@ struct histogram {
 /* Count one duration of ns nanoseconds; below 1 µs or above 1 h counts as the end. */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
+/* Add all that is in from, as of now; what is being added meanwhile may be missing. */
+void histogram_merge(struct histogram *to, const struct histogram *from);
+
 /*
  * The duration in ns which a share of the durations do not exceed (0.5 is the
  * median; 0 < share <= 1), up to the width of a bucket; 0 if nothing was counted.
  */
 uint64_t histogram_quantile(const struct histogram *histogram, double share);
+
+/* How many durations lie in buckets that end at ns or before. */
+uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t ns);
 
 #endif

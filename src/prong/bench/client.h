@@ -4,8 +4,8 @@
  * A client is a slot which serves one connection after the other. Whatever happens
  * to a connection is counted exactly once, in client.c: as ended or as one failure.
  */
-#ifndef BENCH_CLIENT_H
-#define BENCH_CLIENT_H
+#ifndef PRONG_BENCH_CLIENT_H
+#define PRONG_BENCH_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,13 +27,13 @@ struct client {
 	enum step step;
 	uint32_t interest; /* what epoll was told; 0: not registered */
 	bool half_closed;
-	uint64_t seed;
+	uint64_t seed;           /* no two connections of a run have the same */
 	uint64_t sent, received; /* bytes since the connection began */
 	uint64_t goal;           /* send and receive so many */
 	uint64_t begun;          /* ns: the connection's clock starts here */
-	uint64_t round;          /* ns: this exchange began; 0: with the connection */
+	uint64_t round;          /* ns: this exchange began or was due; 0: none has */
 	uint64_t deadline;       /* ns */
-	struct client *before, *after; /* by deadline; among the idle only after */
+	struct client *before, *after; /* in a chain; among the idle only after */
 };
 
 /*
@@ -42,11 +42,18 @@ struct client {
  */
 void client_open(struct run *run, uint64_t begun);
 
-/* Send bytes more and expect their echo; then mode->exchanged is called. */
-void client_exchange(struct run *run, struct client *client, uint64_t bytes);
+/*
+ * Send bytes more and expect their echo; then mode->exchanged is called. The round trip
+ * is timed from begun.
+ */
+void client_exchange(struct run *run, struct client *client, uint64_t bytes,
+		     uint64_t begun);
 
 /* Expect nothing until the next client_exchange() or client_finish(). */
 void client_hold(struct run *run, struct client *client);
+
+/* Send nothing more, if it is sending or about to; expect the echo of what was sent. */
+void client_cut(struct run *run, struct client *client);
 
 /* Half-close, if that is not done, and wait for the server's end of file. */
 void client_finish(struct run *run, struct client *client);

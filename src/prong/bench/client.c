@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,9 +18,13 @@
 
 static void set_step(struct run *run, struct client *client, enum step step)
 {
+	if (client->step == STEP_HELD)
+		chain_remove(&run->held, client);
 	run->in_step[client->step]--;
 	client->step = step;
 	run->in_step[step]++;
+	if (step == STEP_HELD)
+		chain_append(&run->held, client);
 }
 
 static void release(struct run *run, struct client *client)
@@ -38,19 +41,17 @@ static void release(struct run *run, struct client *client)
 void client_fail(struct run *run, struct client *client, int failure)
 {
 	assert(client->step != STEP_IDLE);
-	run->failures[failure]++;
+	run->figures->failures[failure]++;
 	release(run, client);
 }
 
-/* Say once why, since "other" alone does not help; the rest is in the count. */
-static void explain(struct run *run, const char *what, int err)
+/* "other" alone does not help: note why, the first time. */
+static void explain(struct figures *figures, const char *call, int err)
 {
-	if (run->explained)
+	if (figures->other_error != 0)
 		return;
-	run->explained = true;
-	fprintf(stderr, "load: %s: %s (counted as other)\n", what, strerror(err));
-	if (err == EADDRNOTAVAIL)
-		fprintf(stderr, "load: out of ports, or no such --source address\n");
+	strncpy(figures->other_call, call, sizeof(figures->other_call) - 1);
+	figures->other_error = err;
 }
 
 void client_fail_errno(struct run *run, struct client *client, const char *what,
@@ -65,7 +66,7 @@ void client_fail_errno(struct run *run, struct client *client, const char *what,
 	else if (err == ETIMEDOUT)
 		failure = FAILURE_TIMED_OUT;
 	else
-		explain(run, what, err);
+		explain(run->figures, what, err);
 	client_fail(run, client, failure);
 }
 
@@ -101,11 +102,11 @@ static bool half_close(struct run *run, struct client *client)
 /* Returns false if nobody but ourselves was there; the client failed. */
 static bool note_connected(struct run *run, struct client *client, uint64_t now)
 {
-	if (target_is_self(&run->options->target, client->fd)) {
+	if (target_is_self(&run->plan->target, client->fd)) {
 		client_fail(run, client, FAILURE_REFUSED);
 		return false;
 	}
-	histogram_add(&run->parts[PART_CONNECT], now - client->begun);
+	histogram_add(&run->figures->parts[PART_CONNECT], now - client->begun);
 	set_step(run, client, STEP_TALK);
 	return true;
 }
@@ -118,7 +119,7 @@ static void note_sent(struct run *run, struct client *client, uint64_t sent)
 	if (client->step == STEP_CONNECT && !note_connected(run, client, now))
 		return;
 	client->sent += sent;
-	run->bytes_out += sent;
+	run->figures->bytes_out += sent;
 	run_set_deadline(run, client, now);
 	if (client->sent < client->goal) {
 		set_interest(run, client, EPOLLIN | EPOLLOUT);
@@ -169,7 +170,7 @@ static void connected(struct run *run, struct client *client)
 
 static void begin_connect(struct run *run, struct client *client)
 {
-	int err = target_connect(&run->options->target, client->fd);
+	int err = target_connect(&run->plan->target, client->fd);
 
 	if (err == 0) {
 		connected(run, client);
@@ -179,7 +180,7 @@ static void begin_connect(struct run *run, struct client *client)
 			push(run, client);
 		else
 			set_interest(run, client, EPOLLOUT);
-	} else if (err == -EAGAIN && run->options->target.any.sa.sa_family == AF_UNIX) {
+	} else if (err == -EAGAIN && address_family(&run->plan->target) == AF_UNIX) {
 		set_step(run, client, STEP_KNOCK);
 	} else {
 		client_fail_errno(run, client, "connect", -err);
@@ -195,14 +196,14 @@ void client_open(struct run *run, uint64_t begun)
 	*client = (struct client){
 		.fd = -1,
 		.step = STEP_IDLE,
-		.seed = ++run->started,
-		.goal = run->mode->talks_at_once ? run->options->bytes : 0,
+		.seed = run->started++ * run->plan->workers + run->plan->index + 1,
+		.goal = run->mode->talks_at_once ? run->plan->bytes : 0,
 		.begun = begun,
 	};
 	set_step(run, client, STEP_CONNECT);
 	run_set_deadline(run, client, run_clock());
-	fd = target_socket(&run->options->target, &run->source,
-			   run->options->bytes > SEGMENT);
+	fd = target_socket(&run->plan->target, &run->origin,
+			   run->plan->bytes > SEGMENT);
 	if (fd < 0) {
 		client_fail_errno(run, client, "socket", -fd);
 		return;
@@ -218,18 +219,34 @@ bool client_knock(struct run *run, struct client *client)
 	return client->step != STEP_KNOCK;
 }
 
-void client_exchange(struct run *run, struct client *client, uint64_t bytes)
+void client_exchange(struct run *run, struct client *client, uint64_t bytes,
+		     uint64_t begun)
 {
 	client->goal += bytes;
-	client->round = run_clock();
+	client->round = begun;
 	set_step(run, client, STEP_TALK);
+	run_set_deadline(run, client, run_clock());
 	push(run, client);
 }
 
 void client_hold(struct run *run, struct client *client)
 {
-	set_step(run, client, STEP_HELD);
 	run_clear_deadline(run, client);
+	set_step(run, client, STEP_HELD);
+}
+
+/* Whoever has sent nothing yet sends one byte, as the least that can be echoed. */
+void client_cut(struct run *run, struct client *client)
+{
+	if (client->step == STEP_IDLE || client->sent == client->goal)
+		return;
+	client->goal = client->sent > 0 ? client->sent : 1;
+	if (client->sent < client->goal || !half_close(run, client))
+		return;
+	if (client->received == client->goal)
+		run->mode->exchanged(run, client);
+	else
+		set_interest(run, client, EPOLLIN);
 }
 
 void client_finish(struct run *run, struct client *client)
@@ -255,20 +272,20 @@ static void take_bytes(struct run *run, struct client *client, size_t length)
 {
 	uint64_t now = run_clock();
 
-	run->bytes_in += length;
+	run->figures->bytes_in += length;
 	if (length > client->sent - client->received ||
 	    !pattern_matches(run->in, client->seed, client->received, length)) {
 		client_fail(run, client, FAILURE_WRONG_BYTES);
 		return;
 	}
 	if (client->received == 0)
-		histogram_add(&run->parts[PART_FIRST], now - client->begun);
+		histogram_add(&run->figures->parts[PART_FIRST], now - client->begun);
 	client->received += length;
 	run_set_deadline(run, client, now);
 	if (client->received < client->goal)
 		return;
 	if (client->round > 0)
-		histogram_add(&run->parts[PART_ROUND], now - client->round);
+		histogram_add(&run->figures->parts[PART_ROUND], now - client->round);
 	run->mode->exchanged(run, client);
 }
 

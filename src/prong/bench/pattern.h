@@ -5,8 +5,8 @@
  *
  * Owns the sequence. It never allocates and never touches a descriptor.
  */
-#ifndef BENCH_PATTERN_H
-#define BENCH_PATTERN_H
+#ifndef PRONG_BENCH_PATTERN_H
+#define PRONG_BENCH_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,6 @@
  */
 #include "histogram.h"
 
-#include <stddef.h>
-
 #define SHORTEST UINT64_C(1000)          /* 1 µs in ns */
 #define LONGEST  UINT64_C(3600000000000) /* 1 h in ns */
 
@@ -32,16 +30,49 @@ static uint64_t bucket_end(size_t bucket)
 	return first + ((UINT64_C(1) << shift) - 1);
 }
 
-void histogram_add(struct histogram *histogram, uint64_t ns)
+/* Only one process writes; another may be reading. */
+static void bump(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t look(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static uint64_t within_bounds(uint64_t ns)
 {
 	if (ns < SHORTEST)
-		ns = SHORTEST;
-	if (ns > LONGEST)
-		ns = LONGEST;
-	histogram->count++;
-	histogram->buckets[bucket_of(ns)]++;
+		return SHORTEST;
+	return ns > LONGEST ? LONGEST : ns;
+}
+
+void histogram_add(struct histogram *histogram, uint64_t ns)
+{
+	ns = within_bounds(ns);
+	bump(&histogram->buckets[bucket_of(ns)]);
+	bump(&histogram->count);
 	if (ns > histogram->max)
-		histogram->max = ns;
+		__atomic_store_n(&histogram->max, ns, __ATOMIC_RELAXED);
+}
+
+/* The count is made of the buckets, so that the two agree whatever comes meanwhile. */
+void histogram_merge(struct histogram *to, const struct histogram *from)
+{
+	uint64_t max;
+
+	if (look(&from->count) == 0)
+		return; /* saves looking into pages that have never been written to */
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t count = look(&from->buckets[i]);
+
+		to->buckets[i] += count;
+		to->count += count;
+	}
+	max = look(&from->max);
+	if (max > to->max)
+		to->max = max;
 }
 
 uint64_t histogram_quantile(const struct histogram *histogram, double share)
@@ -61,4 +92,13 @@ uint64_t histogram_quantile(const struct histogram *histogram, double share)
 		}
 	}
 	return histogram->max;
+}
+
+uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t ns)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS && bucket_end(i) <= ns; i++)
+		sum += histogram->buckets[i];
+	return sum;
 }

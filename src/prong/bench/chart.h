@@ -1,0 +1,26 @@
+/* How times are distributed: in rows of equal width on a logarithmic axis of time. */
+#ifndef PRONG_BENCH_CHART_H
+#define PRONG_BENCH_CHART_H
+
+#include <stddef.h>
+
+#include "histogram.h"
+
+#define CHART_ROWS_MAX 24
+
+struct chart_row {
+	uint64_t from, to; /* ns: more than from, at most to */
+	uint64_t count;
+};
+
+/*
+ * Fill rows from what the histogram has; none is left out, so the counts add up.
+ * Returns how many there are: 0 if the histogram is empty.
+ */
+size_t chart_rows(struct chart_row rows[CHART_ROWS_MAX],
+		  const struct histogram *histogram);
+
+/* Draw them on stdout, width columns wide; name says what the times are. */
+void chart_draw(const char *name, const struct histogram *histogram, int width);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * hold: all open at once, an echo when opened, and another one after they were held.
+ * Only some of them are under way at a time, so that it is not the server's queue
+ * that is measured, or overflows.
+ */
+#include "mode.h"
+
+enum stage { STAGE_OPENING, STAGE_ECHOING, STAGE_CLOSING };
+
+static void plan_held(struct run *run)
+{
+	run->total = run->plan->count;
+	run->slots = (size_t)run->plan->count;
+}
+
+static void echo_again(struct run *run, struct client *client)
+{
+	mode_exchange(run, client, run_clock());
+}
+
+/* Let all that are held act, some at a time. Returns whether all have. */
+static bool sweep(struct run *run, void (*act)(struct run *run, struct client *client))
+{
+	while (run->cursor < run->slots &&
+	       run_active(run) - run->in_step[STEP_HELD] < run->plan->under_way) {
+		struct client *client = &run->clients[run->cursor++];
+
+		if (client->step == STEP_HELD)
+			act(run, client);
+	}
+	return run->cursor == run->slots && mode_all_held(run);
+}
+
+static void start_held(struct run *run)
+{
+	switch ((enum stage)run->stage) {
+	case STAGE_OPENING:
+		mode_open_some(run, run->plan->under_way);
+		if (!mode_all_held(run))
+			return;
+		run->stage = STAGE_ECHOING;
+		run_opened(run);
+		return;
+	case STAGE_ECHOING:
+		if (!sweep(run, echo_again))
+			return;
+		run->figures->moments[MOMENT_ECHOED] = run_clock();
+		run->stage = STAGE_CLOSING;
+		run->cursor = 0;
+		sweep(run, client_finish);
+		return;
+	case STAGE_CLOSING:
+		sweep(run, client_finish);
+		return;
+	}
+}
+
+const struct mode mode_hold = {
+	.name = "hold",
+	.units = "connections",
+	.takes = MODE_TAKES_WAIT,
+	.bytes = 64,
+	.parts = MODE_TIMES(PART_CONNECT) | MODE_TIMES(PART_FIRST) |
+		 MODE_TIMES(PART_ROUND),
+	.gates = 2,
+	.talks_at_once = true,
+	.plan = plan_held,
+	.start = start_held,
+	.exchanged = client_hold,
+	.ended = mode_count,
+};

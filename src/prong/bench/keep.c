@@ -1,0 +1,263 @@
+/*
+ * keep: when all connections are open, round trips on them: the next one to whoever
+ * has finished one, or, at a fixed rate, to whoever has been free for longest.
+ *
+ * Reads and writes on its own only in keep_alone(), where epoll would be measured
+ * rather than the server.
+ */
+#include "mode.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define ALONE_BYTES (64 * 1024) /* more at once might fill all buffers and block both */
+#define LOOK_UP_MS  100         /* from a blocking call: has the run been stopped? */
+
+/* What else than an errno a call can end with. */
+#define CLOSED_EARLY (-1)
+#define WRONG_BYTES  (-2)
+
+enum stage { STAGE_OPENING, STAGE_ROUNDS };
+
+static void plan_kept(struct run *run)
+{
+	run->total = run->plan->concurrency;
+	run->slots = (size_t)run->plan->concurrency;
+	run->rounds_total = run->plan->count;
+}
+
+/* To whoever is free now; if the rate is fixed start_due() knows when. */
+static void next_round(struct run *run, struct client *client)
+{
+	if (run->rounds == run->rounds_total) {
+		client_finish(run, client);
+	} else if (run->plan->interval > 0) {
+		client_hold(run, client);
+	} else {
+		run->rounds++;
+		mode_exchange(run, client, run_clock());
+	}
+}
+
+static void exchanged(struct run *run, struct client *client)
+{
+	run->figures->ok++;
+	run->figures->moments[MOMENT_ENDED] = run_clock();
+	next_round(run, client);
+}
+
+static void ended(struct run *run, struct client *client)
+{
+	(void)run;
+	(void)client;
+}
+
+/* Make calls on fd block, but not for long; or not any more. */
+static int set_blocking(int fd, bool blocking)
+{
+	struct timeval timeout = { .tv_usec = LOOK_UP_MS * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+		return -errno;
+	if (fcntl(fd, F_SETFL, blocking ? 0 : O_NONBLOCK) < 0)
+		return -errno;
+	return 0;
+}
+
+/* After a call that failed: 0 to try again, or a positive errno. */
+static int judge(const struct run *run, int error, uint64_t begun)
+{
+	if (error != EAGAIN && error != EINTR)
+		return error;
+	if (run_stopped(run))
+		return ECANCELED;
+	return run_clock() - begun < run->plan->timeout ? 0 : ETIMEDOUT;
+}
+
+/* Returns 0 or a positive errno. */
+static int write_all(struct run *run, struct client *client, const char *bytes,
+		     size_t length, uint64_t begun)
+{
+	while (length > 0) {
+		ssize_t written = send(client->fd, bytes, length, MSG_NOSIGNAL);
+		int err = written < 0 ? judge(run, errno, begun) : 0;
+
+		if (err != 0)
+			return err;
+		if (written < 0)
+			continue;
+		bytes += written;
+		length -= (size_t)written;
+		client->sent += (uint64_t)written;
+		run->figures->bytes_out += (uint64_t)written;
+	}
+	return 0;
+}
+
+/*
+ * One byte more is asked for, so that too much is seen at once. Returns 0, a positive
+ * errno, or one of the two above.
+ */
+static int read_all(struct run *run, struct client *client, char *bytes, size_t length,
+		    uint64_t begun)
+{
+	while (length > 0) {
+		ssize_t got = read(client->fd, bytes, length + 1);
+		int err = got < 0 ? judge(run, errno, begun) : 0;
+
+		if (err != 0)
+			return err;
+		if (got < 0)
+			continue;
+		if (got == 0)
+			return CLOSED_EARLY;
+		run->figures->bytes_in += (uint64_t)got;
+		if ((size_t)got > length)
+			return WRONG_BYTES;
+		bytes += got;
+		length -= (size_t)got;
+		client->received += (uint64_t)got;
+	}
+	return 0;
+}
+
+static void fail_alone(struct run *run, struct client *client, int err)
+{
+	switch (err) {
+	case CLOSED_EARLY:
+		client_fail(run, client, FAILURE_CLOSED_EARLY);
+		break;
+	case WRONG_BYTES:
+		client_fail(run, client, FAILURE_WRONG_BYTES);
+		break;
+	default:
+		client_fail_errno(run, client, "read or write", err);
+		break;
+	}
+}
+
+/* One timed round trip. Returns false if the connection failed, or is to be given up. */
+static bool round_alone(struct run *run, struct client *client, size_t length)
+{
+	struct figures *figures = run->figures;
+	uint64_t offset = client->received;
+	const char *bytes = pattern_fill(run->out, client->seed, client->sent, length);
+	char *place = pattern_place(run->in, offset);
+	uint64_t begun = run_clock();
+	int err = write_all(run, client, bytes, length, begun);
+
+	if (err == 0)
+		err = read_all(run, client, place, length, begun);
+	figures->moments[MOMENT_ENDED] = run_clock();
+	if (err == ECANCELED)
+		return false;
+	if (err == 0 && !pattern_matches(run->in, client->seed, offset, length))
+		err = WRONG_BYTES;
+	if (err != 0) {
+		fail_alone(run, client, err);
+		return false;
+	}
+	histogram_add(&figures->parts[PART_ROUND],
+		      figures->moments[MOMENT_ENDED] - begun);
+	figures->ok++;
+	return true;
+}
+
+static bool time_is_over(const struct run *run)
+{
+	return run->stop_at > 0 && run->figures->moments[MOMENT_ENDED] >= run->stop_at;
+}
+
+static void keep_alone(struct run *run, struct client *client)
+{
+	size_t length = (size_t)run->plan->bytes;
+	int err = set_blocking(client->fd, true);
+
+	while (err == 0 && run->rounds < run->rounds_total && !time_is_over(run) &&
+	       !run_stopped(run)) {
+		run->rounds++;
+		if (!round_alone(run, client, length))
+			break;
+	}
+	if (client->step == STEP_IDLE || run_stopped(run))
+		return;
+	client->goal = client->received;
+	if (err == 0)
+		err = set_blocking(client->fd, false);
+	if (err == 0)
+		client_finish(run, client);
+	else
+		client_fail_errno(run, client, "setsockopt", -err);
+}
+
+/* Whoever is free when the last round has begun is not needed any more. */
+static void start_due(struct run *run)
+{
+	uint64_t now = run_clock();
+
+	while (run->rounds < run->rounds_total && run->held.first &&
+	       run_due(run, run->rounds) <= now)
+		mode_exchange(run, run->held.first, run_due(run, run->rounds++));
+	if (run->rounds == run->rounds_total)
+		while (run->held.first)
+			client_finish(run, run->held.first);
+	else if (run->held.first)
+		run_set_timer(run, run_due(run, run->rounds));
+}
+
+static void start_rounds(struct run *run)
+{
+	bool alone = run->slots == 1 && run->plan->bytes <= ALONE_BYTES;
+
+	if (run->plan->interval > 0) {
+		start_due(run);
+		return;
+	}
+	while (run->held.first && !run_stopped(run)) {
+		if (alone)
+			keep_alone(run, run->held.first);
+		else
+			next_round(run, run->held.first);
+	}
+}
+
+static void start_kept(struct run *run)
+{
+	if (run->stage == STAGE_ROUNDS) {
+		start_rounds(run);
+		return;
+	}
+	mode_open_some(run, run->plan->under_way);
+	if (!mode_all_held(run))
+		return;
+	run->stage = STAGE_ROUNDS;
+	run_opened(run);
+}
+
+/* Those under way end as rounds do; whoever is free ends in start_due(). */
+static void over(struct run *run)
+{
+	run->rounds_total = run->rounds;
+}
+
+const struct mode mode_keep = {
+	.name = "keep",
+	.units = "round trips",
+	.takes = MODE_TAKES_RATE | MODE_TAKES_COUNT,
+	.concurrency = 1,
+	.rate_concurrency = 16,
+	.bytes = 64,
+	.count = 10000,
+	.parts = MODE_TIMES(PART_CONNECT) | MODE_TIMES(PART_ROUND),
+	.gates = 2,
+	.plan = plan_kept,
+	.start = start_kept,
+	.exchanged = exchanged,
+	.ended = ended,
+	.over = over,
+};

@@ -1,0 +1,47 @@
+/*
+ * What a run is to do, worked out from the command line, and each worker's share of it.
+ *
+ * Whatever is counted is split so that the shares add up to the whole exactly.
+ */
+#ifndef PRONG_BENCH_PLAN_H
+#define PRONG_BENCH_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "bench_options.h"
+#include "origin.h"
+
+#define PLAN_UNBOUNDED UINT64_MAX
+
+struct mode;
+
+struct plan {
+	const struct mode *mode;
+	struct address target;
+	struct origin origin;
+	uint64_t count;       /* connections, or in keep round trips; or unbounded */
+	uint64_t concurrency; /* open at once; in hold: all that are to be held */
+	uint64_t under_way;   /* keep and hold: being opened or echoing at once */
+	uint64_t bytes;       /* of each exchange; unbounded: until the time is over */
+	double interval;      /* ns between what is due; 0: as fast as it goes */
+	uint64_t duration; /* ns to begin things in, or to hold; 0: no limit of time */
+	uint64_t timeout;  /* ns without progress */
+	bool wait;         /* hold: until a line on stdin */
+
+	/* Of a share. Of what is due this worker does the index-th of each workers. */
+	unsigned index, workers;
+};
+
+/*
+ * Work out a plan for target from settings that option_parse() has filled. What cannot
+ * be is told on stderr, and the program exits with 2.
+ */
+void plan_make(struct plan *out, const struct bench_settings *settings,
+	       const struct address *target);
+
+/* What worker index, of plan->workers, is to do. */
+struct plan plan_share(const struct plan *plan, unsigned index);
+
+#endif

@@ -1,0 +1,48 @@
+/* What came out of a run, of all its workers together. */
+#ifndef PRONG_BENCH_RESULT_H
+#define PRONG_BENCH_RESULT_H
+
+#include "figures.h"
+#include "plan.h"
+
+struct result {
+	const struct plan *plan;
+	char target[ADDRESS_TEXT_MAX];
+	uint64_t begun;   /* run_clock(); 0: it has not */
+	uint64_t went_on; /* keep and hold: after all were open */
+	unsigned lost;    /* workers that died */
+	int signo;        /* by which it was broken off, or 0 */
+	struct figures figures;
+};
+
+/* ns between two moments; 0 if one of them has not come. */
+uint64_t result_between(uint64_t from, uint64_t to);
+
+/* ns in which ok came about: keep begins to count when all connections are open. */
+uint64_t result_time(const struct result *result);
+
+/* How many came about in so many ns, in a second; 0 in no time. */
+double result_per_second(uint64_t count, uint64_t ns);
+
+/*
+ * The part whose times say most of what has been measured so far: the longest there
+ * are. NULL if there are none; name receives its name.
+ */
+const struct histogram *result_main_part(const struct result *result,
+					 const char **name);
+
+/* Whether nothing failed, nobody died, and it went to its end. */
+bool result_is_clean(const struct result *result);
+
+/* The quantiles that are reported, and the parts, by enum part. */
+struct quantile {
+	const char *title, *name; /* in the table, in JSON */
+	double share;
+};
+
+#define RESULT_QUANTILES 5
+
+extern const struct quantile result_quantiles[RESULT_QUANTILES];
+extern const char *const result_part_names[PART_COUNT];
+
+#endif
