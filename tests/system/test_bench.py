@@ -4,7 +4,7 @@ import json
 import os
 import pty
 import re
-import socket
+import resource
 import subprocess
 import time
 
@@ -87,6 +87,28 @@ def test_hold_with_wait_holds_until_a_line(prongd, start_bench):
     output, errors = process.communicate(b"\n", timeout=20)
     assert (process.returncode, errors) == (0, b"")
     assert json.loads(output)["ok"] == 50
+
+
+def at_most_150_descriptors():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
+
+
+def test_processes_together_hold_more_than_one_may(serve):
+    server = serve(echo)
+    words = ["--hold", 300, "-d", 0, server.address]
+    result = run_bench(*words, status=2, preexec_fn=at_most_150_descriptors)
+    assert b"300 connections at once: a process may have 134" in result.stderr
+    assert b"so --processes 3 at least\n" in result.stderr
+    assert server.peers == []
+    result = bench("-p", 3, *words, preexec_fn=at_most_150_descriptors)
+    assert (result["ok"], result["held"], len(server.peers)) == (300, 300, 300)
+
+
+def test_what_nobody_asked_for_is_cut_to_the_descriptors_there_are(serve):
+    server = serve(echo)
+    words = ["--rate", "2000/s", "-n", 400, server.address]
+    result = bench(*words, preexec_fn=at_most_150_descriptors)
+    assert (result["ok"], result["concurrency"]) == (400, 134)
 
 
 @PROCESSES

@@ -109,6 +109,17 @@ def test_a_failure_that_has_no_name_is_explained(tmp_path):
     assert result.stderr.decode() == error
 
 
+def test_a_refused_run_ends_at_its_time(serve):
+    """A loop that only fails must have its bound too."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        begin = time.monotonic()
+        result = bench("-d", "300ms", f"127.0.0.1:{port}", status=1)
+    assert 0.3 <= time.monotonic() - begin < 10
+    assert set(failed(result)) == {"refused"}
+
+
 def held(process, count):
     assert process.stdout.readline() == b"held %d\n" % count
 
