@@ -55,15 +55,18 @@ def test_a_failure_is_counted_as_what_it_is(serve, behaviour, kind, words):
     assert len(server.peers) == connections(words)
 
 
-@pytest.mark.parametrize("words", MODES, ids=name_of_mode)
-def test_a_server_that_is_not_there_refuses(words):
+@pytest.fixture
+def refusing():
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
-        result = bench(*words, f"127.0.0.1:{port}", status=1)
+        yield f"127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("words", MODES, ids=name_of_mode)
+def test_a_server_that_is_not_there_refuses(refusing, words):
+    result = bench(*words, refusing, status=1)
     assert failed(result) == {"refused": connections(words)}
-    times = result["connect_us"]
-    assert set(times.values()) == {None}
+    assert set(result["connect_us"].values()) == {None}
 
 
 def test_of_a_mixture_each_kind_is_counted_exactly(serve):
@@ -109,15 +112,21 @@ def test_a_failure_that_has_no_name_is_explained(tmp_path):
     assert result.stderr.decode() == error
 
 
-def test_a_refused_run_ends_at_its_time(serve):
-    """A loop that only fails must have its bound too."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port = bound.getsockname()[1]
-        begin = time.monotonic()
-        result = bench("-d", "300ms", f"127.0.0.1:{port}", status=1)
+def test_a_run_that_only_fails_ends_at_its_time(refusing):
+    begin = time.monotonic()
+    result = bench("-d", "300ms", refusing, status=1)
     assert 0.3 <= time.monotonic() - begin < 10
     assert set(failed(result)) == {"refused"}
+
+
+@pytest.mark.parametrize("words", [["-n", 1 << 40], ["-r", "1000000/s", "-d", "1h"]], ids=str)
+def test_a_run_that_only_fails_can_be_broken_off(refusing, start_bench, words):
+    process = start_bench("--json", *words, refusing)
+    time.sleep(0.5)  # nothing outside tells that it runs
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=10)
+    result = json.loads(output)
+    assert result["interrupted"] is True and set(failed(result)) == {"refused"}
 
 
 def held(process, count):

@@ -193,6 +193,7 @@ void client_open(struct run *run, uint64_t begun)
 	int fd;
 
 	run->idle = client->after;
+	run->budget--;
 	*client = (struct client){
 		.fd = -1,
 		.step = STEP_IDLE,

@@ -6,8 +6,7 @@
 
 void mode_open_some(struct run *run, uint64_t limit)
 {
-	while (run->started < run->total && run->idle &&
-	       run_active(run) - run->in_step[STEP_HELD] < limit)
+	while (run_can_begin(run) && run_active(run) - run->in_step[STEP_HELD] < limit)
 		client_open(run, run_clock());
 }
 
@@ -43,10 +42,9 @@ static void start_due(struct run *run)
 {
 	uint64_t now = run_clock();
 
-	while (run->started < run->total && run->idle &&
-	       run_due(run, run->started) <= now)
+	while (run_can_begin(run) && run_due(run, run->started) <= now)
 		client_open(run, run_due(run, run->started));
-	if (run->started < run->total && run->idle)
+	if (run_can_begin(run))
 		run_set_timer(run, run_due(run, run->started));
 }
 

@@ -16,6 +16,7 @@
 #include "mode.h"
 
 #define EVENTS 256
+#define BUDGET 256 /* connections begun between two looks at events */
 
 uint64_t run_clock(void)
 {
@@ -28,6 +29,11 @@ uint64_t run_clock(void)
 size_t run_active(const struct run *run)
 {
 	return run->slots - run->in_step[STEP_IDLE];
+}
+
+bool run_can_begin(const struct run *run)
+{
+	return run->started < run->total && run->idle && run->budget > 0;
 }
 
 bool run_stopped(const struct run *run)
@@ -105,6 +111,8 @@ static int milliseconds_to_wait(const struct run *run)
 	uint64_t now;
 	uint64_t wait;
 
+	if (run->budget == 0)
+		return 0;
 	if (run->in_step[STEP_KNOCK] > 0)
 		return 1;
 	if (run->due.first && run->due.first->deadline < until)
@@ -148,6 +156,7 @@ static void stop_when_time_is_over(struct run *run)
 
 static void begin_what_may(struct run *run)
 {
+	run->budget = BUDGET;
 	if (board_waits(run->board, run->row))
 		return;
 	if (run->base == 0 && atomic_load(&run->row->reached) == run->mode->gates)

@@ -42,6 +42,7 @@ struct run {
 	uint64_t total;                /* connections to begin */
 	uint64_t started;              /* of them */
 	uint64_t rounds_total, rounds; /* the same of round trips; keep only */
+	unsigned budget;               /* connections that may yet begin in this turn */
 	int stage;                     /* the mode's own */
 	size_t cursor;                 /* the mode's own */
 	uint64_t base;                 /* what is due is due from here; 0: not begun */
@@ -73,6 +74,12 @@ void run_close(struct run *run);
 
 /* Connections that are not idle. */
 size_t run_active(const struct run *run);
+
+/*
+ * Whether another connection can begin now. Only so many can in a turn of the loop: where
+ * each fails at once there is always room for the next, and never an event to wait for.
+ */
+bool run_can_begin(const struct run *run);
 
 /* Whether the run is to end now, whatever is under way. */
 bool run_stopped(const struct run *run);
