@@ -93,6 +93,13 @@ def test_one_wrong_byte_at_the_end_of_a_stream_is_seen(serve):
     assert failed(result) == {"wrong_bytes": 1}
 
 
+def test_a_server_that_reads_nothing_times_out(serve):
+    """More is sent than all buffers take, on connections that were held without limit."""
+    server = serve(never_answer)
+    result = bench("--keep", "-c", 2, "-s", "64M", "-t", "300ms", server.address, status=1)
+    assert failed(result) == {"timed_out": 2}
+
+
 def test_an_end_that_comes_before_the_second_echo_of_hold_is_early(serve):
     def echo_once(server, conn):
         conn.sendall(conn.recv(SIZE, socket.MSG_WAITALL))

@@ -147,6 +147,9 @@ static void push(struct run *run, struct client *client)
 	if (sent < 0 && errno == EAGAIN) {
 		uint32_t also = client->step == STEP_CONNECT ? 0 : EPOLLIN;
 
+		/* Whoever was held has no deadline yet. */
+		if (client->deadline == 0)
+			run_set_deadline(run, client, run_clock());
 		set_interest(run, client, also | EPOLLOUT);
 		return;
 	}
@@ -226,7 +229,6 @@ void client_exchange(struct run *run, struct client *client, uint64_t bytes,
 	client->goal += bytes;
 	client->round = begun;
 	set_step(run, client, STEP_TALK);
-	run_set_deadline(run, client, run_clock());
 	push(run, client);
 }
 

@@ -30,7 +30,7 @@ static void plan_kept(struct run *run)
 }
 
 /* To whoever is free now; if the rate is fixed start_due() knows when. */
-static void next_round(struct run *run, struct client *client)
+static void next_round(struct run *run, struct client *client, uint64_t now)
 {
 	if (run->rounds == run->rounds_total) {
 		client_finish(run, client);
@@ -38,15 +38,17 @@ static void next_round(struct run *run, struct client *client)
 		client_hold(run, client);
 	} else {
 		run->rounds++;
-		mode_exchange(run, client, run_clock());
+		mode_exchange(run, client, now);
 	}
 }
 
 static void exchanged(struct run *run, struct client *client)
 {
+	uint64_t now = run_clock();
+
 	run->figures->ok++;
-	run->figures->moments[MOMENT_ENDED] = run_clock();
-	next_round(run, client);
+	run->figures->moments[MOMENT_ENDED] = now;
+	next_round(run, client, now);
 }
 
 static void ended(struct run *run, struct client *client)
@@ -222,7 +224,7 @@ static void start_rounds(struct run *run)
 		if (alone)
 			keep_alone(run, run->held.first);
 		else
-			next_round(run, run->held.first);
+			next_round(run, run->held.first, run_clock());
 	}
 }
 
