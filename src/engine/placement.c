@@ -20,6 +20,7 @@
 
 #define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
 #define SPARES_DEFER     32       /* rounds of the loop in which clients go first */
+#define REFILL_PAUSE     1500     /* after a hand-over; microseconds */
 #define SURPLUS_PATIENCE 10000000 /* a spare too many may idle so long; microseconds */
 
 void placement_drop_channel(struct prong *server, struct slot *slot)
@@ -138,6 +139,16 @@ void placement_lost_spare(struct prong *server, struct slot *slot, int64_t now)
 	slot_set_state(&server->slots, slot, SLOT_ENDING, now);
 }
 
+/*
+ * Forking beside it at once would take the processor from those whom the client waits
+ * for: its first echo came a quarter later.
+ */
+void placement_handed_over(struct prong *server, int64_t now)
+{
+	backoff_succeeded(&server->placement.spares);
+	server->placement.refill_at = now + REFILL_PAUSE;
+}
+
 /* Hands client to an idle worker. Returns 0, or what pass_send() said. */
 static int hand_over(struct prong *server, struct slot *slot, struct client *client,
 		     int64_t now)
@@ -157,7 +168,7 @@ static int hand_over(struct prong *server, struct slot *slot, struct client *cli
 	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
 	if (server->settings.reuse == 1)
 		placement_drop_channel(server, slot);
-	backoff_succeeded(&server->placement.spares);
+	placement_handed_over(server, now);
 	return 0;
 }
 
@@ -224,6 +235,14 @@ static bool spares_are_missing(const struct prong *server)
 	       server->slots.in[SLOT_IDLE].count < server->settings.spare;
 }
 
+/* While half of them are left there is time to let those just handed over run first. */
+static int64_t refill_time(const struct prong *server)
+{
+	return 2 * server->slots.in[SLOT_IDLE].count >= server->settings.spare
+		       ? server->placement.refill_at
+		       : 0;
+}
+
 static int start_spare(struct prong *server, int64_t now)
 {
 	return server->handler != NULL ? start_worker(server, NULL, now)
@@ -240,8 +259,10 @@ void start_missing_spares(struct prong *server)
 	/* Clients first; but not for ever, or a steady stream would leave no spares. */
 	if (!server->calm && ++placement->deferred < SPARES_DEFER)
 		return;
-	placement->deferred = 0;
 	now = clock_now();
+	if (now < refill_time(server))
+		return;
+	placement->deferred = 0;
 	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(server); i++)
 		if (backoff_waits(&placement->fork, now) ||
 		    backoff_waits(&placement->spares, now) ||
@@ -277,10 +298,12 @@ int64_t placement_deadline(const struct prong *server)
 {
 	const struct placement *placement = &server->placement;
 	int64_t deadline = surplus_deadline(server);
-	int64_t spares = placement->fork.until > placement->spares.until
-				 ? placement->fork.until
-				 : placement->spares.until;
+	int64_t spares = refill_time(server);
 
+	if (spares < placement->fork.until)
+		spares = placement->fork.until;
+	if (spares < placement->spares.until)
+		spares = placement->spares.until;
 	if (spares_are_missing(server) && spares < deadline)
 		deadline = spares;
 	return deadline;
