@@ -20,7 +20,7 @@
 
 #define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
 #define SPARES_DEFER     32       /* rounds of the loop in which clients go first */
-#define REFILL_PAUSE     1500     /* after a hand-over; microseconds */
+#define REFILL_PAUSE     1500     /* without a client placed; microseconds */
 #define SURPLUS_PATIENCE 10000000 /* a spare too many may idle so long; microseconds */
 
 void placement_drop_channel(struct prong *server, struct slot *slot)
@@ -139,16 +139,6 @@ void placement_lost_spare(struct prong *server, struct slot *slot, int64_t now)
 	slot_set_state(&server->slots, slot, SLOT_ENDING, now);
 }
 
-/*
- * Forking beside it at once would take the processor from those whom the client waits
- * for: its first echo came a quarter later.
- */
-void placement_handed_over(struct prong *server, int64_t now)
-{
-	backoff_succeeded(&server->placement.spares);
-	server->placement.refill_at = now + REFILL_PAUSE;
-}
-
 /* Hands client to an idle worker. Returns 0, or what pass_send() said. */
 static int hand_over(struct prong *server, struct slot *slot, struct client *client,
 		     int64_t now)
@@ -168,7 +158,7 @@ static int hand_over(struct prong *server, struct slot *slot, struct client *cli
 	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
 	if (server->settings.reuse == 1)
 		placement_drop_channel(server, slot);
-	placement_handed_over(server, now);
+	backoff_succeeded(&server->placement.spares);
 	return 0;
 }
 
@@ -203,14 +193,11 @@ static int hand_to_idle(struct prong *server, struct client *client, int64_t now
 	return -ENOENT;
 }
 
-int placement_place(struct prong *server, struct client *client, int64_t now)
+static int place_with_worker(struct prong *server, struct client *client, int64_t now)
 {
+	int err = hand_to_idle(server, client, now);
 	struct slot *slot;
-	int err;
 
-	if (server->handler == NULL)
-		return session_start(server, client, now);
-	err = hand_to_idle(server, client, now);
 	if (err == -ENOENT)
 		err = backoff_waits(&server->placement.fork, now)
 			      ? -EAGAIN
@@ -224,6 +211,16 @@ int placement_place(struct prong *server, struct client *client, int64_t now)
 	return 0;
 }
 
+int placement_place(struct prong *server, struct client *client, int64_t now)
+{
+	int err = server->handler != NULL ? place_with_worker(server, client, now)
+					  : session_start(server, client, now);
+
+	if (err == 0)
+		server->placement.refill_at = now + REFILL_PAUSE;
+	return err;
+}
+
 bool placement_has_room(const struct prong *server)
 {
 	return newest_idle(server) != NULL || !slots_are_all_taken(&server->slots);
@@ -235,12 +232,18 @@ static bool spares_are_missing(const struct prong *server)
 	       server->slots.in[SLOT_IDLE].count < server->settings.spare;
 }
 
-/* While half of them are left there is time to let those just handed over run first. */
+/*
+ * Forking beside a connection that was just placed takes the processor from its worker.
+ * And when the next one comes so soon, forking for it directly is no slower, and less
+ * work. A program that is kept warm is worth more: only while half of them are left
+ * there is time.
+ */
 static int64_t refill_time(const struct prong *server)
 {
-	return 2 * server->slots.in[SLOT_IDLE].count >= server->settings.spare
-		       ? server->placement.refill_at
-		       : 0;
+	if (server->handler == NULL &&
+	    2 * server->slots.in[SLOT_IDLE].count < server->settings.spare)
+		return 0;
+	return server->placement.refill_at;
 }
 
 static int start_spare(struct prong *server, int64_t now)

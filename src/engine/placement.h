@@ -31,9 +31,6 @@ void stop_surplus_spares(struct prong *server);
 /* When one of these two has next something to do; CLOCK_NEVER: after an event. */
 int64_t placement_deadline(const struct prong *server);
 
-/* A process that stood ready has a client now: its successor is made a little later. */
-void placement_handed_over(struct prong *server, int64_t now);
-
 /* A process that was to stand ready has left: nobody is given to it any more. */
 void placement_lost_spare(struct prong *server, struct slot *slot, int64_t now);
 

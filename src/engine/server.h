@@ -65,7 +65,7 @@ struct placement {
 	struct backoff fork;   /* after fork(2) or socketpair(2) failed */
 	unsigned deferred;     /* rounds in which clients went before missing spares */
 	struct backoff spares; /* after spares died without having served */
-	int64_t refill_at;     /* a connection was handed over: no forking beside it */
+	int64_t refill_at;     /* a connection was just placed: no spare until then */
 };
 
 /* session.c */

@@ -163,7 +163,7 @@ static int start_warm(struct prong *server, struct slot *slot, struct client *cl
 	placement_drop_channel(server, slot);
 	slot_set_state(&server->slots, slot, SLOT_BUSY, now);
 	begin(server, slot, client, now);
-	placement_handed_over(server, now);
+	backoff_succeeded(&server->placement.spares);
 	return 0;
 }
 
