@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench lint install clean help \
+.PHONY: build build-asan run test bench bench-check lint install clean help \
 	setup-build setup-test setup-lint setup-bench
 
 # Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
@@ -25,8 +25,11 @@ run: build			## serve echo on 127.0.0.1:7007, in the foreground
 test: setup-test build build-asan	## run every test, in a plain and in a sanitized build
 	@scripts/test $(ARGS)
 
-bench: setup-bench build	## measure
-	@exec bench/run
+bench: setup-bench build	## measure beside references and peers; writes bench/RESULTS.md
+	@exec bench/run $(ARGS)
+
+bench-check: setup-bench build	## fail if faults, calls or instructions got worse by 5 %
+	@exec bench/check $(ARGS)
 
 lint: setup-lint		## check style, folders, includes, warnings, manual
 	@scripts/lint
@@ -40,7 +43,7 @@ clean:				## remove what was built
 	rm -rf build build-asan
 
 help:				## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup-build setup-test setup-lint setup-bench:
 	@scripts/setup $(@:setup-%=%)

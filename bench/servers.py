@@ -1,0 +1,223 @@
+"""The servers that are compared: how each is started, found ready, and stopped.
+
+A server listens on 127.0.0.1, in a session of its own, with the largest queue and
+limit it can be given, so that a loss of connections is its own and not a setting's.
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+BUILD = Path(os.environ.get("PRONG_BUILD", BENCH.parent / "build")).resolve()
+CAT = "/bin/cat"
+# As many as descriptors allow: prongd keeps one for each process.
+MANY = str(min(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) - 100)
+FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "other")
+# Many source addresses: from one, the kernel's search for a free port is measured.
+SOURCES = ["--sources", "127.0.0.2/100"]
+
+# Our own and the references take port 0 and announce what they got.
+OURS = {
+    "prongd": ["-n", MANY, "echo"],
+    "prongd -s 16": ["-n", MANY, "-s", "16", "echo"],
+    "prongd -r 0 -s 16": ["-n", MANY, "-r", "0", "-s", "16", "echo"],
+    "prongd cat": ["-n", MANY, "--", CAT],
+    "prongd --warm cat": ["-n", MANY, "-s", "16", "--warm", "--", CAT],
+}
+REFERENCES = ["fork_echo", "prefork_echo", "epoll_echo", "spawn_echo", "loop_echo"]
+
+XINETD = """\
+defaults
+{{
+	instances = UNLIMITED
+	per_source = UNLIMITED
+	cps = 1000000 1
+}}
+service echo_by_cat
+{{
+	type = UNLISTED
+	socket_type = stream
+	protocol = tcp
+	wait = no
+	user = {user}
+	bind = 127.0.0.1
+	port = {port}
+	server = {cat}
+}}
+"""
+
+
+def socat(port, to):
+    listen = f"TCP4-LISTEN:{port},bind=127.0.0.1,fork,reuseaddr,backlog=4096"
+    return ["socat", listen, to]
+
+
+def xinetd(port, scratch):
+    user = pwd.getpwuid(os.getuid()).pw_name
+    config = Path(scratch, "xinetd.conf")
+    config.write_text(XINETD.format(user=user, port=port, cat=CAT))
+    return ["xinetd", "-dontfork", "-f", config, "-pidfile", Path(scratch, "pid")]
+
+
+def python(port, _):
+    return [sys.executable, BENCH / "peers" / "forking.py", str(port)]
+
+
+def perl(kind):
+    script = BENCH / "peers" / "net_server.pl"
+    return lambda port, _: ["perl", script, kind, str(port)]
+
+
+# Each gets a port and a directory of its own, and gives its command.
+PEERS = {
+    "socat PIPE": lambda port, _: socat(port, "PIPE"),
+    "socat EXEC cat": lambda port, _: socat(port, f"EXEC:{CAT}"),
+    "tcpserver cat": lambda port, _: [
+        "tcpserver", "-HRD", "-l", "0", "-c", MANY, "-b", "4096",
+        "127.0.0.1", str(port), CAT],
+    "tcpsvd cat": lambda port, _: [
+        "tcpsvd", "-l", "0", "-c", MANY, "-b", "4096", "127.0.0.1", str(port), CAT],
+    "xinetd cat": xinetd,
+    "ncat cat": lambda port, _: [
+        "ncat", "-l", "-k", "-m", MANY, "-e", CAT, "127.0.0.1", str(port)],
+    "ForkingTCPServer": python,
+    "Net::Server Fork": perl("Fork"),
+    "Net::Server PreFork": perl("PreFork"),
+}  # fmt: skip
+
+
+def has_listener(port):
+    """Looks into the kernel's table: a connection would be one too many."""
+    wanted = f"0100007F:{port:04X} 00000000:0000 0A"
+    return wanted in Path("/proc/net/tcp").read_text()
+
+
+def free_port():
+    """Below the ports that the kernel gives to clients."""
+    while has_listener(port := random.randrange(12000, 32000)):
+        pass
+    return port
+
+
+def failed(report):
+    """What went wrong in a report of prong bench, as words; empty if nothing."""
+    kinds = [f"{report[k]} {k.replace('_', ' ')}" for k in FAILURES if report[k]]
+    if report["unfinished"] or report["lost_processes"]:
+        kinds.append("broken off")
+    return ", ".join(kinds) or ("" if report["ok"] else "nothing came back")
+
+
+def load_command(words, address):
+    return [str(BUILD / "prong"), "bench", "--json", *words, address]
+
+
+class Server:
+    """A server, for as long as the block lasts. words replaces prongd's arguments."""
+
+    def __init__(self, name, words=None, under=()):
+        self.name, self.under = name, list(under)
+        self.words = words or OURS.get(name)
+
+    def __enter__(self):
+        self.scratch = tempfile.mkdtemp(prefix="prong-bench-")
+        self.usage = None
+        try:
+            if self.words:
+                self._start_ours()
+            elif self.name in REFERENCES:
+                self._start_reference()
+            else:
+                self._start_peer()
+        except BaseException:
+            shutil.rmtree(self.scratch)
+            raise
+        return self
+
+    def _spawn(self, words, **popen):
+        """Its errors go to a file: a client that is gone is none of ours."""
+        with open(Path(self.scratch, "stderr"), "wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in words], start_new_session=True,
+                stdin=subprocess.DEVNULL, stderr=log, **popen)  # fmt: skip
+        self.pid = self.process.pid
+
+    def _start_ours(self):
+        reader, writer = os.pipe()
+        words = [*self.under, BUILD / "prongd", "-q", "-l", "127.0.0.1:0"]
+        words += ["--ready-fd", writer, *self.words]
+        self._spawn(words, stdout=subprocess.DEVNULL, pass_fds=[writer])
+        os.close(writer)
+        with open(reader) as ready:
+            self.address = ready.readline().strip()
+        self._expect(self.address)
+
+    def _start_reference(self):
+        program = BUILD / "bench" / "reference" / self.name
+        self._spawn([program, "0"], stdout=subprocess.PIPE)
+        self.address = self.process.stdout.readline().decode().strip()
+        self.process.stdout.close()
+        self._expect(self.address)
+
+    def _start_peer(self):
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._spawn(PEERS[self.name](port, self.scratch), stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not has_listener(port):
+            alive = self.process.poll() is None and time.monotonic() < deadline
+            self._expect(alive)
+            time.sleep(0.01)
+
+    def _expect(self, ready):
+        if not ready:
+            said = Path(self.scratch, "stderr").read_text(errors="replace").strip()
+            self._stop()
+            raise RuntimeError(f"{self.name} does not start: {said[-200:]}")
+
+    def __exit__(self, *_):
+        self._stop()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def served_by(self):
+        """The server's own process, which strace has as its child."""
+        if self.under[:1] != ["strace"]:
+            return self.pid
+        return int(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
+
+    def _stop(self):
+        """The whole session, since some leave their children behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.served_by(), signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while not self._reaped() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._reaped(0)
+
+    def _reaped(self, flags=os.WNOHANG):
+        """With what it and the children that it waited for have used."""
+        if self.process.returncode is not None:
+            return True
+        pid, status, usage = os.wait4(self.pid, flags)
+        if pid:
+            self.usage = usage
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+        return bool(pid)
+
+    def load(self, *words):
+        """What prong bench reports; whether all is well is failed()'s to tell."""
+        run = subprocess.run(
+            load_command(words, self.address), stdout=subprocess.PIPE, timeout=300)
+        return json.loads(run.stdout.splitlines()[-1])
