@@ -17,6 +17,7 @@ from servers import Server, failed
 SHORT, LONG = 20, 220
 RUNS = 3
 LAYOUTS, LAYOUT_CONNECTIONS = 9, 1000
+FRESH = ["-s", "0", "echo"]  # spares are made in pauses: how many depends on the time
 POOL = ["-n", "1", "-r", "0", "-s", "1", "echo"]
 
 TITLES = {
@@ -42,7 +43,7 @@ def run(words, count, under=(), look=None):
 def faults(count):
     """Of prongd and of the children that it waited for; at fixed addresses, since on
     how data lies in pages depends how many of them a process touches."""
-    return {"faults": run(["echo"], count, ["setarch", "-R"])[0].usage.ru_minflt}
+    return {"faults": run(FRESH, count, ["setarch", "-R"])[0].usage.ru_minflt}
 
 
 def faults_by_layout():
@@ -55,7 +56,7 @@ def mappings():
     def look(server):
         return len(Path(f"/proc/{server.pid}/maps").read_text().splitlines())
 
-    return run(["echo"], SHORT, look=look)[1]
+    return run(FRESH, SHORT, look=look)[1]
 
 
 def calls(count):
@@ -63,7 +64,7 @@ def calls(count):
     by its execve()."""
     with tempfile.TemporaryDirectory() as scratch:
         options = ["-qq", "-e", "signal=none", "-ff", "-o", f"{scratch}/trace"]
-        run(["echo"], count, ["strace", *options])
+        run(FRESH, count, ["strace", *options])
         texts = [path.read_text() for path in Path(scratch).iterdir()]
     own = [text for text in texts if text.startswith("execve(")]
     assert len(own) == 1, "strace has not seen prongd"
@@ -89,7 +90,7 @@ def summary(path):
 
 
 def supervisor_instructions(count):
-    pid, sums = instructions(count, ["echo"])
+    pid, sums = instructions(count, FRESH)
     return {"supervisor_instructions": sums[pid]}
 
 
