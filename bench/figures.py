@@ -104,12 +104,24 @@ def memory_available():
     raise RuntimeError("no MemAvailable")
 
 
+def settled_memory(patience=8):
+    """Once what the last server left has been given back, which takes the kernel a
+    while; else that would be taken for what connections do not need."""
+    deadline = time.monotonic() + patience
+    last, quiet = memory_available(), 0
+    while quiet < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        now = memory_available()
+        quiet = quiet + 1 if abs(now - last) < 512 else 0
+        last = now
+    return last
+
+
 def memory_per_connection(name):
     """KiB, with everything in: both ends' sockets, processes, page tables, the load."""
     count = FEWER_HELD.get(name, MEMORY_HELD)
     with Server(name) as server:
-        time.sleep(0.1)
-        before = memory_available()
+        before = settled_memory()
         hold = Hold(server, count)
         used = before - memory_available()
         wrong = hold.end()
