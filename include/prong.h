@@ -18,8 +18,8 @@
  * Conventions. Calls return 0 (or a count) or a negative errno; what a pointer
  * argument would have received is untouched after a failure. The library prints
  * nothing unless asked to log, never calls exit(3) in the caller's process, and
- * keeps no global state, but for what a sandbox changes in the process itself. Times are in milliseconds, ten years at most; sizes are
- * in bytes.
+ * keeps no global state, but for what a sandbox changes in the process itself. Times
+ * are in milliseconds, ten years at most; sizes are in bytes.
  */
 #ifndef PRONG_H
 #define PRONG_H
@@ -168,8 +168,9 @@ struct prong_rlimit {
 /*
  * The rights with which connections are served. Taken in this order: limits, root,
  * groups, gid, uid (each as real, effective and saved id), all capabilities away (with
- * a new uid that is not root's, or a sandbox), no new privileges. A child in which one of these fails ends before the first byte, its
- * client is refused, and the log says which call failed.
+ * a new uid that is not root's, or a sandbox), no new privileges. A child in which one
+ * of these fails ends before the first byte, its client is refused, and the log says
+ * which call failed.
  */
 struct prong_rights {
 	/* Serve as this user and group, and with these supplementary groups. */
@@ -294,8 +295,8 @@ struct prong_options {
 	 * Who may come in. NULL-terminated lists of prefixes: "192.0.2.0/24",
 	 * "2001:db8::/32", an address, or "all"; NULL: none. The longest prefix that
 	 * holds a client decides; one that none holds may come in, unless only allow
-	 * is given (an empty list is none). UNIX sockets are not concerned. 256 prefixes at most, those of
-	 * both lists together.
+	 * is given (an empty list is none). UNIX sockets are not concerned. 256
+	 * prefixes at most, those of both lists together.
 	 */
 	const char *const *allow;
 	const char *const *deny;
@@ -304,9 +305,10 @@ struct prong_options {
 	 * Limits for each source: a client's address, cut to source_prefix_ipv4 (0:
 	 * 32) or source_prefix_ipv6 (0: 64) bits; on a UNIX socket its user. max_rate
 	 * is for all sources together. exempt lists prefixes, as above, that none of
-	 * the three concerns, 256 at most. Who is over a limit is refused, and only clients that
-	 * are let in count. How much of a rate 65536 sources without a connection
-	 * have used up is remembered; of more, the one that left first is forgotten.
+	 * the three concerns, 256 at most. Who is over a limit is refused, and only
+	 * clients that are let in count. How much of a rate 65536 sources without a
+	 * connection have used up is remembered; of more, the one that left first is
+	 * forgotten.
 	 */
 	unsigned max_per_source; /* connections at once (0: no limit) */
 	struct prong_rate rate, max_rate;

@@ -259,7 +259,7 @@ void start_missing_spares(struct prong *server)
 
 	if (!spares_are_missing(server))
 		return;
-	/* Clients first; but not for ever, or a steady stream would leave no spares. */
+	/* Clients first; but not for ever, or a stream would leave no warm program. */
 	if (!server->calm && ++placement->deferred < SPARES_DEFER)
 		return;
 	now = clock_now();
