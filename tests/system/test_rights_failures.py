@@ -80,6 +80,17 @@ def expect_told(server, name, refused):
     assert reasons(server.totals())["refused-rights"] == refused
 
 
+def expect_served_again(server):
+    """A process forked while the call still failed may refuse one client more."""
+    words = b"served again"
+
+    def served():
+        with contextlib.suppress(ConnectionError):
+            return server.ask(words) == words
+
+    eventually(served, "served again")
+
+
 @each_step
 def test_a_worker_that_keeps_a_right_serves_nobody(prongd, tmp_path, call, fate, name):
     server = prongd(*RIGHTS, "-s", "0", "echo")
@@ -87,7 +98,7 @@ def test_a_worker_that_keeps_a_right_serves_nobody(prongd, tmp_path, call, fate,
         for _ in range(3):
             server.refused()
         expect_told(server, name, 3)
-    assert server.ask(b"served again") == b"served again"
+    expect_served_again(server)
 
 
 @each_step
@@ -99,7 +110,7 @@ def test_a_spare_that_keeps_a_right_serves_nobody(prongd, tmp_path, call, fate, 
         for _ in range(3):
             server.refused()
         expect_told(server, name, 3)
-    assert server.ask(b"served again") == b"served again"
+    expect_served_again(server)
     server.expect_workers(2)
 
 
@@ -110,7 +121,7 @@ def expect_no_program(server, ran, step, path):
             server.refused()
         expect_told(server, name, 3)
     assert not ran.exists()
-    assert server.ask(b"served again") == b"served again"
+    expect_served_again(server)
     assert ran.exists()
 
 
@@ -149,7 +160,7 @@ def test_a_warm_program_that_would_keep_a_right_is_not_run(
             server.refused()
         expect_told(server, name, 3)
     assert not ran.exists()
-    assert server.ask(b"served again") == b"served again"
+    expect_served_again(server)
     assert ran.exists()
     server.expect_workers(2)
 
