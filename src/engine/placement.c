@@ -58,6 +58,8 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 		.rights = server->rights,
 		.sandbox = server->sandbox,
 		.row = server_row(server, slot),
+		.mark = scoreboard_mark(&server->board,
+					slot_index(&server->slots, slot)),
 		.supervisor = server->pid,
 		.channel = channel,
 	};
@@ -102,7 +104,7 @@ static int start_worker(struct prong *server, const struct client *client, int64
 
 	if (slot == NULL)
 		return -EAGAIN;
-	score_reset(server_row(server, slot));
+	server_reset_row(server, slot);
 	if (client == NULL || server->settings.reuse != 1)
 		err = open_channel(server, slot, &childs_end);
 	if (err < 0)

@@ -7,17 +7,19 @@
 
 int scoreboard_open(struct scoreboard *board, unsigned count)
 {
-	struct score_row *rows = memory_shared(count * sizeof(*rows));
+	struct score_page *pages =
+		memory_shared(scoreboard_pages(count) * sizeof(*pages));
 
-	if (rows == NULL)
+	if (pages == NULL)
 		return -ENOMEM;
-	board->rows = rows;
+	board->pages = pages;
 	board->count = count;
 	return 0;
 }
 
 void scoreboard_close(struct scoreboard *board)
 {
-	memory_release(board->rows, board->count * sizeof(*board->rows));
-	board->rows = NULL;
+	memory_release(board->pages,
+		       scoreboard_pages(board->count) * sizeof(*board->pages));
+	board->pages = NULL;
 }

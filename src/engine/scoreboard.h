@@ -1,14 +1,15 @@
 /*
  * What each worker tells of itself: one cache line a slot in memory that all of
- * them share. For display and counters only. The supervisor copies numbers out of
- * it and takes no pid, index or length from it: a broken-in worker can write
- * anything here.
+ * them share. For display and counters only, and to know where to look first. The
+ * supervisor copies numbers out of it and takes no pid, index or length from it: a
+ * broken-in worker can write anything here.
  */
 #ifndef ENGINE_SCOREBOARD_H
 #define ENGINE_SCOREBOARD_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct score_row {
@@ -21,14 +22,56 @@ struct score_row {
 	_Atomic bool program_ended; /* what is left is an attendant's cleaning up */
 };
 
+#define SCORE_ROWS 63
+
+/* With the rows, so that a worker touches one page: a bit for each that is leaving. */
+struct score_page {
+	_Alignas(4096) _Atomic uint64_t leaving;
+	struct score_row rows[SCORE_ROWS];
+};
+
 struct scoreboard {
-	struct score_row *rows;
-	unsigned count;
+	struct score_page *pages;
+	unsigned count; /* of rows */
+};
+
+/* A row's bit. NULL: of no scoreboard. */
+struct score_mark {
+	_Atomic uint64_t *leaving;
+	uint64_t bit;
 };
 
 /* Returns 0 or -ENOMEM. Rows begin with zeros. */
 int scoreboard_open(struct scoreboard *board, unsigned count);
 void scoreboard_close(struct scoreboard *board);
+
+/* How many pages there are of so many rows. */
+static inline unsigned scoreboard_pages(unsigned rows)
+{
+	return (rows + SCORE_ROWS - 1) / SCORE_ROWS;
+}
+
+static inline struct score_row *scoreboard_row(const struct scoreboard *board,
+					       unsigned index)
+{
+	return &board->pages[index / SCORE_ROWS].rows[index % SCORE_ROWS];
+}
+
+static inline struct score_mark scoreboard_mark(const struct scoreboard *board,
+						unsigned index)
+{
+	return (struct score_mark){
+		.leaving = &board->pages[index / SCORE_ROWS].leaving,
+		.bit = UINT64_C(1) << index % SCORE_ROWS,
+	};
+}
+
+/* By a worker, before it leaves: it is to be collected soon. */
+static inline void score_leave(struct score_mark mark)
+{
+	if (mark.leaving != NULL)
+		atomic_fetch_or_explicit(mark.leaving, mark.bit, memory_order_relaxed);
+}
 
 /* Only the row's worker adds, so load and store suffice: no locked instruction. */
 static inline void score_add(_Atomic uint64_t *field, uint64_t n)
@@ -51,13 +94,17 @@ static inline void score_begin(struct score_row *row)
 }
 
 /* For a new process. */
-static inline void score_reset(struct score_row *row)
+static inline void scoreboard_reset(const struct scoreboard *board, unsigned index)
 {
+	struct score_row *row = scoreboard_row(board, index);
+	struct score_mark mark = scoreboard_mark(board, index);
+
 	score_begin(row);
 	atomic_store_explicit(&row->error, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->failed_step, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->forbidden_call, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->program_ended, false, memory_order_relaxed);
+	atomic_fetch_and_explicit(mark.leaving, ~mark.bit, memory_order_relaxed);
 }
 
 #endif

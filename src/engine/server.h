@@ -35,11 +35,15 @@ enum watch {
 };
 
 /* signals.c */
+#define SIGNALS_AT_ONCE 16
+
 struct signals {
 	int fd;                        /* of signalfd(2); -1: not taken */
 	sigset_t saved_mask;           /* of the caller of prong_run() */
 	struct sigaction saved[_NSIG]; /* dispositions, by number */
 	bool child_exited;             /* at least one, since the last reaping */
+	pid_t exited[SIGNALS_AT_ONCE]; /* those of them that SIGCHLD named */
+	unsigned exited_count;
 	unsigned stops;                /* TERM or INT not yet obeyed */
 	int stop_signal;               /* which of them came */
 	bool quit, totals, ignored;    /* QUIT; USR1; HUP or USR2 */
@@ -66,6 +70,13 @@ struct placement {
 	unsigned deferred;     /* rounds in which clients went before missing spares */
 	struct backoff spares; /* after spares died without having served */
 	int64_t refill_at;     /* a connection was just placed: no spare until then */
+};
+
+/* reaper.c */
+struct reaper {
+	bool owes_sweep;  /* there was a SIGCHLD since the last one */
+	int64_t sweep_at; /* not before */
+	unsigned page;    /* of the scoreboard, where to look for marks next */
 };
 
 /* session.c */
@@ -121,6 +132,7 @@ struct prong {
 	struct signals signals;
 	struct admission admission;
 	struct placement placement;
+	struct reaper reaper;
 	struct sessions sessions;
 	struct policy policy;
 	struct farewells farewells;
@@ -133,7 +145,13 @@ struct prong {
 static inline struct score_row *server_row(const struct prong *server,
 					   const struct slot *slot)
 {
-	return &server->board.rows[slot_index(&server->slots, slot)];
+	return scoreboard_row(&server->board, slot_index(&server->slots, slot));
+}
+
+/* A new process takes slot's row. */
+static inline void server_reset_row(const struct prong *server, const struct slot *slot)
+{
+	scoreboard_reset(&server->board, slot_index(&server->slots, slot));
 }
 
 /* Adds fd to the epoll set, removes it; supervisor.c. Removing cannot fail. */

@@ -127,7 +127,7 @@ static int start_cold(struct prong *server, struct client *client, int64_t now)
 
 	if (slot == NULL)
 		return -EAGAIN;
-	score_reset(server_row(server, slot));
+	server_reset_row(server, slot);
 	pid = attendant_is_needed(server->program)
 		      ? start_attended(server, client, connections, slot)
 		      : start_program(server, client, connections, slot);
@@ -195,7 +195,7 @@ static pid_t launch_spare(struct prong *server, const struct slot *slot, int cha
 		.row = server_row(server, slot),
 	};
 
-	score_reset(launch.row);
+	server_reset_row(server, slot);
 	environment_fill_warm(server->sessions.environment, server->program);
 	return launch_program(&launch);
 }
@@ -250,7 +250,7 @@ void session_hangup(struct prong *server, unsigned index)
 
 	unwatch(server, slot); /* or epoll would go on telling */
 	if (server->program->asked.ignore_hangup || slot->state != SLOT_BUSY ||
-	    atomic_load(&server->board.rows[index].program_ended))
+	    atomic_load(&server_row(server, slot)->program_ended))
 		return;
 	stop_terminate(server, slot, REASON_RESET);
 }

@@ -83,11 +83,21 @@ int signals_take(struct signals *signals)
 	return 0;
 }
 
-static void note(struct signals *signals, int number)
+/* The pid may be anybody's who sent such a signal: it is only where to look first. */
+static void note_exit(struct signals *signals, pid_t pid)
 {
+	signals->child_exited = true;
+	if (signals->exited_count < SIGNALS_AT_ONCE)
+		signals->exited[signals->exited_count++] = pid;
+}
+
+static void note(struct signals *signals, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
 	switch (number) {
 	case SIGCHLD:
-		signals->child_exited = true;
+		note_exit(signals, (pid_t)info->ssi_pid);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -112,12 +122,12 @@ static void note(struct signals *signals, int number)
 
 void signals_read(struct signals *signals)
 {
-	struct signalfd_siginfo info[16];
+	struct signalfd_siginfo info[SIGNALS_AT_ONCE];
 	ssize_t n = read(signals->fd, info, sizeof(info));
 
 	/* What is left, if ever, wakes the loop again: the descriptor stays readable. */
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
-		note(signals, (int)info[i].ssi_signo);
+		note(signals, &info[i]);
 }
 
 void signals_release(struct signals *signals)

@@ -1,11 +1,10 @@
 /*
  * The supervisor's loop: what it does, in which order, and the one place where it
- * sleeps. Collecting children and hearing workers are here; all else is called.
+ * sleeps. Hearing workers is here; all else is called.
  */
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "notify.h"
 #include "placement.h"
+#include "reaper.h"
 #include "report.h"
 #include "server.h"
 #include "session.h"
@@ -41,127 +41,6 @@ int server_watch(struct prong *server, int fd, uint32_t events, enum watch what,
 void server_unwatch(struct prong *server, int fd)
 {
 	epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-/* A broken-in worker may have written anything there: numbers stay numbers. */
-static uint64_t read_clamped(const _Atomic uint64_t *field)
-{
-	uint64_t value = score_read(field);
-
-	return value < INT64_MAX ? value : INT64_MAX;
-}
-
-static void add_clamped(uint64_t *total, uint64_t n)
-{
-	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
-}
-
-/* The connection that slot served has ended: count it, say so. */
-static void connection_ended(struct prong *server, struct slot *slot,
-			     enum reason reason, const siginfo_t *info, int64_t now)
-{
-	const struct score_row *row = server_row(server, slot);
-	struct ending ending = {
-		.reason = reason,
-		.info = info,
-		.bytes_in = read_clamped(&row->bytes_in),
-		.bytes_out = read_clamped(&row->bytes_out),
-		.forbidden_call =
-			(int)((unsigned)atomic_load(&row->forbidden_call) - 1),
-	};
-
-	admission_ended(server, &slot->client, reason, now);
-	add_clamped(&server->totals.bytes_in, ending.bytes_in);
-	add_clamped(&server->totals.bytes_out, ending.bytes_out);
-	report_close(server, slot, &ending, now);
-	slot->client.id = 0;
-}
-
-/* What killed it counts before what it says; a writer's SIGPIPE is the client's end. */
-static enum reason reason_of_exit(const struct prong *server, const struct slot *slot,
-				  const siginfo_t *info)
-{
-	if (info->si_code == CLD_EXITED)
-		return reason_from_exit_status(info->si_status);
-	if (slot->cut != REASON_NONE)
-		return slot->cut;
-	if (info->si_status == SIGSYS && server->sandbox.on)
-		return REASON_CRASH_SANDBOX;
-	return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
-}
-
-static enum reason worker_end(struct prong *server, const struct slot *slot,
-			      const siginfo_t *info, int64_t now)
-{
-	enum reason reason = reason_of_exit(server, slot, info);
-	const struct score_row *row = server_row(server, slot);
-	int step = atomic_load(&row->failed_step);
-
-	/* A handler may leave with such a status of its own accord. */
-	if ((reason == REASON_REFUSED_RIGHTS && step == 0) ||
-	    (reason == REASON_CRASH_SANDBOX && !server->sandbox.on))
-		return REASON_CRASH_EXIT;
-	if (reason == REASON_REFUSED_RIGHTS)
-		report_rights_failed(server, &slot->client, step,
-				     atomic_load(&row->error), now);
-	return reason;
-}
-
-static void spare_died(struct prong *server, const struct slot *slot,
-		       const siginfo_t *info, int64_t now)
-{
-	const struct score_row *row = server_row(server, slot);
-	int step = atomic_load(&row->failed_step);
-	int error = atomic_load(&row->error);
-
-	backoff_failed(&server->placement.spares, now);
-	if (step != 0)
-		report_rights_failed(server, NULL, step, error, now);
-	else if (server->program != NULL && error != 0)
-		report_exec_failed(server, NULL, error, now);
-	else
-		report_spare_died(server, info, now);
-}
-
-static void child_gone(struct prong *server, const siginfo_t *info)
-{
-	struct slot *slot = slot_find(&server->slots, info->si_pid);
-	int64_t now = clock_now();
-
-	if (slot == NULL) {
-		sessions_end_orphans(server);
-		return; /* it was an orphan, or a child that the host program had */
-	}
-	if (slot->client.id != 0) {
-		enum reason reason = server->handler != NULL
-					     ? worker_end(server, slot, info, now)
-					     : session_end(server, slot, info, now);
-
-		connection_ended(server, slot, reason, info, now);
-	} else if (slot->state == SLOT_IDLE || slot->unasked) {
-		spare_died(server, slot, info, now);
-	}
-	report_reap(server, info);
-	placement_drop_channel(server, slot);
-	slot_free(&server->slots, slot);
-	if (info->si_code != CLD_EXITED)
-		sessions_end_orphans(server);
-}
-
-/* One SIGCHLD may stand for hundreds of exits, so collect until none is left. */
-static void reap_exited(struct prong *server)
-{
-	siginfo_t info;
-
-	if (!server->signals.child_exited)
-		return;
-	server->signals.child_exited = false;
-	for (;;) {
-		info.si_pid = 0;
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
-			return;
-		child_gone(server, &info);
-	}
 }
 
 /* A worker that serves several connections says that it is done with one. */
@@ -240,6 +119,7 @@ static int64_t next_deadline(const struct prong *server)
 	int64_t deadlines[] = {
 		admission_deadline(server),
 		placement_deadline(server),
+		reaper_deadline(server),
 		stop_deadline(server),
 		server->log.retry_at,
 	};
@@ -293,7 +173,7 @@ static int supervise(struct prong *server)
 	int err = 0;
 
 	while (err == 0) {
-		reap_exited(server);
+		reaper_collect(server);
 		if (stop_is_complete(server))
 			return 0;
 		obey_signals(server);
@@ -428,16 +308,6 @@ static void close_loop(struct prong *server)
 	server->reserve_fd = -1;
 }
 
-/* For a supervisor that cannot go on: nothing is left behind, and all is counted. */
-static void kill_and_collect(struct prong *server)
-{
-	siginfo_t info;
-
-	stop_now(server);
-	while (server->slots.used > 0 && waitid(P_ALL, 0, &info, WEXITED) == 0)
-		child_gone(server, &info);
-}
-
 int prong_run(struct prong *server)
 {
 	int err = open_loop(server);
@@ -448,7 +318,7 @@ int prong_run(struct prong *server)
 		notify_ready(server);
 		err = supervise(server);
 		if (err < 0)
-			kill_and_collect(server);
+			reaper_end_all(server);
 		report_totals(server, "stop");
 	}
 	log_close(&server->log);

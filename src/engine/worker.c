@@ -45,6 +45,13 @@ void worker_close_others(int first, int a, int b)
 		_exit(EXIT_UNUSED); /* rather than with the listeners */
 }
 
+/* The supervisor knows then where to look when SIGCHLD comes. */
+static _Noreturn void leave(const struct worker *worker, int status)
+{
+	score_leave(worker->mark);
+	_exit(status);
+}
+
 /* Waits for a connection from the supervisor; does not return when none comes. */
 static void await_client(const struct worker *worker, struct client *client)
 {
@@ -56,7 +63,7 @@ static void await_client(const struct worker *worker, struct client *client)
 		rights_leave(worker->row,
 			     &(struct rights_failure){ RIGHTS_RECEIVE, -n });
 	if (n == 0)
-		_exit(EXIT_UNUSED);
+		leave(worker, EXIT_UNUSED);
 	client->id = assignment.id;
 	client->accepted_at = assignment.accepted_at;
 	client->peer = assignment.peer;
@@ -82,12 +89,12 @@ static enum reason serve(const struct worker *worker)
 }
 
 /* Tells that the worker is free again; without a supervisor there is no point. */
-static void report(int channel, enum reason reason)
+static void report(const struct worker *worker, enum reason reason)
 {
 	struct verdict verdict = { .reason = (unsigned char)reason };
 
-	if (send(channel, &verdict, sizeof(verdict), MSG_NOSIGNAL) < 0)
-		_exit(reason_exit_status(reason));
+	if (send(worker->channel, &verdict, sizeof(verdict), MSG_NOSIGNAL) < 0)
+		leave(worker, reason_exit_status(reason));
 }
 
 /* Becomes a process that has the rights, and the descriptors, to serve and no other. */
@@ -122,7 +129,7 @@ _Noreturn void worker_main(struct worker *worker)
 		reason = serve(worker);
 		worker->client.id = 0;
 		if (last)
-			_exit(reason_exit_status(reason));
-		report(worker->channel, reason);
+			leave(worker, reason_exit_status(reason));
+		report(worker, reason);
 	}
 }

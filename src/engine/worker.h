@@ -10,8 +10,7 @@
 #include "client.h"
 #include "prong.h"
 #include "sandbox.h"
-
-struct score_row;
+#include "scoreboard.h"
 
 /* The options that the supervisor and its workers go by; times in microseconds. */
 struct settings {
@@ -37,6 +36,7 @@ struct worker {
 	const struct rights *rights;
 	struct sandbox sandbox;
 	struct score_row *row;
+	struct score_mark mark;
 	pid_t supervisor;
 	int channel;          /* -1 where one connection is all that comes */
 	struct client client; /* whom to serve first; id 0: wait on the channel */

@@ -33,7 +33,7 @@ static struct prong_conn conn_on(struct pair *pair)
 		.linger = 2 * SECOND,
 	};
 
-	score_reset(&row);
+	score_begin(&row);
 	pair->server = -1; /* conn_finish() closes it */
 	return conn;
 }

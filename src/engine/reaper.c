@@ -1,0 +1,221 @@
+#include "reaper.h"
+
+#include <sys/wait.h>
+
+#include "admission.h"
+#include "base/clock.h"
+#include "placement.h"
+#include "report.h"
+#include "server.h"
+#include "session.h"
+#include "stop.h"
+
+#define SWEEP_PAUSE         1000 /* from a sweep to the next; microseconds, at least */
+#define SWEEP_PAUSE_EACH    5    /* and so much for each child: it costs a 50th of that */
+#define FALSE_MARKS_AT_ONCE 64   /* by workers that have not ended, in one look */
+
+/* A broken-in worker may have written anything there: numbers stay numbers. */
+static uint64_t read_clamped(const _Atomic uint64_t *field)
+{
+	uint64_t value = score_read(field);
+
+	return value < INT64_MAX ? value : INT64_MAX;
+}
+
+static void add_clamped(uint64_t *total, uint64_t n)
+{
+	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
+}
+
+void connection_ended(struct prong *server, struct slot *slot,
+		      enum reason reason, const siginfo_t *info, int64_t now)
+{
+	const struct score_row *row = server_row(server, slot);
+	struct ending ending = {
+		.reason = reason,
+		.info = info,
+		.bytes_in = read_clamped(&row->bytes_in),
+		.bytes_out = read_clamped(&row->bytes_out),
+		.forbidden_call =
+			(int)((unsigned)atomic_load(&row->forbidden_call) - 1),
+	};
+
+	admission_ended(server, &slot->client, reason, now);
+	add_clamped(&server->totals.bytes_in, ending.bytes_in);
+	add_clamped(&server->totals.bytes_out, ending.bytes_out);
+	report_close(server, slot, &ending, now);
+	slot->client.id = 0;
+}
+
+/* What killed it counts before what it says; a writer's SIGPIPE is the client's end. */
+static enum reason reason_of_exit(const struct prong *server, const struct slot *slot,
+				  const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return reason_from_exit_status(info->si_status);
+	if (slot->cut != REASON_NONE)
+		return slot->cut;
+	if (info->si_status == SIGSYS && server->sandbox.on)
+		return REASON_CRASH_SANDBOX;
+	return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
+}
+
+static enum reason worker_end(struct prong *server, const struct slot *slot,
+			      const siginfo_t *info, int64_t now)
+{
+	enum reason reason = reason_of_exit(server, slot, info);
+	const struct score_row *row = server_row(server, slot);
+	int step = atomic_load(&row->failed_step);
+
+	/* A handler may leave with such a status of its own accord. */
+	if ((reason == REASON_REFUSED_RIGHTS && step == 0) ||
+	    (reason == REASON_CRASH_SANDBOX && !server->sandbox.on))
+		return REASON_CRASH_EXIT;
+	if (reason == REASON_REFUSED_RIGHTS)
+		report_rights_failed(server, &slot->client, step,
+				     atomic_load(&row->error), now);
+	return reason;
+}
+
+static void spare_died(struct prong *server, const struct slot *slot,
+		       const siginfo_t *info, int64_t now)
+{
+	const struct score_row *row = server_row(server, slot);
+	int step = atomic_load(&row->failed_step);
+	int error = atomic_load(&row->error);
+
+	backoff_failed(&server->placement.spares, now);
+	if (step != 0)
+		report_rights_failed(server, NULL, step, error, now);
+	else if (server->program != NULL && error != 0)
+		report_exec_failed(server, NULL, error, now);
+	else
+		report_spare_died(server, info, now);
+}
+
+static void child_gone(struct prong *server, const siginfo_t *info)
+{
+	struct slot *slot = slot_find(&server->slots, info->si_pid);
+	int64_t now = clock_now();
+
+	if (slot == NULL) {
+		sessions_end_orphans(server);
+		return; /* it was an orphan, or a child that the host program had */
+	}
+	if (slot->client.id != 0) {
+		enum reason reason = server->handler != NULL
+					     ? worker_end(server, slot, info, now)
+					     : session_end(server, slot, info, now);
+
+		connection_ended(server, slot, reason, info, now);
+	} else if (slot->state == SLOT_IDLE || slot->unasked) {
+		spare_died(server, slot, info, now);
+	}
+	report_reap(server, info);
+	placement_drop_channel(server, slot);
+	slot_free(&server->slots, slot);
+	if (info->si_code != CLD_EXITED)
+		sessions_end_orphans(server);
+}
+
+/* Returns whether there was an exit of that child, or of any (P_ALL), to collect. */
+static bool collect(struct prong *server, idtype_t which, pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(which, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return false;
+	child_gone(server, &info);
+	return true;
+}
+
+/* Those that SIGCHLD named. */
+static void collect_named(struct prong *server)
+{
+	struct signals *signals = &server->signals;
+
+	for (unsigned i = 0; i < signals->exited_count; i++)
+		collect(server, P_PID, signals->exited[i]);
+	signals->exited_count = 0;
+}
+
+/* Returns whether a mark on that row led to nobody who has ended. */
+static bool mark_is_false(struct prong *server, unsigned index)
+{
+	const struct slot *slot = &server->slots.at[index];
+
+	return index < server->slots.touched && slot->pid > 0 &&
+	       !collect(server, P_PID, slot->pid);
+}
+
+/*
+ * Those that marked their row before they left. A mark says no more than where to look:
+ * the pid is the slot's. False ones are looked at in turn, a few at a time.
+ */
+static void collect_marked(struct prong *server)
+{
+	unsigned pages = scoreboard_pages(server->slots.touched);
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < pages && wrong < FALSE_MARKS_AT_ONCE; i++) {
+		unsigned page = server->reaper.page++ % pages;
+		uint64_t marks = score_read(&server->board.pages[page].leaving);
+
+		for (unsigned row = 0; row < SCORE_ROWS; row++)
+			if ((marks >> row & 1) != 0 &&
+			    mark_is_false(server, page * SCORE_ROWS + row))
+				wrong++;
+	}
+}
+
+/*
+ * Those of whom nobody has heard. To ask for any child is one walk over all of them for
+ * each that has ended; so where one was missed, and there may be thousands, each of ours
+ * is asked for by its pid, which is no walk.
+ */
+static void sweep(struct prong *server)
+{
+	if (!collect(server, P_ALL, 0))
+		return;
+	for (unsigned i = 0; i < server->slots.touched; i++)
+		if (server->slots.at[i].pid > 0)
+			collect(server, P_PID, server->slots.at[i].pid);
+	while (collect(server, P_ALL, 0))
+		;
+}
+
+void reaper_collect(struct prong *server)
+{
+	struct reaper *reaper = &server->reaper;
+	int64_t now, pause;
+
+	if (server->signals.child_exited) {
+		server->signals.child_exited = false;
+		reaper->owes_sweep = true;
+		collect_named(server);
+		collect_marked(server);
+	}
+	if (!reaper->owes_sweep)
+		return;
+	now = clock_now();
+	if (now < reaper->sweep_at)
+		return;
+	sweep(server);
+	pause = SWEEP_PAUSE_EACH * (int64_t)server->slots.used;
+	reaper->owes_sweep = false;
+	reaper->sweep_at = clock_now() + (pause > SWEEP_PAUSE ? pause : SWEEP_PAUSE);
+}
+
+int64_t reaper_deadline(const struct prong *server)
+{
+	return server->reaper.owes_sweep ? server->reaper.sweep_at : CLOCK_NEVER;
+}
+
+void reaper_end_all(struct prong *server)
+{
+	siginfo_t info;
+
+	stop_now(server);
+	while (server->slots.used > 0 && waitid(P_ALL, 0, &info, WEXITED) == 0)
+		child_gone(server, &info);
+}
