@@ -9,12 +9,13 @@ extern const char gate_page[], gate_after_call[];
 
 /*
  * The instruction ends its page, so that a child which is made by it, and does not have
- * that page, returns to one that it has. The arguments come as those of a C function
+ * that page, returns to one that it has. "Unlikely" comes first in the text, so that what
+ * a child calls lies together behind the page. The arguments come as those of a C function
  * and leave as those of a system call: syscall(2), "Architecture calling conventions".
  * On ARM64 a page may have 64 KiB.
  */
 #if defined(__x86_64__)
-__asm__(".pushsection .text.gate, \"ax\", @progbits\n"
+__asm__(".pushsection .text.unlikely.gate, \"ax\", @progbits\n"
 	".hidden gate_page, gate_after_call, gate_call\n"
 	".globl gate_page, gate_after_call, gate_call\n"
 	".balign 4096, 0xcc\n"
@@ -39,7 +40,7 @@ __asm__(".pushsection .text.gate, \"ax\", @progbits\n"
 	".size gate_call, . - gate_call\n"
 	".popsection\n");
 #else
-__asm__(".pushsection .text.gate, \"ax\", @progbits\n"
+__asm__(".pushsection .text.unlikely.gate, \"ax\", @progbits\n"
 	".hidden gate_page, gate_after_call, gate_call\n"
 	".globl gate_page, gate_after_call, gate_call\n"
 	".balign 65536\n"

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/gate.h"
 #include "notify.h"
 #include "placement.h"
 #include "report.h"
@@ -143,14 +145,15 @@ static bool is_clients_error(int error)
 	}
 }
 
-/* Takes the next client off the queue; fd is -1 with errno set if there is none. */
+/* Takes the next client off the queue; fd is a negative errno if there is none. */
 static struct client accept_client(struct prong *server, int listener, int64_t now)
 {
 	struct client client = { .accepted_at = now, .source = SOURCE_NONE };
 
 	client.peer.length = sizeof(client.peer.any);
-	client.fd = accept4(listener, &client.peer.any.sa, &client.peer.length,
-			    SOCK_CLOEXEC);
+	/* Nobody there is no news, and errno on a page that a fork has shared. */
+	client.fd = (int)GATE(accept4, listener, &client.peer.any, &client.peer.length,
+			      SOCK_CLOEXEC);
 	if (client.fd < 0)
 		return client;
 	if (client.peer.length > sizeof(client.peer.any))
@@ -217,7 +220,7 @@ static bool accept_next(struct prong *server, struct listener *listener, int64_t
 	struct client client = accept_client(server, listener->fd, now);
 
 	if (client.fd < 0)
-		return accept_failed(server, listener->fd, errno, now);
+		return accept_failed(server, listener->fd, -client.fd, now);
 	backoff_succeeded(&server->admission.accept);
 	admit(server, &client, now);
 	return true;

@@ -1,9 +1,11 @@
 #include "reaper.h"
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "admission.h"
 #include "base/clock.h"
+#include "base/gate.h"
 #include "placement.h"
 #include "report.h"
 #include "server.h"
@@ -11,8 +13,8 @@
 #include "stop.h"
 
 #define SWEEP_PAUSE         1000 /* from a sweep to the next; microseconds, at least */
-#define SWEEP_PAUSE_EACH    5    /* and so much for each child: it costs a 50th of that */
-#define FALSE_MARKS_AT_ONCE 64   /* by workers that have not ended, in one look */
+#define SWEEP_PAUSE_EACH    5  /* and so much for each child: it costs a 50th of that */
+#define FALSE_MARKS_AT_ONCE 64 /* by workers that have not ended, in one look */
 
 /* A broken-in worker may have written anything there: numbers stay numbers. */
 static uint64_t read_clamped(const _Atomic uint64_t *field)
@@ -27,8 +29,8 @@ static void add_clamped(uint64_t *total, uint64_t n)
 	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
 }
 
-void connection_ended(struct prong *server, struct slot *slot,
-		      enum reason reason, const siginfo_t *info, int64_t now)
+void connection_ended(struct prong *server, struct slot *slot, enum reason reason,
+		      const siginfo_t *info, int64_t now)
 {
 	const struct score_row *row = server_row(server, slot);
 	struct ending ending = {
@@ -123,7 +125,8 @@ static bool collect(struct prong *server, idtype_t which, pid_t pid)
 {
 	siginfo_t info = { 0 };
 
-	if (waitid(which, (id_t)pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	/* That there is no child is no news, and errno on a page that a fork has shared. */
+	if (GATE(waitid, which, pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return false;
 	child_gone(server, &info);
 	return true;

@@ -276,12 +276,16 @@ bool sandbox_is_set(void)
 	return is_set;
 }
 
-/* To children: unmapping it in each would cost four microseconds of a fork. */
-static void lend_gate(bool lent)
+/*
+ * Whether children begin with the gate; then each has to unmap it, which costs four
+ * microseconds of a fork. Returns whether they do.
+ */
+static bool lend_gate(bool lent)
 {
 	struct gate gate = gate_place();
 
-	madvise(gate.page, gate.size, lent ? MADV_DOFORK : MADV_DONTFORK);
+	return madvise(gate.page, gate.size, lent ? MADV_DOFORK : MADV_DONTFORK) < 0 ||
+	       lent;
 }
 
 int sandbox_install(struct sandbox *sandbox)
@@ -302,7 +306,7 @@ int sandbox_install(struct sandbox *sandbox)
 		is_set = err == 0;
 	}
 	if (err == 0)
-		lend_gate(sandbox->lends_gate);
+		sandbox->lends_gate = lend_gate(sandbox->lends_gate);
 	return err;
 }
 
@@ -326,17 +330,18 @@ static int confine_failed(struct rights_failure *failure, enum rights_step step)
 int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 		    struct rights_failure *failure)
 {
-	struct gate gate = gate_place();
-
 	if (!sandbox->on)
 		return 0;
 	trap_confine(row);
 	if (sandbox->ruleset >= 0 &&
 	    syscall(SYS_landlock_restrict_self, sandbox->ruleset, 0) < 0)
 		return confine_failed(failure, RIGHTS_LANDLOCK);
-	/* Of one that is not there nothing is unmapped, and that is no error. */
-	if (munmap(gate.page, gate.size) < 0)
-		return confine_failed(failure, RIGHTS_GATE);
+	if (sandbox->lends_gate) {
+		struct gate gate = gate_place();
+
+		if (munmap(gate.page, gate.size) < 0)
+			return confine_failed(failure, RIGHTS_GATE);
+	}
 	return 0;
 }
 

@@ -44,9 +44,9 @@ struct signals {
 	bool child_exited;             /* at least one, since the last reaping */
 	pid_t exited[SIGNALS_AT_ONCE]; /* those of them that SIGCHLD named */
 	unsigned exited_count;
-	unsigned stops;                /* TERM or INT not yet obeyed */
-	int stop_signal;               /* which of them came */
-	bool quit, totals, ignored;    /* QUIT; USR1; HUP or USR2 */
+	unsigned stops;             /* TERM or INT not yet obeyed */
+	int stop_signal;            /* which of them came */
+	bool quit, totals, ignored; /* QUIT; USR1; HUP or USR2 */
 };
 
 /* admission.c */
@@ -119,7 +119,8 @@ struct prong {
 	struct slots slots;
 	struct scoreboard board;
 	struct log log;
-	bool batch; /* the scheduling policy was changed to SCHED_BATCH */
+	bool batch;      /* the scheduling policy was changed to SCHED_BATCH */
+	bool rseq_ended; /* restartable sequences are not registered for now */
 	int epoll_fd;
 	int null_fd;       /* /dev/null */
 	int reserve_fd;    /* closed to have one descriptor when there is none */

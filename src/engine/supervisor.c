@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 
 #include "admission.h"
 #include "base/clock.h"
+#include "base/rseq.h"
 #include "notify.h"
 #include "placement.h"
 #include "reaper.h"
@@ -117,10 +119,8 @@ static void flush_log(struct prong *server)
 static int64_t next_deadline(const struct prong *server)
 {
 	int64_t deadlines[] = {
-		admission_deadline(server),
-		placement_deadline(server),
-		reaper_deadline(server),
-		stop_deadline(server),
+		admission_deadline(server), placement_deadline(server),
+		reaper_deadline(server),    stop_deadline(server),
 		server->log.retry_at,
 	};
 
@@ -168,7 +168,7 @@ static int wait_for_events(struct prong *server)
 }
 
 /* The supervisor's whole life. Each line is one function; one place blocks. */
-static int supervise(struct prong *server)
+__attribute__((noinline)) static int supervise(struct prong *server)
 {
 	int err = 0;
 
@@ -184,6 +184,19 @@ static int supervise(struct prong *server)
 		err = wait_for_events(server); /* sleeps until the nearest deadline */
 	}
 	return err;
+}
+
+/*
+ * After each fork the stack's pages are shared, and the first write to one costs either
+ * side a fault. What runs from here on needs less than a page, down to the end of a
+ * short exchange in a worker; so it begins at the top of one.
+ */
+__attribute__((noinline)) static int supervise_from_a_new_page(struct prong *server)
+{
+	volatile char *rest = alloca((uintptr_t)__builtin_frame_address(0) % 4096);
+
+	*rest = 0;
+	return supervise(server);
 }
 
 static void tell_readiness(struct prong *server)
@@ -279,6 +292,7 @@ static int open_loop(struct prong *server)
 	err = signals_take(&server->signals);
 	if (err < 0)
 		return err;
+	server->rseq_ended = rseq_end();
 	schedule_as_pool(server);
 	if (server->program != NULL && server->program->asked.kill_descendants)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -298,6 +312,8 @@ static void close_loop(struct prong *server)
 {
 	farewells_close(server);
 	schedule_as_before(server);
+	if (server->rseq_ended)
+		rseq_begin();
 	signals_release(&server->signals);
 	if (server->epoll_fd >= 0)
 		close(server->epoll_fd);
@@ -316,7 +332,7 @@ int prong_run(struct prong *server)
 		report_start(server);
 		tell_readiness(server);
 		notify_ready(server);
-		err = supervise(server);
+		err = supervise_from_a_new_page(server);
 		if (err < 0)
 			reaper_end_all(server);
 		report_totals(server, "stop");

@@ -8,7 +8,7 @@
  * into what the stack's page has left; who fills that sends a stream, for which a
  * large buffer saves more than its pages cost.
  */
-#define SHORT_EXCHANGE 2048
+#define SHORT_EXCHANGE 1536
 #define STREAM         (128 * 1024)
 
 /* Echoes to the end, or, with until_full, until the buffer was filled at once. */
