@@ -131,6 +131,20 @@ struct prong_program {
 	const char *warm;
 };
 
+/* Who takes connections off the kernel's queue. */
+enum prong_accept {
+	PRONG_ACCEPT_SUPERVISOR, /* and hands each over to one process */
+	/*
+	 * Each of spare processes for itself, which is faster. Given up for that: limits
+	 * and lists of sources, and refusing; more processes than spare (clients wait in
+	 * the queue, unannounced); log lines of single connections; SIGTERM to a handler
+	 * that is deaf to session_timeout. A worker that has been broken into can take
+	 * all connections, and without a sandbox shut the listener for all. Needs reuse
+	 * other than 1, a handler, and one address that prong_open() opens.
+	 */
+	PRONG_ACCEPT_WORKERS,
+};
+
 /* What is done with a client who comes when max_processes are at work. */
 enum prong_at_limit {
 	PRONG_WAIT,   /* leave it in the kernel's queue until a process is free */
@@ -280,6 +294,7 @@ struct prong_options {
 	 * process for each). PRONG_REUSE_ALWAYS: never replaced.
 	 */
 	unsigned reuse;
+	enum prong_accept accept;
 
 	/*
 	 * A program to run instead of a handler, which is NULL then. reuse must be
@@ -472,7 +487,7 @@ PRONG_PUBLIC int prong_conn_fd(const struct prong_conn *conn);
 PRONG_PUBLIC const struct sockaddr *prong_conn_peer(const struct prong_conn *conn,
 						    socklen_t *length);
 
-/* The connection's number, from 1, the same as conn= in the log. */
+/* The connection's number, conn= in the log, from 1; with PRONG_ACCEPT_WORKERS any. */
 PRONG_PUBLIC uint64_t prong_conn_id(const struct prong_conn *conn);
 
 /* The version of the library in use, as PRONG_VERSION was when it was built. */

@@ -305,6 +305,15 @@ void listener_refuse_new(struct listener *listener)
 			   sizeof(filter));
 }
 
+void listener_set_blocking(struct listener *listener, bool blocking)
+{
+	int flags = fcntl(listener->fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(listener->fd, F_SETFL,
+		      blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
 void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0)

@@ -32,9 +32,14 @@ static bool refuses_at_limit(const struct prong *server)
 	return server->settings.at_limit == PRONG_REFUSE;
 }
 
-/* Whether something can be done with a client: serve it, or tell it to go. */
+/*
+ * Whether something can be done with a client: serve it, or tell it to go. Where workers
+ * accept for themselves, only who is left in the queue at the stop is ours.
+ */
 static bool could_take(const struct prong *server)
 {
+	if (server->tallies != NULL && !server->stop.asked)
+		return false;
 	return server->admission.held.id == 0 &&
 	       (refuses_at_limit(server) || placement_has_room(server));
 }
@@ -119,11 +124,7 @@ static void retry_held(struct prong *server, int64_t now)
 	place_or_hold(server, &client, now);
 }
 
-/*
- * Errors of the client that was next, or of its network: accept(2) asks to treat
- * them like EAGAIN and go on. Every other failure is ours and pauses accepting.
- */
-static bool is_clients_error(int error)
+bool admission_is_clients_error(int error)
 {
 	switch (error) {
 	case EINTR:
@@ -203,7 +204,7 @@ static bool accept_failed(struct prong *server, int listener, int error, int64_t
 	if (error == EAGAIN)
 		return false;
 	server->admission.error = error;
-	if (is_clients_error(error))
+	if (admission_is_clients_error(error))
 		return true;
 	/* Who is leaving already must not keep out who comes. */
 	if ((error == EMFILE || error == ENFILE) && farewell_cut_short(server))
@@ -239,6 +240,8 @@ static void close_drained(struct prong *server, struct listener *listener)
 {
 	if (server->admission.polled)
 		server_unwatch(server, listener->fd);
+	if (server->tallies != NULL) /* workers wait in accept(2), and have copies */
+		GATE(shutdown, listener->fd, SHUT_RDWR);
 	listener_close(listener);
 }
 
@@ -371,8 +374,11 @@ int64_t admission_deadline(const struct prong *server)
 
 void admission_drain(struct prong *server)
 {
-	for (unsigned i = 0; i < server->listener_count; i++)
+	for (unsigned i = 0; i < server->listener_count; i++) {
 		listener_refuse_new(&server->listeners[i]);
+		if (server->tallies != NULL)
+			listener_set_blocking(&server->listeners[i], false);
+	}
 }
 
 void admission_close(struct prong *server)

@@ -35,6 +35,12 @@ void admission_close(struct prong *server);
 void admission_ended(struct prong *server, struct client *client, enum reason reason,
 		     int64_t now);
 
+/*
+ * Errors of the client that was next, or of its network: accept(2) asks to treat
+ * them like EAGAIN and go on. Every other failure is ours and pauses accepting.
+ */
+bool admission_is_clients_error(int error);
+
 /* Whether no client can come any more. */
 bool admission_is_over(const struct prong *server);
 

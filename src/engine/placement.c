@@ -62,9 +62,14 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 					slot_index(&server->slots, slot)),
 		.supervisor = server->pid,
 		.channel = channel,
+		.listener = -1,
 	};
 	pid_t pid;
 
+	if (server->tallies != NULL) {
+		worker.tally = &server->tallies[slot_index(&server->slots, slot)];
+		worker.listener = server->listeners[0].fd;
+	}
 	if (client != NULL)
 		worker.client = *client;
 	pid = sandbox_fork(&server->sandbox);
@@ -105,7 +110,7 @@ static int start_worker(struct prong *server, const struct client *client, int64
 	if (slot == NULL)
 		return -EAGAIN;
 	server_reset_row(server, slot);
-	if (client == NULL || server->settings.reuse != 1)
+	if (server->tallies == NULL && (client == NULL || server->settings.reuse != 1))
 		err = open_channel(server, slot, &childs_end);
 	if (err < 0)
 		goto fail;
@@ -164,8 +169,11 @@ static int hand_over(struct prong *server, struct slot *slot, struct client *cli
 	return 0;
 }
 
+/* Who accepts for itself is never given anybody. */
 static struct slot *newest_idle(const struct prong *server)
 {
+	if (server->tallies != NULL)
+		return NULL;
 	return server->slots.in[SLOT_IDLE].last;
 }
 
@@ -280,6 +288,8 @@ static int64_t surplus_deadline(const struct prong *server)
 {
 	const struct slot_list *idle = &server->slots.in[SLOT_IDLE];
 
+	if (server->tallies != NULL) /* they leave when their listener is shut */
+		return CLOCK_NEVER;
 	if (server->stop.asked && admission_is_over(server))
 		return idle->count > 0 ? 0 : CLOCK_NEVER;
 	if (idle->count <= server->settings.spare)

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "acceptor.h"
 #include "admission.h"
 #include "base/clock.h"
 #include "base/gate.h"
@@ -16,14 +17,6 @@
 #define SWEEP_PAUSE_EACH    5  /* and so much for each child: it costs a 50th of that */
 #define FALSE_MARKS_AT_ONCE 64 /* by workers that have not ended, in one look */
 
-/* A broken-in worker may have written anything there: numbers stay numbers. */
-static uint64_t read_clamped(const _Atomic uint64_t *field)
-{
-	uint64_t value = score_read(field);
-
-	return value < INT64_MAX ? value : INT64_MAX;
-}
-
 static void add_clamped(uint64_t *total, uint64_t n)
 {
 	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
@@ -36,8 +29,8 @@ void connection_ended(struct prong *server, struct slot *slot, enum reason reaso
 	struct ending ending = {
 		.reason = reason,
 		.info = info,
-		.bytes_in = read_clamped(&row->bytes_in),
-		.bytes_out = read_clamped(&row->bytes_out),
+		.bytes_in = score_read_clamped(&row->bytes_in),
+		.bytes_out = score_read_clamped(&row->bytes_out),
 		.forbidden_call =
 			(int)((unsigned)atomic_load(&row->forbidden_call) - 1),
 	};
@@ -95,6 +88,22 @@ static void spare_died(struct prong *server, const struct slot *slot,
 		report_spare_died(server, info, now);
 }
 
+/* A worker that accepted for itself: whom it served nobody knows any more. */
+static void acceptor_gone(struct prong *server, struct slot *slot,
+			  const siginfo_t *info, int64_t now)
+{
+	enum reason reason = reason_of_exit(server, slot, info);
+
+	if (acceptor_fold(server, slot)) {
+		slot->client = (struct client){ .fd = -1,
+						.accepted_at = now,
+						.source = SOURCE_NONE };
+		connection_ended(server, slot, reason, info, now);
+	} else if (info->si_code != CLD_EXITED || info->si_status != 0) {
+		spare_died(server, slot, info, now);
+	}
+}
+
 static void child_gone(struct prong *server, const siginfo_t *info)
 {
 	struct slot *slot = slot_find(&server->slots, info->si_pid);
@@ -110,6 +119,8 @@ static void child_gone(struct prong *server, const siginfo_t *info)
 					     : session_end(server, slot, info, now);
 
 		connection_ended(server, slot, reason, info, now);
+	} else if (server->tallies != NULL) {
+		acceptor_gone(server, slot, info, now);
 	} else if (slot->state == SLOT_IDLE || slot->unasked) {
 		spare_died(server, slot, info, now);
 	}

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "acceptor.h"
 #include "server.h"
 
 #define SECOND     1000000       /* microseconds */
@@ -56,6 +57,11 @@ static void log_error(struct log *log, int error)
 	log_text(log, "why", strerrordesc_np(error));
 }
 
+static int64_t sessions(const struct prong *server)
+{
+	return server->slots.in[SLOT_BUSY].count + (int64_t)acceptor_active(server);
+}
+
 void report_start(struct prong *server)
 {
 	struct log *log = &server->log;
@@ -107,7 +113,7 @@ void report_stop_asked(struct prong *server)
 	if (!log_begin(log, LOG_INFO, "stop-asked"))
 		return;
 	log_signal(log, server->signals.stop_signal);
-	log_number(log, "sessions", server->slots.in[SLOT_BUSY].count);
+	log_number(log, "sessions", sessions(server));
 	log_number(log, "grace_ms", server->settings.grace / 1000);
 	log_end(log);
 }
@@ -118,30 +124,30 @@ void report_grace_over(struct prong *server)
 
 	if (!log_begin(log, LOG_WARNING, "grace-over"))
 		return;
-	log_number(log, "sessions", server->slots.in[SLOT_BUSY].count);
+	log_number(log, "sessions", sessions(server));
 	log_end(log);
 }
 
 void report_totals(struct prong *server, const char *event)
 {
-	const struct totals *totals = &server->totals;
+	const struct totals totals = acceptor_totals(server);
 	struct log *log = &server->log;
 	uint64_t closed = 0;
 
 	if (!log_begin(log, LOG_INFO, event))
 		return;
 	for (int i = 0; i < REASON_COUNT; i++)
-		closed += totals->closed[i];
-	log_number(log, "accepted", (int64_t)totals->accepted);
-	log_number(log, "active", (int64_t)(totals->accepted - closed));
+		closed += totals.closed[i];
+	log_number(log, "accepted", (int64_t)totals.accepted);
+	log_number(log, "active", (int64_t)(totals.accepted - closed));
 	log_number(log, "closed", (int64_t)closed);
 	for (int i = 0; i < REASON_COUNT; i++)
-		if (totals->closed[i] > 0)
+		if (totals.closed[i] > 0)
 			log_number(log, reason_name((enum reason)i),
-				   (int64_t)totals->closed[i]);
-	log_number(log, "bytes_in", (int64_t)totals->bytes_in);
-	log_number(log, "bytes_out", (int64_t)totals->bytes_out);
-	log_number(log, "processes", (int64_t)totals->processes);
+				   (int64_t)totals.closed[i]);
+	log_number(log, "bytes_in", (int64_t)totals.bytes_in);
+	log_number(log, "bytes_out", (int64_t)totals.bytes_out);
+	log_number(log, "processes", (int64_t)totals.processes);
 	if (server->policy.counts)
 		log_number(log, "sources", server->policy.sources.connected);
 	log_end(log);
@@ -287,8 +293,8 @@ void report_close(struct prong *server, const struct slot *slot,
 		return;
 	if (!log_begin(log, crash ? LOG_WARNING : LOG_DEBUG, "close"))
 		return;
-	log_number(log, "conn", (int64_t)slot->client.id);
-	log_address(log, "peer", &slot->client.peer);
+	if (slot->client.id != 0)
+		log_client(log, &slot->client);
 	log_number(log, "pid", slot->pid);
 	log_text(log, "reason", reason_name(ending->reason));
 	if (ending->info != NULL && (crash || server->handler == NULL))
@@ -297,7 +303,8 @@ void report_close(struct prong *server, const struct slot *slot,
 		log_number(log, "call", ending->forbidden_call);
 	log_number(log, "in", (int64_t)ending->bytes_in);
 	log_number(log, "out", (int64_t)ending->bytes_out);
-	log_number(log, "ms", (now - slot->client.accepted_at) / 1000);
+	if (slot->client.id != 0)
+		log_number(log, "ms", (now - slot->client.accepted_at) / 1000);
 	log_left_out(log, left_out);
 	log_end(log);
 }

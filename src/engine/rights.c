@@ -47,6 +47,7 @@ static const char *const step_names[RIGHTS_STEPS] = {
 	[RIGHTS_LANDLOCK] = "landlock_restrict_self",
 	[RIGHTS_GATE] = "munmap",
 	[RIGHTS_RECEIVE] = "recvmsg",
+	[RIGHTS_ACCEPT] = "accept",
 };
 
 const char *rights_step_name(int step)

@@ -30,6 +30,7 @@ enum rights_step {
 	RIGHTS_LANDLOCK,
 	RIGHTS_GATE,
 	RIGHTS_RECEIVE, /* of the connection's descriptor, which a limit may forbid */
+	RIGHTS_ACCEPT,  /* by a worker that accepts for itself */
 	RIGHTS_STEPS
 };
 

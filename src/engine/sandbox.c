@@ -230,16 +230,38 @@ static int forbid_implied_execution(void)
 		       : 0;
 }
 
-static int set_filter(void)
+static int set_filter(struct code *code)
 {
-	struct code code;
-	struct sock_fprog filter = { .filter = code.at };
+	struct sock_fprog filter = { .filter = code->at, .len = code->length };
 
-	write_filter(&code);
-	filter.len = code.length;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return (int)GATE(seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+}
+
+static int set_sandbox(void)
+{
+	struct code code;
+
+	write_filter(&code);
+	return set_filter(&code);
+}
+
+/* A second filter; of two the kernel takes the stricter. */
+int sandbox_guard(const struct sandbox *sandbox, int listener)
+{
+	struct code code = { .length = 0 };
+
+	if (!sandbox->on)
+		return 0;
+	load(&code, offsetof(struct seccomp_data, nr));
+	unless_skip(&code, BPF_JEQ, SYS_shutdown, 8);
+	load(&code, ARGUMENT(0));
+	unless_skip(&code, BPF_JEQ, (uint32_t)listener, 6);
+	allow_gate(&code); /* five statements */
+	give(&code, SECCOMP_RET_TRAP);
+	give(&code, SECCOMP_RET_ALLOW);
+	return set_filter(&code);
 }
 
 /*
@@ -302,7 +324,7 @@ int sandbox_install(struct sandbox *sandbox)
 	if (err == 0 && !is_set) {
 		err = trap_install();
 		if (err == 0)
-			err = set_filter();
+			err = set_sandbox();
 		is_set = err == 0;
 	}
 	if (err == 0)
@@ -367,6 +389,12 @@ int sandbox_install(struct sandbox *sandbox)
 {
 	sandbox->ruleset = -1;
 	return sandbox->on ? -ENOTSUP : 0;
+}
+
+int sandbox_guard(const struct sandbox *sandbox, int listener)
+{
+	(void)sandbox, (void)listener;
+	return 0;
 }
 
 void sandbox_close(struct sandbox *sandbox)

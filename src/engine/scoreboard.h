@@ -86,6 +86,14 @@ static inline uint64_t score_read(const _Atomic uint64_t *field)
 	return atomic_load_explicit(field, memory_order_relaxed);
 }
 
+/* Of memory that others can write: a number that can still be added to and printed. */
+static inline uint64_t score_read_clamped(const _Atomic uint64_t *field)
+{
+	uint64_t value = score_read(field);
+
+	return value < INT64_MAX ? value : INT64_MAX;
+}
+
 /* For a new connection; by the supervisor, before the worker has it. */
 static inline void score_begin(struct score_row *row)
 {

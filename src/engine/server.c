@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,110 +9,14 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/number.h"
+#include "options.h"
 #include "trial.h"
 
-#define MAX_PROCESSES 1000000
-#define KEEP_FDS_MAX  1024
-
 static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
-
-/* Says what failed, in the caller's buffer if there is one; returns err. */
-__attribute__((format(printf, 3, 4))) static int fail(
-	const struct prong_options *options, int err, const char *format, ...)
-{
-	va_list args;
-
-	/* Behind options that are shorter nothing may be read or followed. */
-	if (options->size < sizeof(*options))
-		return err;
-	if (options->error == NULL || options->error_size == 0)
-		return err;
-	va_start(args, format);
-	vsnprintf(options->error, options->error_size, format, args);
-	va_end(args);
-	return err;
-}
 
 static int64_t time_or(int64_t milliseconds, int64_t initial)
 {
 	return clock_from_ms(milliseconds == 0 ? initial : milliseconds);
-}
-
-static bool is_time(int64_t milliseconds)
-{
-	return milliseconds >= 0 && milliseconds <= NUMBER_DURATION_MAX;
-}
-
-static int check_options(const struct prong_options *options)
-{
-	if (options->size != sizeof(*options))
-		return fail(options, -EINVAL,
-			    "options.size is not that of this library's version");
-	if (options->max_processes > MAX_PROCESSES)
-		return fail(options, -EINVAL, "max_processes is over %d",
-			    MAX_PROCESSES);
-	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
-	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX)
-		return fail(options, -EINVAL, "a time is negative or over ten years");
-	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
-		return fail(options, -EINVAL, "a descriptor is negative");
-	if (options->keep_fds > KEEP_FDS_MAX)
-		return fail(options, -EINVAL, "keep_fds is over %d", KEEP_FDS_MAX);
-	if (options->sandbox > PRONG_SANDBOX_STRICT)
-		return fail(options, -EINVAL, "sandbox is unknown");
-	if (options->at_limit > PRONG_REFUSE)
-		return fail(options, -EINVAL, "at_limit is unknown");
-	if (options->listen_fd_count > 0 && options->listen_fds == NULL)
-		return fail(options, -EINVAL, "listen_fds is missing");
-	if (options->refusal > PRONG_REFUSAL_RESET)
-		return fail(options, -EINVAL, "refusal is unknown");
-	if (options->refusal == PRONG_REFUSAL_RESET && options->refusal_text != NULL)
-		return fail(options, -EINVAL,
-			    "refusal: a reset carries no refusal-text");
-	if (options->log_level < PRONG_LOG_QUIET ||
-	    options->log_level > PRONG_LOG_VERBOSE)
-		return fail(options, -EINVAL, "log_level is unknown");
-	if (options->log_format > PRONG_LOG_JSON)
-		return fail(options, -EINVAL, "log_format is unknown");
-	return 0;
-}
-
-static int check_rights(const struct prong_options *options)
-{
-	const struct prong_rights *rights = options->rights;
-
-	if (options->program != NULL && options->sandbox != PRONG_SANDBOX_OFF)
-		return fail(options, -EINVAL, "the sandbox is for handlers");
-	if (options->program != NULL && sandbox_is_set())
-		return fail(options, -ENOTSUP,
-			    "programs cannot be started where a sandbox has been");
-	if (rights == NULL)
-		return 0;
-	if (!rights->change_ids &&
-	    (rights->uid != 0 || rights->gid != 0 || rights->group_count > 0))
-		return fail(options, -EINVAL, "ids without change_ids are not taken");
-	if ((rights->group_count > 0 && rights->groups == NULL) ||
-	    (rights->limit_count > 0 && rights->limits == NULL))
-		return fail(options, -EINVAL, "groups or limits are missing");
-	if (rights->drop > PRONG_DROP_SUPERVISOR)
-		return fail(options, -EINVAL, "drop is unknown");
-	if (rights->change_ids &&
-	    (rights->uid == (uid_t)-1 || rights->gid == (gid_t)-1))
-		return fail(options, -EINVAL, "-1 is no user and no group");
-	if (rights->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
-		return fail(options, -EINVAL,
-			    "there is no sandbox that allows new privileges");
-	if (rights->root != NULL && rights->drop == PRONG_DROP_SUPERVISOR &&
-	    options->program != NULL && options->program->kill_descendants)
-		return fail(options, -EINVAL,
-			    "kill-descendants needs /proc, which a supervisor loses by "
-			    "chroot");
-	for (size_t i = 0; i < rights->limit_count; i++)
-		if (rights->limits[i].soft > rights->limits[i].hard)
-			return fail(options, -EINVAL,
-				    "a soft resource limit is over its hard limit");
-	return 0;
 }
 
 static void fill_settings(struct settings *settings,
@@ -154,24 +57,26 @@ static int open_listener(struct prong *server, const struct prong_options *optio
 	int err;
 
 	if (server->listener_count == LISTENERS_MAX)
-		return fail(options, -EINVAL, "more than %d addresses to listen on",
-			    LISTENERS_MAX);
+		return options_fail(options, -EINVAL,
+				    "more than %d addresses to listen on",
+				    LISTENERS_MAX);
 	err = listener_open(&server->listeners[server->listener_count], address);
 	if (err == -EADDRINUSE)
-		return fail(options, err, "cannot listen on %s: another server has it",
-			    text);
+		return options_fail(options, err,
+				    "cannot listen on %s: another server has it", text);
 	if (err == -EACCES && address_family(address) != AF_UNIX)
-		return fail(options, err,
-			    "cannot listen on %s: this port needs root or "
-			    "CAP_NET_BIND_SERVICE",
-			    text);
+		return options_fail(options, err,
+				    "cannot listen on %s: this port needs root or "
+				    "CAP_NET_BIND_SERVICE",
+				    text);
 	if (err == -EEXIST)
-		return fail(options, err,
-			    "cannot listen on %s: the path is there and is no socket",
-			    text);
+		return options_fail(
+			options, err,
+			"cannot listen on %s: the path is there and is no socket",
+			text);
 	if (err < 0)
-		return fail(options, err, "cannot listen on %s: %s", text,
-			    strerror(-err));
+		return options_fail(options, err, "cannot listen on %s: %s", text,
+				    strerror(-err));
 	server->listener_count++;
 	return 0;
 }
@@ -185,26 +90,28 @@ static int adopt_listeners(struct prong *server, const struct prong_options *opt
 		int err;
 
 		if (server->listener_count == LISTENERS_MAX)
-			return fail(options, -EINVAL, "more than %d listeners",
-				    LISTENERS_MAX);
+			return options_fail(options, -EINVAL, "more than %d listeners",
+					    LISTENERS_MAX);
 		if (options->listen_fds[i] < server->settings.keep_fds)
-			return fail(options, -EINVAL,
-				    "descriptor %d is a listener, and workers would "
-				    "have it: it is below keep_fds",
-				    options->listen_fds[i]);
+			return options_fail(
+				options, -EINVAL,
+				"descriptor %d is a listener, and workers would "
+				"have it: it is below keep_fds",
+				options->listen_fds[i]);
 		if (options->ready_fd > 0 &&
 		    options->listen_fds[i] == options->ready_fd)
-			return fail(options, -EINVAL,
-				    "descriptor %d is a listener, and not for "
-				    "readiness",
-				    options->ready_fd);
+			return options_fail(options, -EINVAL,
+					    "descriptor %d is a listener, and not for "
+					    "readiness",
+					    options->ready_fd);
 		err = listener_adopt(&server->listeners[server->listener_count],
 				     options->listen_fds[i], name, why);
 		if (err == -EINVAL)
-			return fail(options, err, "cannot serve %s", why);
+			return options_fail(options, err, "cannot serve %s", why);
 		if (err < 0)
-			return fail(options, err, "cannot serve descriptor %d: %s",
-				    options->listen_fds[i], strerror(-err));
+			return options_fail(options, err,
+					    "cannot serve descriptor %d: %s",
+					    options->listen_fds[i], strerror(-err));
 		server->listener_count++;
 	}
 	return 0;
@@ -230,7 +137,8 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 		int err = address_lookup(&list, *text, why);
 
 		if (err < 0)
-			return fail(options, err, "bad address %.100s: %s", *text, why);
+			return options_fail(options, err, "bad address %.100s: %s",
+					    *text, why);
 		for (unsigned i = 0; i < list.count; i++) {
 			err = open_listener(server, options, *text, &list.at[i]);
 			if (err < 0)
@@ -238,7 +146,13 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 		}
 	}
 	if (server->listener_count == 0)
-		return fail(options, -EINVAL, "there is no address to listen on");
+		return options_fail(options, -EINVAL,
+				    "there is no address to listen on");
+	if (server->tallies != NULL &&
+	    (server->listener_count > 1 || server->listeners[0].adopted))
+		return options_fail(
+			options, -EINVAL,
+			"accept workers: one address, which nobody else has open");
 	return 0;
 }
 
@@ -251,8 +165,12 @@ static int open_tables(struct prong *server, const struct prong_options *options
 		err = scoreboard_open(&server->board, max);
 	if (err == 0)
 		err = open_log(server, options);
+	if (err == 0 && options->accept == PRONG_ACCEPT_WORKERS) {
+		server->tallies = tallies_open(max);
+		err = server->tallies == NULL ? -ENOMEM : 0;
+	}
 	if (err < 0)
-		return fail(options, err, "no memory for %u processes", max);
+		return options_fail(options, err, "no memory for %u processes", max);
 	farewells_open(&server->farewells);
 	return 0;
 }
@@ -264,7 +182,7 @@ static int open_policy(struct prong *server, const struct prong_options *options
 	int err = policy_open(&server->policy, options, max, options->program != NULL,
 			      why);
 
-	return err < 0 ? fail(options, err, "%s", why) : 0;
+	return err < 0 ? options_fail(options, err, "%s", why) : 0;
 }
 
 static int open_program(struct prong *server, const struct prong_options *options)
@@ -277,9 +195,9 @@ static int open_program(struct prong *server, const struct prong_options *option
 	server->program = malloc(sizeof(*server->program));
 	server->sessions.environment = malloc(sizeof(*server->sessions.environment));
 	if (server->program == NULL || server->sessions.environment == NULL)
-		return fail(options, -ENOMEM, "no memory");
+		return options_fail(options, -ENOMEM, "no memory");
 	err = program_prepare(server->program, options->program, why);
-	return err < 0 ? fail(options, err, "%s", why) : 0;
+	return err < 0 ? options_fail(options, err, "%s", why) : 0;
 }
 
 static int check_sandbox(const struct prong *server,
@@ -288,12 +206,13 @@ static int check_sandbox(const struct prong *server,
 	if (options->sandbox != PRONG_SANDBOX_STRICT)
 		return 0;
 	if (!server->sandbox.on)
-		return fail(options, -ENOTSUP,
-			    "sandbox strict: there is no seccomp filter to be had "
-			    "here");
+		return options_fail(
+			options, -ENOTSUP,
+			"sandbox strict: there is no seccomp filter to be had "
+			"here");
 	if (!server->sandbox.landlock)
-		return fail(options, -ENOTSUP,
-			    "sandbox strict: this kernel has no landlock(7)");
+		return options_fail(options, -ENOTSUP,
+				    "sandbox strict: this kernel has no landlock(7)");
 	return 0;
 }
 
@@ -305,7 +224,7 @@ static int open_rights(struct prong *server, const struct prong_options *options
 	int err = rights_open(&server->rights, options->rights, sandbox);
 
 	if (err < 0)
-		return fail(options, err, "no memory");
+		return options_fail(options, err, "no memory");
 	server->sandbox = (struct sandbox){
 		.on = sandbox,
 		.landlock = sandbox,
@@ -318,7 +237,7 @@ static int open_rights(struct prong *server, const struct prong_options *options
 	else if (server->program != NULL)
 		err = program_find(server->program, why);
 	if (err < 0)
-		return fail(options, err, "%s", why);
+		return options_fail(options, err, "%s", why);
 	if (server->program != NULL &&
 	    (server->program->asked.warm == NULL || server->program->cold != NULL))
 		server->settings.spare = 0;
@@ -336,7 +255,7 @@ static int drop_rights(struct prong *server, const struct prong_options *options
 		return 0;
 	if (rights_take_once(server->rights, &failure) < 0) {
 		err = rights_explain(server->rights, &failure, why);
-		return fail(options, err, "%s", why);
+		return options_fail(options, err, "%s", why);
 	}
 	server->sandbox.lends_gate = rights_need_gate(server->rights);
 	return 0;
@@ -354,8 +273,9 @@ static int fill_low_descriptors(struct prong *server,
 	do {
 		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
-			return fail(options, -errno, "cannot open /dev/null: %s",
-				    strerror(errno));
+			return options_fail(options, -errno,
+					    "cannot open /dev/null: %s",
+					    strerror(errno));
 	} while (fd < server->settings.keep_fds);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	server->null_fd = fd;
@@ -366,7 +286,8 @@ static int open_notify(struct prong *server, const struct prong_options *options
 {
 	int err = notify_open(&server->notify, options->notify);
 
-	return err < 0 ? fail(options, err, "cannot notify: %s", strerror(-err)) : 0;
+	return err < 0 ? options_fail(options, err, "cannot notify: %s", strerror(-err))
+		       : 0;
 }
 
 static int open_parts(struct prong *server, const struct prong_options *options,
@@ -396,20 +317,14 @@ int prong_open(struct prong **out, const struct prong_options *options,
 {
 	struct prong *server;
 	unsigned max;
-	int err = check_options(options);
+	int err = options_check(options, handler != NULL);
 
-	if (err == 0)
-		err = check_rights(options);
 	if (err < 0)
 		return err;
-	if ((handler == NULL) == (options->program == NULL))
-		return fail(options, -EINVAL, "one of handler and program is needed");
-	if (options->program != NULL && options->reuse > 1)
-		return fail(options, -EINVAL, "a program's process cannot be reused");
-	max = options->max_processes == 0 ? 1000 : options->max_processes;
+	max = options_max_processes(options);
 	server = memory_private(sizeof(*server));
 	if (server == NULL)
-		return fail(options, -ENOMEM, "no memory");
+		return options_fail(options, -ENOMEM, "no memory");
 	server->handler = handler;
 	server->arg = arg;
 	server->epoll_fd = server->null_fd = server->reserve_fd = -1;
@@ -445,6 +360,7 @@ void prong_close(struct prong *server)
 	policy_close(&server->policy);
 	slots_close(&server->slots);
 	scoreboard_close(&server->board);
+	tallies_close(server->tallies, server->slots.max);
 	memory_release(server, sizeof(*server));
 }
 

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "acceptor.h"
 #include "base/listener.h"
 #include "base/log.h"
 #include "environment.h"
@@ -118,6 +119,7 @@ struct prong {
 	unsigned listener_count;
 	struct slots slots;
 	struct scoreboard board;
+	struct tally *tallies; /* where workers accept for themselves; else NULL */
 	struct log log;
 	bool batch;      /* the scheduling policy was changed to SCHED_BATCH */
 	bool rseq_ended; /* restartable sequences are not registered for now */

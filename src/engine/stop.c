@@ -131,14 +131,19 @@ static int64_t ending_deadline(const struct prong *server)
 	return oldest == NULL ? CLOCK_NEVER : oldest->since + TERM_TO_KILL;
 }
 
+static void terminate_all(struct prong *server, enum slot_state state, int64_t now)
+{
+	while (server->slots.in[state].first != NULL)
+		terminate(server, server->slots.in[state].first, REASON_STOPPED, now);
+}
+
 static void enforce_stop(struct prong *server, int64_t now)
 {
 	if (server->stop.term_at <= now) {
 		server->stop.term_at = CLOCK_NEVER;
 		report_grace_over(server);
-		while (server->slots.in[SLOT_BUSY].first != NULL)
-			terminate(server, server->slots.in[SLOT_BUSY].first,
-				  REASON_STOPPED, now);
+		terminate_all(server, SLOT_BUSY, now);
+		terminate_all(server, SLOT_IDLE, now); /* who accept for themselves */
 	}
 	if (server->stop.kill_at <= now) {
 		server->stop.kill_at = CLOCK_NEVER;

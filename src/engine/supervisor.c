@@ -277,6 +277,8 @@ static int confine_workers(struct prong *server)
 		signals_keep(&server->signals, SIGSYS);
 		take_no_descriptors(server);
 	}
+	if (err == 0 && server->tallies != NULL)
+		err = sandbox_guard(&server->sandbox, server->listeners[0].fd);
 	/* It was there when prong_open() tried: less than that would be found out late. */
 	if (err == 0 && landlock && !server->sandbox.landlock)
 		err = -ENOTSUP;
@@ -304,6 +306,8 @@ static int open_loop(struct prong *server)
 	/* Workers cannot do without it: better no server than one that leaks. */
 	if (close_range(~0U, ~0U, 0) < 0)
 		return -errno;
+	if (server->tallies != NULL)
+		listener_set_blocking(&server->listeners[0], true);
 	err = server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
 	return err < 0 ? err : confine_workers(server);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "base/clock.h"
 #include "base/pass.h"
 #include "conn.h"
@@ -50,6 +51,19 @@ static _Noreturn void leave(const struct worker *worker, int status)
 {
 	score_leave(worker->mark);
 	_exit(status);
+}
+
+/* Takes a connection from the listener; does not return when that is shut. */
+static void accept_client(const struct worker *worker, struct client *client)
+{
+	int n = acceptor_take(worker->listener, worker->tally, client);
+
+	if (n < 0)
+		rights_leave(worker->row,
+			     &(struct rights_failure){ RIGHTS_ACCEPT, -n });
+	if (n == 0)
+		leave(worker, EXIT_UNUSED);
+	score_begin(worker->row);
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */
@@ -109,14 +123,29 @@ static void prepare(const struct worker *worker)
 	if (rights_take(worker->rights, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		rights_leave(worker->row, &failure);
-	worker_close_others(first, worker->channel, connection);
+	worker_close_others(first,
+			    worker->listener >= 0 ? worker->listener : worker->channel,
+			    connection);
 }
 
-_Noreturn void worker_main(struct worker *worker)
+/* One connection after the other, of those that come on the listener. */
+static _Noreturn void serve_accepted(struct worker *worker)
+{
+	unsigned reuse = worker->settings.reuse;
+
+	for (unsigned served = 0; served < reuse || reuse == PRONG_REUSE_ALWAYS;
+	     served++) {
+		accept_client(worker, &worker->client);
+		acceptor_ended(worker->tally, worker->row, serve(worker));
+	}
+	leave(worker, EXIT_UNUSED);
+}
+
+/* The client it was forked for, if any, then others that come on the channel. */
+static _Noreturn void serve_given(struct worker *worker)
 {
 	const struct settings *settings = &worker->settings;
 
-	prepare(worker);
 	for (unsigned served = 1;; served++) {
 		bool last = settings->reuse != PRONG_REUSE_ALWAYS &&
 			    served >= settings->reuse;
@@ -128,8 +157,16 @@ _Noreturn void worker_main(struct worker *worker)
 			close(worker->channel);
 		reason = serve(worker);
 		worker->client.id = 0;
-		if (last)
+		if (last || worker->channel < 0)
 			leave(worker, reason_exit_status(reason));
 		report(worker, reason);
 	}
+}
+
+_Noreturn void worker_main(struct worker *worker)
+{
+	prepare(worker);
+	if (worker->listener >= 0 && worker->client.id == 0)
+		serve_accepted(worker);
+	serve_given(worker);
 }

@@ -38,7 +38,9 @@ struct worker {
 	struct score_row *row;
 	struct score_mark mark;
 	pid_t supervisor;
-	int channel;          /* -1 where one connection is all that comes */
+	int channel;          /* -1 where nothing comes on it */
+	int listener;         /* -1 unless it accepts for itself; and then */
+	struct tally *tally;  /* what it counts */
 	struct client client; /* whom to serve first; id 0: wait on the channel */
 };
 

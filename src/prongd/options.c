@@ -157,6 +157,12 @@ static int parse_ready_fd(const struct option_row *row, const char *value, void 
 	return 0;
 }
 
+static const char *const accept_words[] = {
+	[PRONG_ACCEPT_SUPERVISOR] = "supervisor",
+	[PRONG_ACCEPT_WORKERS] = "workers",
+	[PRONG_ACCEPT_WORKERS + 1] = NULL,
+};
+
 static const char *const refusal_words[] = {
 	[PRONG_REFUSAL_CLOSE] = "close",
 	[PRONG_REFUSAL_RESET] = "reset",
@@ -205,6 +211,10 @@ static const struct option_row rows[] = {
 	  "let a process serve so many connections, one after the other, before it is "
 	  "replaced; 0 = no limit",
 	  option_number, FIELD(reuse), 0, 1000000000, NULL },
+	{ 0, "accept", "WHO", "supervisor",
+	  "who takes connections off the queue: supervisor, or, of a pool, workers: "
+	  "faster, without limits, lists and lines for single connections",
+	  option_word, FIELD(accept), 0, 0, accept_words },
 	{ 0, "at-limit", "POLICY", "wait",
 	  "what a client meets when all processes are at work: wait (in the kernel's "
 	  "queue), or refuse; refuse:TEXT is refuse with --refusal-text TEXT",
@@ -347,6 +357,7 @@ void prongd_fill_options(struct prong_options *options,
 		.max_processes = settings->max_processes,
 		.spare = settings->spare,
 		.reuse = settings->reuse == 0 ? PRONG_REUSE_ALWAYS : settings->reuse,
+		.accept = settings->accept,
 		.at_limit = settings->at_limit.policy,
 		.refusal = settings->refusal,
 		.refusal_text = settings->refusal_text != NULL

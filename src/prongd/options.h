@@ -8,6 +8,7 @@
 struct prongd_settings {
 	struct option_strings listen;
 	unsigned max_processes, spare, reuse;
+	enum prong_accept accept;
 	struct {
 		enum prong_at_limit policy;
 		const char *text;

@@ -338,6 +338,7 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 		{ "max-rate", required_argument, NULL, 'm' },
 		{ "at-limit", required_argument, NULL, 'a' },
 		{ "sandbox", required_argument, NULL, 'b' },
+		{ "accept", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	int count = 0;
@@ -366,6 +367,10 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 			options->grace = number;
 		else if (code == 'b')
 			options->sandbox = parse_sandbox(optarg);
+		else if (code == 'c')
+			options->accept = strcmp(optarg, "workers") == 0
+						  ? PRONG_ACCEPT_WORKERS
+						  : PRONG_ACCEPT_SUPERVISOR;
 		else if (!parse_limit(options, code))
 			exit(2);
 	}

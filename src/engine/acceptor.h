@@ -1,0 +1,56 @@
+/*
+ * Workers that accept for themselves (prong.h, PRONG_ACCEPT_WORKERS): how they take a
+ * connection, and what they count of it. The supervisor adds their counts up; it takes
+ * no more from them than numbers.
+ */
+#ifndef ENGINE_ACCEPTOR_H
+#define ENGINE_ACCEPTOR_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "reason.h"
+
+struct client;
+struct prong;
+struct score_row;
+struct slot;
+struct totals;
+
+/* One for each slot, in memory that all share; written by the slot's worker. */
+struct tally {
+	_Alignas(64) _Atomic uint64_t accepted;
+	_Atomic uint64_t bytes_in, bytes_out;
+	_Atomic uint64_t closed[REASON_COUNT];
+};
+
+/* Returns NULL if there is no memory. */
+struct tally *tallies_open(unsigned count);
+void tallies_close(struct tally *tallies, unsigned count);
+
+/*
+ * In a worker: waits for a connection on the listener, which blocks, and counts it.
+ * Returns 1 with *client filled; 0 when the listener is shut; or a negative errno of
+ * accept(2) that is not the client's.
+ */
+int acceptor_take(int listener, struct tally *tally, struct client *client);
+
+/* In a worker: the connection that row tells of has ended. */
+void acceptor_ended(struct tally *tally, const struct score_row *row,
+		    enum reason reason);
+
+/*
+ * In the supervisor: the worker of slot has ended; what it counted becomes the server's.
+ * Returns whether a connection is left of which it has not said how it ended.
+ */
+bool acceptor_fold(struct prong *server, const struct slot *slot);
+
+/* In the supervisor: the server's totals and those of all workers that live. */
+struct totals acceptor_totals(const struct prong *server);
+
+/* Connections that workers have accepted and that are open now. */
+uint64_t acceptor_active(const struct prong *server);
+
+#endif

@@ -1,0 +1,202 @@
+"""With --accept workers each worker of a pool takes connections off the queue itself."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import (SANITIZED, echoes, eventually, load,
+                     receive_all, receive_exactly)  # fmt: skip
+from logline import reasons
+from proc import children, descriptors, is_zombie, settled, sleeps
+from test_command_line import expect_refusal, run
+
+POOL = ("--accept", "workers", "-r", 0)
+ALWAYS = 2**32 - 1
+
+
+def test_all_are_served_and_counted(prongd, scale):
+    count = int(5000 * scale)
+    server = prongd(*POOL, "-s", 4, "echo")
+    load(server, "-c", "16", "-n", str(count))
+    eventually(lambda: server.totals()["active"] == "0", "all ended")
+    totals = server.totals()
+    assert totals["accepted"] == totals["eof"] == str(count)
+    assert totals["processes"] == "4"
+    assert totals["bytes_in"] == totals["bytes_out"] == str(64 * count)
+
+
+def test_who_is_served_now_is_active(prongd):
+    server = prongd(*POOL, "-s", 4, "echo")
+    server.hold(3)
+    totals = server.totals()
+    assert (totals["accepted"], totals["active"], totals["closed"]) == ("3", "3", "0")
+    server.close_clients()
+    eventually(lambda: server.totals()["active"] == "0", "none active")
+
+
+def test_who_comes_when_all_are_at_work_waits(prongd):
+    server = prongd(*POOL, "-s", 2, "echo")
+    busy = server.hold(2)
+    waiting = server.connect(timeout=0.2)
+    waiting.sendall(b"here")
+    with pytest.raises(TimeoutError):
+        waiting.recv(4)
+    busy[0].close()
+    waiting.settimeout(10)
+    assert receive_exactly(waiting, 4) == b"here"
+
+
+def test_a_worker_is_replaced_after_so_many_connections(prongd):
+    server = prongd("--accept", "workers", "-r", 3, "-s", 1, "echo")
+    before = server.expect_workers(1)
+    for number in range(9):
+        assert server.ask(b"%d" % number) == b"%d" % number
+    eventually(lambda: server.totals()["processes"] == "4", "replaced three times")
+    assert server.expect_workers(1) != before
+    assert server.log_lines(event="spare-died") == []
+
+
+def test_a_session_ends_at_its_deadlines(prongd):
+    server = prongd(*POOL, "-s", 2, "--idle-timeout", "100ms", "echo")
+    assert receive_all(server.connect()) == b""
+    eventually(lambda: reasons(server.totals()) == {"idle": 1}, "counted")
+
+
+@pytest.mark.parametrize("unix", [False, True])
+def test_at_a_stop_sessions_finish_and_the_queue_is_served(prongd, tmp_path, unix):
+    listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
+    server = prongd(*POOL, "-s", 2, "-n", 3, "echo", listen=[listen])
+    busy = server.hold(2)
+    queued = [server.connect() for _ in range(20)]
+    for number, client in enumerate(queued):
+        client.sendall(b"%d" % number)
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stop-asked", sessions=2)
+    for number, client in enumerate(queued):
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b"%d" % number
+    for client in busy:
+        assert echoes(client)
+        client.close()
+    assert reasons(server.expect_exit(timeout=5)) == {"eof": 22}
+
+
+def test_idle_workers_leave_at_once_at_a_stop(prongd):
+    server = prongd(*POOL, "-s", 8, "echo")
+    server.signal(signal.SIGTERM)
+    server.expect_exit(timeout=5)
+
+
+def test_at_the_end_of_the_grace_sessions_are_cut(prongd):
+    server = prongd(*POOL, "-s", 2, "--grace", "300ms", "echo")
+    client = server.hold(1)[0]
+    server.signal(signal.SIGTERM)
+    assert receive_all(client) == b""
+    assert reasons(server.expect_exit(timeout=5)) == {"stopped": 1}
+
+
+def test_a_second_signal_stops_at_once(prongd):
+    server = prongd(*POOL, "-s", 2, "echo")
+    server.hold(2)
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stop-asked")
+    server.signal(signal.SIGTERM)
+    assert reasons(server.expect_exit(timeout=5)) == {"stopped": 2}
+
+
+def test_a_killed_worker_costs_one_connection_and_is_replaced(prongd):
+    server = prongd(*POOL, "-s", 2, "echo")
+    held = server.hold(2)
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGKILL)
+    [line] = server.wait_log(event="close", reason="crash-signal")
+    assert (line["pid"], line["signal"]) == (str(victim), "KILL")
+    assert server.ask(b"the next") == b"the next"
+    assert sorted(client_lives(client) for client in held) == [False, True]
+    wanted = {"crash-signal": 1, "eof": 1}
+    eventually(lambda: reasons(server.totals()) == wanted, "counted")
+
+
+def client_lives(client):
+    try:
+        return echoes(client)
+    except (AssertionError, ConnectionError):
+        return False
+
+
+def test_an_idle_worker_that_is_killed_is_replaced(prongd):
+    server = prongd(*POOL, "-s", 2, "echo")
+    victim = server.workers()[0]
+    os.kill(victim, signal.SIGKILL)
+    server.wait_log(event="spare-died", pid=victim)
+    eventually(lambda: len(server.workers()) == 2 and victim not in server.workers(),
+               "two again")  # fmt: skip
+    assert server.ask(b"here") == b"here"
+
+
+def test_a_handler_that_crashes_again_and_again_serves_the_next(handlers):
+    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 2, "killed")
+    for _ in range(50):
+        assert receive_all(server.connect()) == b""
+    eventually(lambda: reasons(server.totals()) == {"crash-signal": 50}, "all counted")
+
+
+def test_no_worker_outlives_the_supervisor(prongd):
+    server = prongd(*POOL, "-s", 4, "echo")
+    server.hold(2)
+    workers = server.workers()
+    server.kill()
+    for pid in workers:
+        eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), "gone")
+
+
+def test_an_idle_pool_sleeps(prongd):
+    server = prongd(*POOL, "-s", 4, "echo")
+    assert server.ask(b"here") == b"here"
+    pids = [server.pid, *server.workers()]
+    for pid in pids:
+        settled(pid)
+    before = [sleeps(pid) for pid in pids]
+    time.sleep(0.5)
+    assert [sleeps(pid) for pid in pids] == before
+
+
+@pytest.mark.skipif(SANITIZED, reason="there is no sandbox then")
+def test_no_worker_shuts_the_listener_for_all(handlers):
+    server = handlers("--sandbox", "auto", "--accept", "workers", "-r", ALWAYS, "-s", 2,
+                      "escapes")  # fmt: skip
+    if server.settings["sandbox"] == "off":
+        pytest.skip("no seccomp here")
+    [worker, _] = children(server.pid)
+    listeners = [fd for fd, what in descriptors(worker).items()
+                 if fd > 2 and what.startswith("socket:")]  # fmt: skip
+    assert len(listeners) == 1
+    for how in (0, 1, 2):
+        with server.connect() as client:
+            client.sendall(f"shutdown {listeners[0]} {how}\n".encode())
+            assert b"done" not in receive_all(client)
+    eventually(lambda: reasons(server.totals()) == {"crash-sandbox": 3}, "counted")
+    with server.connect() as client:
+        client.sendall(b"getppid\n")
+        assert f"done {server.pid} 0\n".encode() in receive_all(client)
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--accept", "nobody", "echo"], "none of supervisor, workers"),
+    (["--accept", "workers", "echo"], "they must be reused"),
+    ([*POOL, "-s", "0", "echo"], "spare is how many"),
+    ([*POOL, "-s", "4", "-n", "4", "echo"], "less than max-processes"),
+    ([*POOL, "--deny", "all", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--allow", "127.0.0.1", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--rate", "1/1s", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--max-rate", "1/1s", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--max-per-source", "1", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--at-limit", "refuse", "echo"], "nobody looks at who comes"),
+    ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),
+    (["--accept", "workers", "--", "cat"], "a program cannot"),
+])  # fmt: skip
+def test_what_it_cannot_do_is_said_at_the_start(words, message):
+    expect_refusal(run(*map(str, words)), 2, message)
