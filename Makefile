@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench bench-check lint install clean help \
+.PHONY: build build-asan run test bench bench-check bench-100k lint install clean help \
 	setup-build setup-test setup-lint setup-bench
 
 # Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
@@ -31,6 +31,9 @@ bench: setup-bench build	## measure beside references and peers; writes bench/RE
 bench-check: setup-bench build	## fail if faults, calls or instructions got worse by 5 %
 	@exec bench/check $(ARGS)
 
+bench-100k: build		## hold 100,000 connections at once, as root
+	@exec bench/many $(ARGS)
+
 lint: setup-lint		## check style, folders, includes, warnings, manual
 	@scripts/lint
 
@@ -43,7 +46,7 @@ clean:				## remove what was built
 	rm -rf build build-asan
 
 help:				## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup-build setup-test setup-lint setup-bench:
 	@scripts/setup $(@:setup-%=%)

@@ -1,5 +1,6 @@
 """Write bench/RESULTS.md and its plots from the samples of one run."""
 
+import json
 import os
 import statistics
 import subprocess
@@ -127,6 +128,23 @@ def counts_table(results):
     return ["## What noise does not touch", "", *table(("figure", "measured"), rows)]
 
 
+def many_section():
+    """What bench/many has measured for this build, if it has."""
+    path = BUILD / "bench" / "many-100000.json"
+    if not path.exists():
+        return []
+    many = json.loads(path.read_text())
+    if many["wrong"]:
+        return []
+    rows = [("opened in", f"{many['open_seconds']:.1f} s, {many['open_per_second']:,.0f}/s"),
+            ("memory per connection, everything in", f"{many['kib_each']:.0f} KiB"),
+            ("from SIGTERM, over the second echo, to the last process gone",
+             f"{many['drain_seconds']:.1f} s")]  # fmt: skip
+    return [f"## {many['count']:,} connections at once, a process each", "",
+            f"*Written by `make bench-100k`*, {many['date']}: each was echoed twice.", "",
+            *table(("figure", "measured"), rows)]  # fmt: skip
+
+
 def output(*words):
     run = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return run.stdout.strip()
@@ -169,5 +187,6 @@ def write(results):
     for figure in LOADS:
         lines += servers_table(figure, samples[figure.key])
     lines += [*held_table(results), *memory_table(samples), *counts_table(results)]
+    lines += many_section()
     (BENCH / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n")
     plots.draw(results)

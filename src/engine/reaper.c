@@ -13,6 +13,7 @@
 #include "session.h"
 #include "stop.h"
 
+#define LOOK_PAUSE_EACH     2    /* from a look for marks to the next, for each page */
 #define SWEEP_PAUSE         1000 /* from a sweep to the next; microseconds, at least */
 #define SWEEP_PAUSE_EACH    5  /* and so much for each child: it costs a 50th of that */
 #define FALSE_MARKS_AT_ONCE 64 /* by workers that have not ended, in one look */
@@ -198,31 +199,58 @@ static void sweep(struct prong *server)
 		;
 }
 
+/* Where there are very many rows, a look at all their marks is not worth one exit. */
+static void look_for_marks(struct prong *server, int64_t now)
+{
+	struct reaper *reaper = &server->reaper;
+
+	if (now < reaper->look_at)
+		return;
+	collect_marked(server);
+	reaper->owes_look = false;
+	reaper->look_at =
+		now + LOOK_PAUSE_EACH * scoreboard_pages(server->slots.touched);
+}
+
+static void look_for_all(struct prong *server, int64_t now)
+{
+	struct reaper *reaper = &server->reaper;
+	int64_t pause = SWEEP_PAUSE_EACH * (int64_t)server->slots.used;
+
+	if (now < reaper->sweep_at)
+		return;
+	sweep(server);
+	reaper->owes_sweep = reaper->owes_look = false;
+	reaper->sweep_at = clock_now() + (pause > SWEEP_PAUSE ? pause : SWEEP_PAUSE);
+}
+
 void reaper_collect(struct prong *server)
 {
 	struct reaper *reaper = &server->reaper;
-	int64_t now, pause;
+	int64_t now;
 
 	if (server->signals.child_exited) {
 		server->signals.child_exited = false;
-		reaper->owes_sweep = true;
+		reaper->owes_look = reaper->owes_sweep = true;
 		collect_named(server);
-		collect_marked(server);
 	}
 	if (!reaper->owes_sweep)
 		return;
 	now = clock_now();
-	if (now < reaper->sweep_at)
-		return;
-	sweep(server);
-	pause = SWEEP_PAUSE_EACH * (int64_t)server->slots.used;
-	reaper->owes_sweep = false;
-	reaper->sweep_at = clock_now() + (pause > SWEEP_PAUSE ? pause : SWEEP_PAUSE);
+	if (reaper->owes_look)
+		look_for_marks(server, now);
+	look_for_all(server, now);
 }
 
 int64_t reaper_deadline(const struct prong *server)
 {
-	return server->reaper.owes_sweep ? server->reaper.sweep_at : CLOCK_NEVER;
+	const struct reaper *reaper = &server->reaper;
+
+	if (!reaper->owes_sweep)
+		return CLOCK_NEVER;
+	return reaper->owes_look && reaper->look_at < reaper->sweep_at
+		       ? reaper->look_at
+		       : reaper->sweep_at;
 }
 
 void reaper_end_all(struct prong *server)

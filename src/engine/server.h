@@ -75,9 +75,9 @@ struct placement {
 
 /* reaper.c */
 struct reaper {
-	bool owes_sweep;  /* there was a SIGCHLD since the last one */
-	int64_t sweep_at; /* not before */
-	unsigned page;    /* of the scoreboard, where to look for marks next */
+	bool owes_look, owes_sweep; /* there was a SIGCHLD since the last one */
+	int64_t look_at, sweep_at;  /* not before */
+	unsigned page; /* of the scoreboard, where to look for marks next */
 };
 
 /* session.c */
