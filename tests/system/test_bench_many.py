@@ -28,7 +28,7 @@ def test_each_has_a_process_and_none_is_left():
     result = run(400)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("held: 400 processes\n400 connections")
-    assert re.search(r"memory \d+ KiB a connection", result.stdout)
+    assert re.search(r"memory -?\d+ KiB a connection", result.stdout)
     figures = json.loads((BUILD / "bench" / "many-400.json").read_text())
     assert figures["count"] == figures["processes"] == 400
     assert figures["wrong"] == ""
