@@ -24,6 +24,7 @@ struct prong_conn {
 	bool lost;            /* the client is gone, or our side is broken */
 	enum reason cut;      /* the deadline that was over; REASON_NONE: none */
 	bool borrowed;        /* the handler has had the descriptor */
+	unsigned asked;       /* calls of prong_recv(), up to TALKATIVE */
 };
 
 /*
