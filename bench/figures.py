@@ -14,13 +14,17 @@ from typing import Callable, NamedTuple
 from servers import SOURCES, Server, failed, load_command
 
 ECHOES = ["fork_echo", "prefork_echo", "epoll_echo", "spawn_echo"]
-OURS = ["prongd", "prongd -r 0 -s 16", "prongd cat", "prongd --warm cat"]
+POOLS = ["prongd -r 0 -s 16", "prongd --accept workers"]
+OURS = ["prongd", *POOLS, "prongd cat", "prongd --warm cat"]
 PEERS = ["socat PIPE", "socat EXEC cat", "tcpserver cat", "tcpsvd cat", "xinetd cat",
          "ncat cat", "ForkingTCPServer", "Net::Server Fork",
          "Net::Server PreFork"]  # fmt: skip
-HELD_CHURN = ["--churn", "-c", "16", "-d", "700ms", "-t", "10s", *SOURCES]
-MEMORY_HELD = 2000
-FEWER_HELD = {"ForkingTCPServer": 500, "Net::Server Fork": 500}  # a MiB and more each
+# One loading process keeps a processor busy and has nothing left: the fastest servers
+# could not be told apart, and those that wake a process for each request pay for its time.
+TWO = ["--processes", "2"]
+HELD_CHURN = ["--churn", "-c", "16", "-d", "700ms", *TWO, "-t", "10s", *SOURCES]
+MEMORY_HELD = 6000
+FEWER_HELD = {"ForkingTCPServer": 1000, "Net::Server Fork": 1000}  # a MiB and more each
 
 
 class Figure(NamedTuple):
@@ -47,15 +51,22 @@ def first(report):
 
 LOADS = [
     Figure("churn", "Connections per second, 16 at a time",
-           ["--churn", "-c", "16", "-d", "800ms", "-t", "10s", *SOURCES], per_second,
+           ["--churn", "-c", "16", "-d", "800ms", *TWO, "-t", "10s", *SOURCES], per_second,
            [*ECHOES, *OURS, *PEERS], "fork_echo", "1/s"),
+    Figure("churn_one", "The same with one loading process, which is then the bottleneck",
+           ["--churn", "-c", "16", "-d", "800ms", "-t", "10s", *SOURCES], per_second,
+           ["epoll_echo", "fork_echo", "prefork_echo", "prongd", *POOLS,
+            "Net::Server PreFork"], "epoll_echo", "1/s"),
     Figure("first", "First echo at 100 connections per second, p50",
            ["--rate", "100/s", "-d", "1s", "-t", "10s", *SOURCES], first,
            [*ECHOES, *OURS, "prongd -s 16", *PEERS], "epoll_echo", "µs"),
     Figure("keep", "64-byte round trips per second on 16 kept connections",
-           ["--keep", "-c", "16", "-d", "1s", "-t", "10s"], per_second,
+           ["--keep", "-c", "16", "-d", "1s", *TWO, "-t", "10s"], per_second,
            ["epoll_echo", "fork_echo", "prongd", "prongd -r 0 -s 16", "socat PIPE",
             "ForkingTCPServer", "Net::Server PreFork"], "epoll_echo", "1/s"),
+    Figure("keep_one", "The same with one loading process, which is then the bottleneck",
+           ["--keep", "-c", "16", "-d", "1s", "-t", "10s"], per_second,
+           ["epoll_echo", "fork_echo", "prongd", "prongd -r 0 -s 16"], "epoll_echo", "1/s"),
     Figure("stream", "Bulk echo on 2 connections, each way",
            ["--stream", "-c", "2", "-d", "1s", "-t", "5s"], megabytes,
            ["fork_echo", "epoll_echo", "prongd", "socat PIPE", "tcpserver cat",

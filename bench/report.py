@@ -26,14 +26,20 @@ class Target(NamedTuple):
 
 
 POOL = "prongd -r 0 -s 16"
+WORKERS = "prongd --accept workers"
 TARGETS = [
     Target("a fresh process each, connections/s", "churn", "prongd", "fork_echo", 1.25),
     Target("a fresh process each", "churn", "prongd", "socat PIPE", 3),
     Target("a fresh process each", "churn", "prongd", "ForkingTCPServer", 3),
     Target("a fresh process each", "churn", "prongd", "Net::Server Fork", 3),
     Target("a pool, connections/s", "churn", POOL, "epoll_echo", 0.95),
+    Target("a pool whose workers accept", "churn", WORKERS, "epoll_echo", 0.95),
     Target("a pool", "churn", POOL, "Net::Server PreFork", 4),
+    Target("a pool whose workers accept", "churn", WORKERS, "Net::Server PreFork", 4),
     Target("round trips, 16 kept connections", "keep", "prongd", "epoll_echo", 0.95),
+    Target("one loading process: a pool", "churn_one", POOL, "epoll_echo", 0.95),
+    Target("one loading process: workers accept", "churn_one", WORKERS, "epoll_echo", 0.95),
+    Target("one loading process: round trips", "keep_one", "prongd", "epoll_echo", 0.95),
     Target("bulk echo, 2 connections", "stream", "prongd", "fork_echo", 1),
     Target("first echo at 100/s, p50", "first", "prongd -s 16", "epoll_echo", 1.3, True),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ limit it can be given, so that a loss of connections is its own and not a settin
 """
 
 import contextlib
+import functools
 import json
 import os
 import pwd
@@ -27,11 +28,24 @@ FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "oth
 # Many source addresses: from one, the kernel's search for a free port is measured.
 SOURCES = ["--sources", "127.0.0.2/100"]
 
+
+@functools.cache
+def installed(path):
+    """A copy, as installing makes it. The page cache holds a file as it was written, and
+    one that the linker wrote piece by piece makes a fork several per cent dearer."""
+    copy = BUILD / "bench" / "installed" / Path(path).name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["install", BUILD / path, copy], check=True)
+    return copy
+
+
 # Our own and the references take port 0 and announce what they got.
 OURS = {
     "prongd": ["-n", MANY, "echo"],
     "prongd -s 16": ["-n", MANY, "-s", "16", "echo"],
     "prongd -r 0 -s 16": ["-n", MANY, "-r", "0", "-s", "16", "echo"],
+    "prongd --accept workers": ["-n", MANY, "-r", "0", "-s", "16", "--accept", "workers",
+                                "echo"],
     "prongd cat": ["-n", MANY, "--", CAT],
     "prongd --warm cat": ["-n", MANY, "-s", "16", "--warm", "--", CAT],
 }
@@ -154,7 +168,8 @@ class Server:
 
     def _start_ours(self):
         reader, writer = os.pipe()
-        words = [*self.under, BUILD / "prongd", "-q", "-l", "127.0.0.1:0"]
+        installed("prong-warm.so")  # --warm looks for it beside prongd
+        words = [*self.under, installed("prongd"), "-q", "-l", "127.0.0.1:0"]
         words += ["--ready-fd", writer, *self.words]
         self._spawn(words, stdout=subprocess.DEVNULL, pass_fds=[writer])
         os.close(writer)
@@ -163,7 +178,7 @@ class Server:
         self._expect(self.address)
 
     def _start_reference(self):
-        program = BUILD / "bench" / "reference" / self.name
+        program = installed(f"bench/reference/{self.name}")
         self._spawn([program, "0"], stdout=subprocess.PIPE)
         self.address = self.process.stdout.readline().decode().strip()
         self.process.stdout.close()
