@@ -176,10 +176,13 @@ static void collect_marked(struct prong *server)
 		unsigned page = server->reaper.page++ % pages;
 		uint64_t marks = score_read(&server->board.pages[page].leaving);
 
-		for (unsigned row = 0; row < SCORE_ROWS; row++)
-			if ((marks >> row & 1) != 0 &&
+		for (; marks != 0; marks &= marks - 1) {
+			unsigned row = (unsigned)__builtin_ctzll(marks);
+
+			if (row < SCORE_ROWS &&
 			    mark_is_false(server, page * SCORE_ROWS + row))
 				wrong++;
+		}
 	}
 }
 

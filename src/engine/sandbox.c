@@ -367,6 +367,11 @@ int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 	return 0;
 }
 
+void sandbox_place(struct score_row **place)
+{
+	trap_place(place);
+}
+
 /* libc's would note the thread's id, of use only to calls that are forbidden here. */
 pid_t sandbox_fork(const struct sandbox *sandbox)
 {
@@ -407,6 +412,11 @@ int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 {
 	(void)sandbox, (void)row, (void)failure;
 	return 0;
+}
+
+void sandbox_place(struct score_row **place)
+{
+	(void)place;
 }
 
 pid_t sandbox_fork(const struct sandbox *sandbox)

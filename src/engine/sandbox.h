@@ -59,6 +59,9 @@ void sandbox_close(struct sandbox *sandbox);
 int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 		    struct rights_failure *failure);
 
+/* trap_place(), where there is a sandbox. */
+void sandbox_place(struct score_row **place);
+
 /* fork(2) that does not fall into the trap. Returns a pid or a negative errno. */
 pid_t sandbox_fork(const struct sandbox *sandbox);
 

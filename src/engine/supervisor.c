@@ -170,12 +170,14 @@ static int wait_for_events(struct prong *server)
 /* The supervisor's whole life. Each line is one function; one place blocks. */
 __attribute__((noinline)) static int supervise(struct prong *server)
 {
+	struct score_row *confined = NULL; /* in a child: its row */
 	int err = 0;
 
+	sandbox_place(&confined);
 	while (err == 0) {
 		reaper_collect(server);
 		if (stop_is_complete(server))
-			return 0;
+			break;
 		obey_signals(server);
 		admit_waiting(server);
 		start_missing_spares(server);
@@ -183,6 +185,7 @@ __attribute__((noinline)) static int supervise(struct prong *server)
 		enforce_deadlines(server);
 		err = wait_for_events(server); /* sleeps until the nearest deadline */
 	}
+	sandbox_place(NULL);
 	return err;
 }
 

@@ -24,10 +24,11 @@
 #define BIT(number) (UINT64_C(1) << ((number)-1))
 
 /*
- * Of a worker: where the handler of SIGSYS tells what was tried. A thread's own, so
- * that it lies on a page that each child gets a copy of anyway: rseq(2) is beside it.
+ * Of a worker: where the handler of SIGSYS tells what was tried. A supervisor gives it a
+ * place on its stack, of which each child gets a copied page anyway.
  */
-static __thread struct score_row *confined __attribute__((tls_model("initial-exec")));
+static struct score_row *unplaced;
+static struct score_row **confined = &unplaced;
 
 /* A trapped call: its number, its six arguments, and where its result goes. */
 struct trapped {
@@ -81,7 +82,7 @@ static void stop_worker(const struct trapped *call)
 		*call->result = -ENOMEM;
 		return;
 	}
-	atomic_store(&confined->forbidden_call, (int)((unsigned)call->number + 1));
+	atomic_store(&(*confined)->forbidden_call, (int)((unsigned)call->number + 1));
 	_exit(reason_exit_status(REASON_CRASH_SANDBOX));
 }
 
@@ -151,7 +152,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
 	*call.result = refusal(&call);
 	if (call.number == SYS_rt_sigprocmask)
 		*call.result = change_mask(&call, user);
-	else if (confined != NULL)
+	else if (*confined != NULL)
 		stop_worker(&call);
 	else if (call.number == SYS_rt_sigaction)
 		*call.result = change_action(call);
@@ -181,7 +182,12 @@ int trap_install(void)
 
 void trap_confine(struct score_row *row)
 {
-	confined = row;
+	*confined = row;
+}
+
+void trap_place(struct score_row **place)
+{
+	confined = place != NULL ? place : &unplaced;
 }
 
 #endif

@@ -16,4 +16,10 @@ int trap_install(void);
 /* From now on this process is a worker: row tells what it tried. */
 void trap_confine(struct score_row *row);
 
+/*
+ * Where that is noted: a place on the stack of who forks, NULL until then, which spares
+ * each child the copy of another page. NULL: in a place of its own.
+ */
+void trap_place(struct score_row **place);
+
 #endif

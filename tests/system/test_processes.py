@@ -13,9 +13,10 @@ from collections import Counter
 import pytest
 
 from harness import (
-    SANITIZED, echoes, eventually, failures, finish_load, receive_all, reset, start_load,
+    PRONGD, SANITIZED, echoes, eventually, failures, finish_load, receive_all, reset,
+    start_load,
 )  # fmt: skip
-from proc import descriptors, is_zombie, settled, status
+from proc import descriptors, is_zombie, read, settled, status
 
 
 RT_SIGACTION = {"x86_64": 13, "aarch64": 134}.get(platform.machine())
@@ -214,6 +215,22 @@ def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
     print(f"{count} exits collected within {time.monotonic() - killed:.3f} s")
     totals = server.totals()
     assert totals["crash-signal"] == totals["closed"] == str(count)
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitized build is linked dynamically")
+def test_a_fork_copies_no_heap_and_no_relocations(prongd):
+    """Each mapping, and each far corner of the address space, costs every child."""
+    server = prongd("-s", 1, "echo")
+    assert "[heap]" not in read(server.pid, "maps")
+    [worker] = server.workers()
+
+    def pieces(pid):
+        """Where each mapping of the program begins."""
+        lines = read(pid, "maps").splitlines()
+        return [line.split("-")[0] for line in lines if line.endswith(f" {PRONGD}")]
+
+    assert pieces(server.pid)[0] not in pieces(worker)
+    assert pieces(server.pid)[-1] in pieces(worker)
 
 
 def test_killed_workers_cost_only_their_own_connections(prongd, scale):

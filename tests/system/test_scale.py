@@ -3,9 +3,12 @@
 A sanitized build does a tenth.
 """
 
+import subprocess
 import threading
 
-from harness import eventually, load
+import pytest
+
+from harness import PRONG, SANITIZED, eventually, load
 from logline import reasons
 from proc import memory
 
@@ -88,3 +91,29 @@ def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
         watching.join()
     assert result["bytes_in"] == result["bytes_out"] == 4 * size
     assert max(peak) <= before + ALLOWANCE
+
+
+@pytest.mark.skipif(SANITIZED, reason="forking is much slower then, and hides it")
+def test_clients_who_stay_do_not_slow_down_who_comes(prongd):
+    """To look for children that have ended is no walk over those that live."""
+    held = 5000
+    server = prongd("-n", held + 500, "echo", verbose=False)
+
+    def per_second():
+        words = ("--churn", "-c", 16, "-n", 2000, "--sources", "127.0.1.1/100")
+        return load(server, *words)["per_second"]
+
+    def ratio():
+        """Of a rate beside those who stay to one without; they come and go anew."""
+        alone = per_second()
+        words = [PRONG, "bench", "--hold", str(held), "--wait", server.texts[0]]
+        holding = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            assert holding.stdout.readline() == f"held {held}\n"
+            return per_second() / alone
+        finally:
+            holding.communicate("\n")
+
+    # It was 0.2 by such a walk; others may have the machine for a while.
+    eventually(lambda: ratio() > 0.5, "more than half")
