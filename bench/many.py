@@ -117,7 +117,6 @@ def line(process, wanted):
     """Of what the load says while it runs."""
     said = process.stdout.readline()
     if said.strip() != wanted:
-        process.wait(PATIENCE)
         raise RuntimeError(f"the load said {said.strip()!r}, not {wanted!r}")
 
 

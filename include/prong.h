@@ -139,8 +139,8 @@ enum prong_accept {
 	 * and lists of sources, and refusing; more processes than spare (clients wait in
 	 * the queue, unannounced); log lines of single connections; SIGTERM to a handler
 	 * that is deaf to session_timeout. A worker that has been broken into can take
-	 * all connections, and without a sandbox shut the listener for all. Needs reuse
-	 * other than 1, a handler, and one address that prong_open() opens.
+	 * all connections, and without a sandbox shut the listener for all. Needs spare
+	 * below max_processes, reuse other than 1, a handler, and one address.
 	 */
 	PRONG_ACCEPT_WORKERS,
 };
@@ -220,10 +220,11 @@ struct prong_rights {
 
 /*
  * What a handler may still do in its worker when it may do next to nothing: receive
- * and send on its connection, wait, read the clock, and have memory. It has no other
- * descriptor, not even the standard ones, and no capability. Anything else (opening a
- * file, making a socket or a process, signalling, changing a mapping's protection, and
- * so abort(3) as well) ends the worker; that is counted as "crash-sandbox". By
+ * and send on its connection, half-close it (SHUT_WR), wait, read the clock, and have
+ * memory. It has no descriptor that a handler could use but the connection's, not even the
+ * standard ones, and no capability. Anything else (opening a file, making a socket or a
+ * process, signalling, changing a mapping's protection, and so abort(3) as well) ends the
+ * worker; that is counted as "crash-sandbox". By
  * seccomp(2), and by landlock(7) where the kernel has that. Time zones: localtime(3) and
  * mktime(3) look at a file each time unless TZ is set; localtime_r(3) does not, if the
  * supervisor has called tzset(3).
@@ -294,7 +295,7 @@ struct prong_options {
 	 * process for each). PRONG_REUSE_ALWAYS: never replaced.
 	 */
 	unsigned reuse;
-	enum prong_accept accept;
+	enum prong_accept accept; /* 0: PRONG_ACCEPT_SUPERVISOR */
 
 	/*
 	 * A program to run instead of a handler, which is NULL then. reuse must be
@@ -487,7 +488,7 @@ PRONG_PUBLIC int prong_conn_fd(const struct prong_conn *conn);
 PRONG_PUBLIC const struct sockaddr *prong_conn_peer(const struct prong_conn *conn,
 						    socklen_t *length);
 
-/* The connection's number, conn= in the log, from 1; with PRONG_ACCEPT_WORKERS any. */
+/* Its number, conn= in the log, from 1; with PRONG_ACCEPT_WORKERS any that is unique. */
 PRONG_PUBLIC uint64_t prong_conn_id(const struct prong_conn *conn);
 
 /* The version of the library in use, as PRONG_VERSION was when it was built. */

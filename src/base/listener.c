@@ -305,13 +305,14 @@ void listener_refuse_new(struct listener *listener)
 			   sizeof(filter));
 }
 
-void listener_set_blocking(struct listener *listener, bool blocking)
+int listener_set_blocking(struct listener *listener, bool blocking)
 {
 	int flags = fcntl(listener->fd, F_GETFL);
 
-	if (flags >= 0)
-		fcntl(listener->fd, F_SETFL,
-		      blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+	if (flags < 0)
+		return -errno;
+	flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	return fcntl(listener->fd, F_SETFL, flags) < 0 ? -errno : 0;
 }
 
 void listener_close(struct listener *listener)

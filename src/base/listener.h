@@ -59,8 +59,11 @@ void listener_refuse_new(struct listener *listener);
 /* After that: a client was accepted. Returns whether another one may be left. */
 bool listener_took_one(struct listener *listener);
 
-/* Whether accept(2) waits for a client: for all who have the socket. */
-void listener_set_blocking(struct listener *listener, bool blocking);
+/*
+ * Sets whether accept(2) waits for a client, for all who have the socket. Returns 0 or a
+ * negative errno of fcntl(2).
+ */
+int listener_set_blocking(struct listener *listener, bool blocking);
 
 /* Closes it and removes its path, unless another server has replaced that. */
 void listener_close(struct listener *listener);

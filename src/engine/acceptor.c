@@ -3,12 +3,15 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "admission.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "server.h"
+
+#define ACCEPTS_AT_ONCE 16
 
 struct tally *tallies_open(unsigned count)
 {
@@ -30,7 +33,7 @@ int acceptor_take(int listener, struct tally *tally, struct client *client)
 {
 	struct sockaddr *peer = &client->peer.any.sa;
 
-	for (;;) {
+	for (int tries = 1;; tries++) {
 		client->peer.length = sizeof(client->peer.any);
 		client->fd =
 			accept4(listener, peer, &client->peer.length, SOCK_CLOEXEC);
@@ -39,7 +42,8 @@ int acceptor_take(int listener, struct tally *tally, struct client *client)
 		/* EINVAL: it is shut. EAGAIN: it is about to be, and nobody waits. */
 		if (errno == EINVAL || errno == EAGAIN)
 			return 0;
-		if (!admission_is_clients_error(errno))
+		/* Where not one of so many came, it is not the clients. */
+		if (!admission_is_clients_error(errno) || tries == ACCEPTS_AT_ONCE)
 			return -errno;
 	}
 	if (client->peer.length > sizeof(client->peer.any))
@@ -51,53 +55,37 @@ int acceptor_take(int listener, struct tally *tally, struct client *client)
 	return 1;
 }
 
-void acceptor_ended(struct tally *tally, const struct score_row *row,
-		    enum reason reason)
+void acceptor_ended(struct tally *tally, struct score_row *row, enum reason reason)
 {
 	score_add(&tally->bytes_in, score_read(&row->bytes_in));
 	score_add(&tally->bytes_out, score_read(&row->bytes_out));
+	score_begin(row); /* or, killed now, it would count these bytes twice */
 	score_add(&tally->closed[reason], 1);
 }
 
-/* A broken-in worker may have written anything there: numbers stay numbers. */
-static void add(uint64_t *total, const _Atomic uint64_t *counted)
-{
-	uint64_t sum = *total + score_read_clamped(counted);
-
-	*total = sum < INT64_MAX ? sum : INT64_MAX;
-}
-
+/* Closed first: who is counted as accepted in between is not yet closed. */
 static void add_tally(struct totals *totals, const struct tally *tally)
 {
-	add(&totals->accepted, &tally->accepted);
-	add(&totals->bytes_in, &tally->bytes_in);
-	add(&totals->bytes_out, &tally->bytes_out);
 	for (int i = 0; i < REASON_COUNT; i++)
-		add(&totals->closed[i], &tally->closed[i]);
+		score_sum(&totals->closed[i], score_read_clamped(&tally->closed[i]));
+	atomic_thread_fence(memory_order_acquire);
+	score_sum(&totals->accepted, score_read_clamped(&tally->accepted));
+	score_sum(&totals->bytes_in, score_read_clamped(&tally->bytes_in));
+	score_sum(&totals->bytes_out, score_read_clamped(&tally->bytes_out));
 }
 
-static uint64_t open_connections(const struct tally *tally)
-{
-	uint64_t accepted = score_read_clamped(&tally->accepted);
-	uint64_t closed = 0;
-
-	for (int i = 0; i < REASON_COUNT; i++)
-		closed += score_read_clamped(&tally->closed[i]);
-	return accepted > closed ? accepted - closed : 0;
-}
-
-bool acceptor_fold(struct prong *server, const struct slot *slot)
+struct acceptor_life acceptor_fold(struct prong *server, const struct slot *slot)
 {
 	struct tally *tally = &server->tallies[slot_index(&server->slots, slot)];
-	bool open = open_connections(tally) > 0;
+	struct totals own = { 0 };
+	struct acceptor_life life;
 
+	add_tally(&own, tally);
+	life.accepted = own.accepted;
+	life.open = own.accepted > totals_closed(&own);
 	add_tally(&server->totals, tally);
-	atomic_store(&tally->accepted, 0);
-	atomic_store(&tally->bytes_in, 0);
-	atomic_store(&tally->bytes_out, 0);
-	for (int i = 0; i < REASON_COUNT; i++)
-		atomic_store(&tally->closed[i], 0);
-	return open;
+	memset(tally, 0, sizeof(*tally));
+	return life;
 }
 
 struct totals acceptor_totals(const struct prong *server)
@@ -110,12 +98,12 @@ struct totals acceptor_totals(const struct prong *server)
 	return totals;
 }
 
-uint64_t acceptor_active(const struct prong *server)
+int64_t acceptor_sessions(const struct prong *server)
 {
-	uint64_t active = 0;
+	struct totals totals = acceptor_totals(server);
+	uint64_t closed = totals_closed(&totals);
 
-	if (server->tallies != NULL)
-		for (unsigned i = 0; i < server->slots.touched; i++)
-			active += open_connections(&server->tallies[i]);
-	return active;
+	if (server->tallies == NULL)
+		return server->slots.in[SLOT_BUSY].count;
+	return totals.accepted > closed ? (int64_t)(totals.accepted - closed) : 0;
 }

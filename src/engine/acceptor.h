@@ -6,7 +6,6 @@
 #ifndef ENGINE_ACCEPTOR_H
 #define ENGINE_ACCEPTOR_H
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,20 +36,24 @@ void tallies_close(struct tally *tallies, unsigned count);
  */
 int acceptor_take(int listener, struct tally *tally, struct client *client);
 
-/* In a worker: the connection that row tells of has ended. */
-void acceptor_ended(struct tally *tally, const struct score_row *row,
-		    enum reason reason);
+/* In a worker: the connection that row tells of has ended. Row then counts anew. */
+void acceptor_ended(struct tally *tally, struct score_row *row, enum reason reason);
+
+struct acceptor_life {
+	uint64_t accepted;
+	bool open; /* of one of them it has not said how it ended */
+};
 
 /*
  * In the supervisor: the worker of slot has ended; what it counted becomes the server's.
- * Returns whether a connection is left of which it has not said how it ended.
+ * Returns what its life was.
  */
-bool acceptor_fold(struct prong *server, const struct slot *slot);
+struct acceptor_life acceptor_fold(struct prong *server, const struct slot *slot);
 
 /* In the supervisor: the server's totals and those of all workers that live. */
 struct totals acceptor_totals(const struct prong *server);
 
-/* Connections that workers have accepted and that are open now. */
-uint64_t acceptor_active(const struct prong *server);
+/* Connections that are being served now, whoever accepted them; INT64_MAX at most. */
+int64_t acceptor_sessions(const struct prong *server);
 
 #endif

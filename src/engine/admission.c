@@ -372,13 +372,18 @@ int64_t admission_deadline(const struct prong *server)
 	return deadline;
 }
 
+/* Whoever accepts from now on finds a client at once, or leaves; so do we. */
+static void drain(struct prong *server, struct listener *listener)
+{
+	listener_refuse_new(listener);
+	if (server->tallies != NULL && listener_set_blocking(listener, false) < 0)
+		close_drained(server, listener); /* rather than wait there for ever */
+}
+
 void admission_drain(struct prong *server)
 {
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		listener_refuse_new(&server->listeners[i]);
-		if (server->tallies != NULL)
-			listener_set_blocking(&server->listeners[i], false);
-	}
+	for (unsigned i = 0; i < server->listener_count; i++)
+		drain(server, &server->listeners[i]);
 }
 
 void admission_close(struct prong *server)

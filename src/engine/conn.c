@@ -91,9 +91,9 @@ static int lost(struct prong_conn *conn, int error)
 /*
  * In a session of many exchanges the next request is often being made just now, by
  * somebody who wants this processor: to let go of it once, and look again, saves a sleep
- * and the waking from it.
+ * and the waking from it. Returns whether this is such a session.
  */
-static bool is_talkative(struct prong_conn *conn)
+static bool note_request(struct prong_conn *conn)
 {
 	if (conn->asked == TALKATIVE)
 		return true;
@@ -104,7 +104,7 @@ static bool is_talkative(struct prong_conn *conn)
 ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
 {
 	int flags = is_timed(conn) ? MSG_DONTWAIT : 0;
-	bool looks_again = is_talkative(conn);
+	bool looks_again = note_request(conn);
 	int err = check_deadline(conn);
 
 	if (n == 0)

@@ -124,7 +124,6 @@ void notify_stopping(const struct prong *server)
 	/* The manager's patience is to outlast the grace, however long that is. */
 	tell(&server->notify, MSG_DONTWAIT,
 	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
-	     "\nSTATUS=Stopping, sessions left to finish: %u",
-	     server->settings.grace + STOP_ALLOWANCE,
-	     server->slots.in[SLOT_BUSY].count);
+	     "\nSTATUS=Stopping, sessions left to finish: %" PRId64,
+	     server->settings.grace + STOP_ALLOWANCE, acceptor_sessions(server));
 }

@@ -66,7 +66,7 @@ static pid_t fork_worker(struct prong *server, const struct slot *slot, int chan
 	};
 	pid_t pid;
 
-	if (server->tallies != NULL) {
+	if (server->tallies != NULL && client == NULL) {
 		worker.tally = &server->tallies[slot_index(&server->slots, slot)];
 		worker.listener = server->listeners[0].fd;
 	}

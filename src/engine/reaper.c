@@ -13,15 +13,10 @@
 #include "session.h"
 #include "stop.h"
 
-#define LOOK_PAUSE_EACH     2    /* from a look for marks to the next, for each page */
 #define SWEEP_PAUSE         1000 /* from a sweep to the next; microseconds, at least */
-#define SWEEP_PAUSE_EACH    5  /* and so much for each child: it costs a 50th of that */
+#define SWEEP_PAUSE_EACH    5 /* and so much for each child: it costs a 50th of that */
+#define LOOK_PAUSE_EACH     2 /* between looks for marks, for each page; microseconds */
 #define FALSE_MARKS_AT_ONCE 64 /* by workers that have not ended, in one look */
-
-static void add_clamped(uint64_t *total, uint64_t n)
-{
-	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
-}
 
 void connection_ended(struct prong *server, struct slot *slot, enum reason reason,
 		      const siginfo_t *info, int64_t now)
@@ -37,8 +32,8 @@ void connection_ended(struct prong *server, struct slot *slot, enum reason reaso
 	};
 
 	admission_ended(server, &slot->client, reason, now);
-	add_clamped(&server->totals.bytes_in, ending.bytes_in);
-	add_clamped(&server->totals.bytes_out, ending.bytes_out);
+	score_sum(&server->totals.bytes_in, ending.bytes_in);
+	score_sum(&server->totals.bytes_out, ending.bytes_out);
 	report_close(server, slot, &ending, now);
 	slot->client.id = 0;
 }
@@ -68,7 +63,8 @@ static enum reason worker_end(struct prong *server, const struct slot *slot,
 	    (reason == REASON_CRASH_SANDBOX && !server->sandbox.on))
 		return REASON_CRASH_EXIT;
 	if (reason == REASON_REFUSED_RIGHTS)
-		report_rights_failed(server, &slot->client, step,
+		report_rights_failed(server,
+				     slot->client.id != 0 ? &slot->client : NULL, step,
 				     atomic_load(&row->error), now);
 	return reason;
 }
@@ -89,18 +85,24 @@ static void spare_died(struct prong *server, const struct slot *slot,
 		report_spare_died(server, info, now);
 }
 
-/* A worker that accepted for itself: whom it served nobody knows any more. */
+/*
+ * A worker that accepted for itself: whom it served nobody knows any more. One that had
+ * nobody, and was not told to leave, is not replaced in a hurry.
+ */
 static void acceptor_gone(struct prong *server, struct slot *slot,
 			  const siginfo_t *info, int64_t now)
 {
-	enum reason reason = reason_of_exit(server, slot, info);
+	struct acceptor_life life = acceptor_fold(server, slot);
+	bool as_told = slot->cut != REASON_NONE || server->stop.asked;
 
-	if (acceptor_fold(server, slot)) {
-		slot->client = (struct client){ .fd = -1,
-						.accepted_at = now,
-						.source = SOURCE_NONE };
-		connection_ended(server, slot, reason, info, now);
-	} else if (info->si_code != CLD_EXITED || info->si_status != 0) {
+	if (life.accepted > 0)
+		backoff_succeeded(&server->placement.spares);
+	if (life.open) {
+		slot->client = (struct client){ .fd = -1, .source = SOURCE_NONE };
+		connection_ended(server, slot, worker_end(server, slot, info, now),
+				 info, now);
+	} else if (!as_told && (life.accepted == 0 || info->si_code != CLD_EXITED ||
+				info->si_status != 0)) {
 		spare_died(server, slot, info, now);
 	}
 }
@@ -154,8 +156,8 @@ static void collect_named(struct prong *server)
 	signals->exited_count = 0;
 }
 
-/* Returns whether a mark on that row led to nobody who has ended. */
-static bool mark_is_false(struct prong *server, unsigned index)
+/* Returns whether the mark on that row led to nobody who has ended. */
+static bool follow_mark(struct prong *server, unsigned index)
 {
 	const struct slot *slot = &server->slots.at[index];
 
@@ -170,9 +172,9 @@ static bool mark_is_false(struct prong *server, unsigned index)
 static void collect_marked(struct prong *server)
 {
 	unsigned pages = scoreboard_pages(server->slots.touched);
-	unsigned wrong = 0;
+	unsigned in_vain = 0;
 
-	for (unsigned i = 0; i < pages && wrong < FALSE_MARKS_AT_ONCE; i++) {
+	for (unsigned i = 0; i < pages && in_vain < FALSE_MARKS_AT_ONCE; i++) {
 		unsigned page = server->reaper.page++ % pages;
 		uint64_t marks = score_read(&server->board.pages[page].leaving);
 
@@ -180,8 +182,8 @@ static void collect_marked(struct prong *server)
 			unsigned row = (unsigned)__builtin_ctzll(marks);
 
 			if (row < SCORE_ROWS &&
-			    mark_is_false(server, page * SCORE_ROWS + row))
-				wrong++;
+			    follow_mark(server, page * SCORE_ROWS + row))
+				in_vain++;
 		}
 	}
 }

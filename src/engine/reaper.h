@@ -19,7 +19,7 @@ struct slot;
 /* Collects the children that have ended, if any may have. */
 void reaper_collect(struct prong *server);
 
-/* When the next sweep is due; CLOCK_NEVER: after the next SIGCHLD. */
+/* When it next has to look of its own accord; CLOCK_NEVER: after a SIGCHLD. */
 int64_t reaper_deadline(const struct prong *server);
 
 /* For a supervisor that cannot go on: nothing is left behind, and all is counted. */

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "acceptor.h"
 #include "server.h"
 
 #define SECOND     1000000       /* microseconds */
@@ -57,11 +56,6 @@ static void log_error(struct log *log, int error)
 	log_text(log, "why", strerrordesc_np(error));
 }
 
-static int64_t sessions(const struct prong *server)
-{
-	return server->slots.in[SLOT_BUSY].count + (int64_t)acceptor_active(server);
-}
-
 void report_start(struct prong *server)
 {
 	struct log *log = &server->log;
@@ -100,6 +94,8 @@ void report_start(struct prong *server)
 			   server->settings.reuse == PRONG_REUSE_ALWAYS
 				   ? 0
 				   : server->settings.reuse);
+		if (server->tallies != NULL)
+			log_text(log, "accept", "workers");
 		if (server->handler != NULL)
 			log_text(log, "sandbox", sandbox_name(&server->sandbox));
 		log_end(log);
@@ -113,7 +109,7 @@ void report_stop_asked(struct prong *server)
 	if (!log_begin(log, LOG_INFO, "stop-asked"))
 		return;
 	log_signal(log, server->signals.stop_signal);
-	log_number(log, "sessions", sessions(server));
+	log_number(log, "sessions", acceptor_sessions(server));
 	log_number(log, "grace_ms", server->settings.grace / 1000);
 	log_end(log);
 }
@@ -124,7 +120,7 @@ void report_grace_over(struct prong *server)
 
 	if (!log_begin(log, LOG_WARNING, "grace-over"))
 		return;
-	log_number(log, "sessions", sessions(server));
+	log_number(log, "sessions", acceptor_sessions(server));
 	log_end(log);
 }
 
@@ -132,14 +128,13 @@ void report_totals(struct prong *server, const char *event)
 {
 	const struct totals totals = acceptor_totals(server);
 	struct log *log = &server->log;
-	uint64_t closed = 0;
+	uint64_t closed = totals_closed(&totals);
+	uint64_t active = totals.accepted > closed ? totals.accepted - closed : 0;
 
 	if (!log_begin(log, LOG_INFO, event))
 		return;
-	for (int i = 0; i < REASON_COUNT; i++)
-		closed += totals.closed[i];
 	log_number(log, "accepted", (int64_t)totals.accepted);
-	log_number(log, "active", (int64_t)(totals.accepted - closed));
+	log_number(log, "active", (int64_t)active);
 	log_number(log, "closed", (int64_t)closed);
 	for (int i = 0; i < REASON_COUNT; i++)
 		if (totals.closed[i] > 0)

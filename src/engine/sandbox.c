@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <assert.h>
@@ -47,13 +48,13 @@
 
 /*
  * Without effect beyond the process itself and the descriptors it has: a worker's are
- * its connection and its channel. Those that only the supervisor has a use for are
+ * its connection and its channel, or the listener where it accepts for itself. Those that only the supervisor has a use for are
  * here because it makes them for every connection. None changes what is executable, how
  * a signal is taken, or to whom one goes.
  */
 static const int allowed[] = {
 	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_read, SYS_write, SYS_readv,
-	SYS_writev, SYS_ppoll, SYS_shutdown, SYS_close, SYS_close_range, SYS_getsockopt,
+	SYS_writev, SYS_ppoll, SYS_close, SYS_close_range, SYS_getsockopt,
 	SYS_getsockname, SYS_getpeername, SYS_accept4, SYS_epoll_pwait, SYS_epoll_ctl,
 	SYS_waitid, SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
 	SYS_clock_nanosleep, SYS_brk, SYS_munmap, SYS_getpid, SYS_getppid, SYS_gettid,
@@ -75,7 +76,8 @@ static const int allowed[] = {
 
 /*
  * Allowed if an argument, of which mask's bits count, is one of values. Memory that is
- * not executable; the connection's queues; waiting for nobody else's memory. As root
+ * not executable; half-closing, which does nothing to a listener, as shutting its other
+ * half would to everybody; the connection's queues; waiting for nobody else's memory. As root
  * some advice of madvise(2) would take memory away from the machine, or from those that
  * share it.
  */
@@ -87,6 +89,7 @@ static const struct conditional {
 	uint32_t values[4];
 } conditional[] = {
 	{ SYS_mmap, 2, PROT_EXEC, 1, { 0 } },
+	{ SYS_shutdown, 1, ~0U, 1, { SHUT_WR } },
 	{ SYS_ioctl, 1, ~0U, 2, { SIOCOUTQ, SIOCINQ } },
 	{ SYS_madvise,
 	  2,
@@ -230,38 +233,16 @@ static int forbid_implied_execution(void)
 		       : 0;
 }
 
-static int set_filter(struct code *code)
+static int set_filter(void)
 {
-	struct sock_fprog filter = { .filter = code->at, .len = code->length };
+	struct code code;
+	struct sock_fprog filter = { .filter = code.at };
 
+	write_filter(&code);
+	filter.len = code.length;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return (int)GATE(seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
-}
-
-static int set_sandbox(void)
-{
-	struct code code;
-
-	write_filter(&code);
-	return set_filter(&code);
-}
-
-/* A second filter; of two the kernel takes the stricter. */
-int sandbox_guard(const struct sandbox *sandbox, int listener)
-{
-	struct code code = { .length = 0 };
-
-	if (!sandbox->on)
-		return 0;
-	load(&code, offsetof(struct seccomp_data, nr));
-	unless_skip(&code, BPF_JEQ, SYS_shutdown, 8);
-	load(&code, ARGUMENT(0));
-	unless_skip(&code, BPF_JEQ, (uint32_t)listener, 6);
-	allow_gate(&code); /* five statements */
-	give(&code, SECCOMP_RET_TRAP);
-	give(&code, SECCOMP_RET_ALLOW);
-	return set_filter(&code);
 }
 
 /*
@@ -324,7 +305,7 @@ int sandbox_install(struct sandbox *sandbox)
 	if (err == 0 && !is_set) {
 		err = trap_install();
 		if (err == 0)
-			err = set_sandbox();
+			err = set_filter();
 		is_set = err == 0;
 	}
 	if (err == 0)
@@ -394,12 +375,6 @@ int sandbox_install(struct sandbox *sandbox)
 {
 	sandbox->ruleset = -1;
 	return sandbox->on ? -ENOTSUP : 0;
-}
-
-int sandbox_guard(const struct sandbox *sandbox, int listener)
-{
-	(void)sandbox, (void)listener;
-	return 0;
 }
 
 void sandbox_close(struct sandbox *sandbox)

@@ -37,12 +37,6 @@ struct sandbox {
  */
 int sandbox_install(struct sandbox *sandbox);
 
-/*
- * Workers inherit this listening socket: none of them may shut it, which would end the
- * service for all. After sandbox_install(). Returns 0 or a negative errno.
- */
-int sandbox_guard(const struct sandbox *sandbox, int listener);
-
 /* Whether this process has the filter: nobody may take SIGSYS from its handler then. */
 bool sandbox_is_set(void);
 

@@ -30,6 +30,8 @@ struct score_page {
 	struct score_row rows[SCORE_ROWS];
 };
 
+_Static_assert(sizeof(struct score_page) == 4096, "a page holds the rows of its marks");
+
 struct scoreboard {
 	struct score_page *pages;
 	unsigned count; /* of rows */
@@ -92,6 +94,12 @@ static inline uint64_t score_read_clamped(const _Atomic uint64_t *field)
 	uint64_t value = score_read(field);
 
 	return value < INT64_MAX ? value : INT64_MAX;
+}
+
+/* And a sum of such numbers. */
+static inline void score_sum(uint64_t *total, uint64_t n)
+{
+	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
 }
 
 /* For a new connection; by the supervisor, before the worker has it. */

@@ -144,6 +144,16 @@ struct prong {
 	struct totals totals;
 };
 
+/* All of them; INT64_MAX at most. */
+static inline uint64_t totals_closed(const struct totals *totals)
+{
+	uint64_t closed = 0;
+
+	for (int i = 0; i < REASON_COUNT; i++)
+		score_sum(&closed, totals->closed[i]);
+	return closed;
+}
+
 /* What slot's process tells of itself. */
 static inline struct score_row *server_row(const struct prong *server,
 					   const struct slot *slot)

@@ -143,7 +143,8 @@ static void enforce_stop(struct prong *server, int64_t now)
 		server->stop.term_at = CLOCK_NEVER;
 		report_grace_over(server);
 		terminate_all(server, SLOT_BUSY, now);
-		terminate_all(server, SLOT_IDLE, now); /* who accept for themselves */
+		if (server->tallies != NULL) /* they count as idle, whatever they do */
+			terminate_all(server, SLOT_IDLE, now);
 	}
 	if (server->stop.kill_at <= now) {
 		server->stop.kill_at = CLOCK_NEVER;

@@ -196,7 +196,7 @@ __attribute__((noinline)) static int supervise(struct prong *server)
  */
 __attribute__((noinline)) static int supervise_from_a_new_page(struct prong *server)
 {
-	volatile char *rest = alloca((uintptr_t)__builtin_frame_address(0) % 4096);
+	volatile char *rest = alloca((uintptr_t)__builtin_frame_address(0) % 4096 + 1);
 
 	*rest = 0;
 	return supervise(server);
@@ -280,8 +280,6 @@ static int confine_workers(struct prong *server)
 		signals_keep(&server->signals, SIGSYS);
 		take_no_descriptors(server);
 	}
-	if (err == 0 && server->tallies != NULL)
-		err = sandbox_guard(&server->sandbox, server->listeners[0].fd);
 	/* It was there when prong_open() tried: less than that would be found out late. */
 	if (err == 0 && landlock && !server->sandbox.landlock)
 		err = -ENOTSUP;
@@ -310,7 +308,9 @@ static int open_loop(struct prong *server)
 	if (close_range(~0U, ~0U, 0) < 0)
 		return -errno;
 	if (server->tallies != NULL)
-		listener_set_blocking(&server->listeners[0], true);
+		err = listener_set_blocking(&server->listeners[0], true);
+	if (err < 0)
+		return err;
 	err = server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
 	return err < 0 ? err : confine_workers(server);
 }

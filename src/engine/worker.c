@@ -14,14 +14,14 @@
 #include "rights.h"
 #include "signals.h"
 
-#define EXIT_UNUSED 0 /* without having served: its end was asked for */
+#define EXIT_AS_TOLD 0 /* with nothing left to tell: its end was asked for */
 
 /* No worker outlives the supervisor. The check: it may have died since the fork. */
 static void die_with_supervisor(pid_t supervisor)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
-		_exit(EXIT_UNUSED);
+		_exit(EXIT_AS_TOLD);
 }
 
 void worker_detach(pid_t supervisor)
@@ -43,7 +43,7 @@ void worker_close_others(int first, int a, int b)
 	}
 	err |= close_range((unsigned)first, ~0U, 0);
 	if (err != 0)
-		_exit(EXIT_UNUSED); /* rather than with the listeners */
+		_exit(EXIT_AS_TOLD); /* rather than with the listeners */
 }
 
 /* The supervisor knows then where to look when SIGCHLD comes. */
@@ -62,8 +62,7 @@ static void accept_client(const struct worker *worker, struct client *client)
 		rights_leave(worker->row,
 			     &(struct rights_failure){ RIGHTS_ACCEPT, -n });
 	if (n == 0)
-		leave(worker, EXIT_UNUSED);
-	score_begin(worker->row);
+		leave(worker, EXIT_AS_TOLD);
 }
 
 /* Waits for a connection from the supervisor; does not return when none comes. */
@@ -77,7 +76,7 @@ static void await_client(const struct worker *worker, struct client *client)
 		rights_leave(worker->row,
 			     &(struct rights_failure){ RIGHTS_RECEIVE, -n });
 	if (n == 0)
-		leave(worker, EXIT_UNUSED);
+		leave(worker, EXIT_AS_TOLD);
 	client->id = assignment.id;
 	client->accepted_at = assignment.accepted_at;
 	client->peer = assignment.peer;
@@ -138,7 +137,7 @@ static _Noreturn void serve_accepted(struct worker *worker)
 		accept_client(worker, &worker->client);
 		acceptor_ended(worker->tally, worker->row, serve(worker));
 	}
-	leave(worker, EXIT_UNUSED);
+	leave(worker, EXIT_AS_TOLD);
 }
 
 /* The client it was forked for, if any, then others that come on the channel. */
@@ -166,7 +165,7 @@ static _Noreturn void serve_given(struct worker *worker)
 _Noreturn void worker_main(struct worker *worker)
 {
 	prepare(worker);
-	if (worker->listener >= 0 && worker->client.id == 0)
+	if (worker->listener >= 0)
 		serve_accepted(worker);
 	serve_given(worker);
 }

@@ -39,8 +39,8 @@ struct worker {
 	struct score_mark mark;
 	pid_t supervisor;
 	int channel;          /* -1 where nothing comes on it */
-	int listener;         /* -1 unless it accepts for itself; and then */
-	struct tally *tally;  /* what it counts */
+	int listener;         /* of one that accepts for itself; else -1 */
+	struct tally *tally;  /* what that one counts */
 	struct client client; /* whom to serve first; id 0: wait on the channel */
 };
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 /* malloc asks for 132 KiB first; when it gets no more, it takes a mapping. */
 #define HEAP (512 * 1024)
@@ -19,9 +20,8 @@
 static _Alignas(4096) char heap[HEAP];
 static size_t used;
 
-/* The prototypes are glibc's own; unistd.h has sbrk(). */
+/* The prototypes are glibc's own. */
 void *__sbrk(intptr_t increment);
-void *sbrk(intptr_t increment);
 void *_dl_early_allocate(size_t size);
 
 /* As sbrk(2). */
@@ -58,12 +58,15 @@ __attribute__((no_stack_protector)) void *_dl_early_allocate(size_t size)
 extern const char __ehdr_start[];
 extern void _init(void);
 
-/* What lies between serves the loading of the program: symbols and relocations. */
+/*
+ * What lies between serves the loading of the program: symbols and relocations. Also what
+ * unwinding a stack, or loading libraries, begins with, which no service does.
+ */
 void footprint_reduce(void)
 {
 	static const char constant[] = "some linkers put constants there as well";
 	uintptr_t from = (uintptr_t)__ehdr_start;
-	uintptr_t to = (uintptr_t)_init & ~(uintptr_t)4095;
+	uintptr_t to = (uintptr_t)_init & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 	uintptr_t used_by_all = (uintptr_t)constant;
 
 	if (used_by_all >= from && used_by_all < to)

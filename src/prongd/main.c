@@ -253,7 +253,8 @@ int main(int argc, char **argv)
 		option_die(&prongd_page, "--sandbox strict is for services: a program "
 					 "is not confined");
 #ifdef STATIC_PRONGD
-	footprint_reduce();
+	if (handler != NULL)
+		footprint_reduce();
 #endif
 	serve(&options, handler);
 	return 0;

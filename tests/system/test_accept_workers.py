@@ -1,10 +1,13 @@
 """With --accept workers each worker of a pool takes connections off the queue itself."""
 
+import contextlib
 import os
 import signal
+import shutil
 import socket
 import time
 
+import activation
 import pytest
 
 from harness import (SANITIZED, echoes, eventually, load,
@@ -12,6 +15,7 @@ from harness import (SANITIZED, echoes, eventually, load,
 from logline import reasons
 from proc import children, descriptors, is_zombie, settled, sleeps
 from test_command_line import expect_refusal, run
+from test_rights_failures import failing
 
 POOL = ("--accept", "workers", "-r", 0)
 ALWAYS = 2**32 - 1
@@ -65,6 +69,15 @@ def test_a_session_ends_at_its_deadlines(prongd):
     eventually(lambda: reasons(server.totals()) == {"idle": 1}, "counted")
 
 
+def test_a_session_that_talks_all_the_time_ends_at_its_deadline(prongd):
+    server = prongd(*POOL, "-s", 2, "--session-timeout", "300ms", "echo")
+    client = server.connect()
+    with contextlib.suppress(ConnectionError, AssertionError):
+        while echoes(client):
+            pass
+    eventually(lambda: reasons(server.totals()) == {"deadline": 1}, "counted")
+
+
 @pytest.mark.parametrize("unix", [False, True])
 def test_at_a_stop_sessions_finish_and_the_queue_is_served(prongd, tmp_path, unix):
     listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
@@ -88,6 +101,14 @@ def test_idle_workers_leave_at_once_at_a_stop(prongd):
     server = prongd(*POOL, "-s", 8, "echo")
     server.signal(signal.SIGTERM)
     server.expect_exit(timeout=5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_that_idle_workers_end_at_a_stop_is_no_news(prongd, number):
+    server = prongd(*POOL, "-s", 4, "echo")
+    server.signal(number)
+    server.expect_exit(timeout=5)
+    assert server.log_lines(event="spare-died") == []
 
 
 def test_at_the_end_of_the_grace_sessions_are_cut(prongd):
@@ -144,6 +165,37 @@ def test_a_handler_that_crashes_again_and_again_serves_the_next(handlers):
     eventually(lambda: reasons(server.totals()) == {"crash-signal": 50}, "all counted")
 
 
+def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers):
+    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 1, "exits-as-refused")
+    assert receive_all(server.connect()) == b""
+    eventually(lambda: reasons(server.totals()) == {"crash-exit": 1}, "counted")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("strace"),
+                    reason="needs root and strace")
+@pytest.mark.parametrize("error", ["ENFILE", "EPERM"])
+def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, error):
+    """ENFILE is ours, EPERM a client's; but not of all clients that there are."""
+    server = prongd(*POOL, "-s", 1, "echo")
+    with failing(server, "accept4", f"error={error}", tmp_path / "trace"):
+        os.kill(server.workers()[0], signal.SIGKILL)
+        [line] = server.wait_log(event="rights-failed")
+        begun = time.monotonic()
+        assert (line["call"], line["error"]) == ("accept", error)
+        before = int(server.totals()["processes"])
+        eventually(lambda: int(server.totals()["processes"]) > before, "tried again")
+        made = int(server.totals()["processes"]) - before
+        assert made <= (time.monotonic() - begun) / 0.1 + 5  # the longest pause
+    assert server.ask(b"served again") == b"served again"
+
+
+def test_a_listener_that_others_have_too_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        status, line = activation.refused([listener], *map(str, POOL), "echo")
+    assert status == 2
+    assert "one address, which nobody else has open" in line
+
+
 def test_no_worker_outlives_the_supervisor(prongd):
     server = prongd(*POOL, "-s", 4, "echo")
     server.hold(2)
@@ -171,14 +223,17 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     if server.settings["sandbox"] == "off":
         pytest.skip("no seccomp here")
     [worker, _] = children(server.pid)
-    listeners = [fd for fd, what in descriptors(worker).items()
-                 if fd > 2 and what.startswith("socket:")]  # fmt: skip
-    assert len(listeners) == 1
-    for how in (0, 1, 2):
+    eventually(lambda: len(descriptors(worker)) == 1, "only the listener is left")
+    [listener] = descriptors(worker)
+    for how in (socket.SHUT_RD, socket.SHUT_RDWR):
         with server.connect() as client:
-            client.sendall(f"shutdown {listeners[0]} {how}\n".encode())
+            client.sendall(f"shutdown {listener} {how}\n".encode())
             assert b"done" not in receive_all(client)
-    eventually(lambda: reasons(server.totals()) == {"crash-sandbox": 3}, "counted")
+    wanted = {"crash-sandbox": 2}
+    eventually(lambda: reasons(server.totals()) == wanted, "counted")
+    with server.connect() as client:  # which does nothing to it
+        client.sendall(f"shutdown {listener} {socket.SHUT_WR}\n".encode())
+        assert b"done" in receive_all(client)
     with server.connect() as client:
         client.sendall(b"getppid\n")
         assert f"done {server.pid} 0\n".encode() in receive_all(client)

@@ -217,7 +217,8 @@ def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
     assert totals["crash-signal"] == totals["closed"] == str(count)
 
 
-@pytest.mark.skipif(SANITIZED, reason="a sanitized build is linked dynamically")
+@pytest.mark.skipif(not PRONGD.exists() or b"ld-linux" in PRONGD.read_bytes(),
+                    reason="of the static prongd")
 def test_a_fork_copies_no_heap_and_no_relocations(prongd):
     """Each mapping, and each far corner of the address space, costs every child."""
     server = prongd("-s", 1, "echo")

@@ -81,7 +81,7 @@ def expect_told(server, name, refused):
 
 
 def expect_served_again(server):
-    """A process forked while the call still failed may refuse one client more."""
+    """Soon: each process forked while the call still failed may refuse one more."""
     words = b"served again"
 
     def served():

@@ -136,6 +136,25 @@ def test_scribbling_harms_nobody_else(bystander, handlers, pool):
     assert reasons(totals) == {name: n for name, n in done.items() if n > 0}
 
 
+def test_counts_that_are_scribbled_over_stay_numbers(bystander, handlers):
+    """Where workers accept for themselves, what they count is not known otherwise."""
+    server = handlers("-n", MOST, "-r", 2**32 - 1, "-s", 4, "--accept", "workers",
+                      "scribble")  # fmt: skip
+    with never_more_processes_than(server, MOST):
+        for pattern in patterns(bystander):
+            writer = scribbling(server, pattern)
+            if not SANITIZED:
+                destroy_a_worker(server, pattern)
+            assert server.ask(b"eothers") == b"others"
+            writer.close()
+    totals = server.totals()
+    expect_numbers(server, totals)
+    assert all(0 <= int(totals[key]) <= LARGEST for key in ("accepted", "active"))
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+    server.checked = True  # but the balance, which is anything now
+
+
 def test_a_crowd_that_scribbles_does_not_get_beyond_the_limit(bystander, handlers):
     """All processes at it, and more clients waiting."""
     server = handlers("-n", MOST, "-s", 2, "scribble")
