@@ -176,6 +176,7 @@ def test_a_reader_that_stops_costs_lines_which_are_counted(prongd, kind):
         text = read_while(reader, lambda text: b"event=log-dropped" in text)
         server.signal(signal.SIGTERM)
         text += read_while(reader, lambda text: False)
+        server.expect_exit()  # it ends its log a little before itself
     finally:
         os.close(reader)
     lines = [logline.parse_logfmt(line) for line in text.decode().splitlines()]
