@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from figures import memory_available, settled_memory
-from servers import BUILD, SOURCES, Server, failed, load_command
+from servers import BUILD, INTERRUPTS, SOURCES, Server, failed, load_command
 
 RESULTS = BUILD / "bench"
 PID_MAX = Path("/proc/sys/kernel/pid_max")
@@ -184,14 +184,21 @@ def tell(results):
 
 
 def main(arguments):
-    for number_ in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number_, lambda *_: sys.exit(1))
+    if len(arguments) != 1 or not arguments[0].isascii() or not arguments[0].isdigit() \
+            or int(arguments[0]) == 0:  # fmt: skip
+        print("usage: bench/many [COUNT], a number from 1", file=sys.stderr)
+        return 2
+    for one in INTERRUPTS:
+        signal.signal(one, lambda *_: sys.exit(1))
     try:
         results = run(int(arguments[0]))
+        tell(results)
     except Refusal as refusal:
         print(f"bench/many: too little here: {refusal}", file=sys.stderr)
         return 1
-    tell(results)
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        print(f"bench/many: {error}; is all of it built (make build)?", file=sys.stderr)
+        return 1
     if results["wrong"]:
         print(f"bench/many: {results['wrong']}", file=sys.stderr)
     return 1 if results["wrong"] else 0

@@ -136,6 +136,24 @@ def load_command(words, address):
     return [str(BUILD / "prong"), "bench", "--json", *words, address]
 
 
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+@contextlib.contextmanager
+def uninterrupted():
+    """Signals wait for the end of the block: a process half started is nobody's."""
+    came = []
+    before = {one: signal.signal(one, lambda number, _: came.append(number))
+              for one in INTERRUPTS}  # fmt: skip
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        for number in came:
+            signal.raise_signal(number)
+
+
 class Server:
     """A server, for as long as the block lasts. words replaces prongd's arguments."""
 
@@ -145,7 +163,7 @@ class Server:
 
     def __enter__(self):
         self.scratch = tempfile.mkdtemp(prefix="prong-bench-")
-        self.usage = None
+        self.usage = self.process = None
         try:
             if self.words:
                 self._start_ours()
@@ -154,17 +172,19 @@ class Server:
             else:
                 self._start_peer()
         except BaseException:
+            if self.process is not None:
+                self._stop()
             shutil.rmtree(self.scratch)
             raise
         return self
 
     def _spawn(self, words, **popen):
         """Its errors go to a file: a client that is gone is none of ours."""
-        with open(Path(self.scratch, "stderr"), "wb") as log:
+        with open(Path(self.scratch, "stderr"), "wb") as log, uninterrupted():
             self.process = subprocess.Popen(
                 [str(word) for word in words], start_new_session=True,
                 stdin=subprocess.DEVNULL, stderr=log, **popen)  # fmt: skip
-        self.pid = self.process.pid
+            self.pid = self.process.pid
 
     def _start_ours(self):
         reader, writer = os.pipe()

@@ -39,6 +39,12 @@ static int list_groups(struct identity *identity, const char *name, char *why)
 	int count = NGROUPS_MAX;
 
 	if (getgrouplist(name, identity->gid, identity->groups, &count) < 0) {
+		if (count <= NGROUPS_MAX) {
+			snprintf(why, IDENTITY_WHY_MAX,
+				 "the groups of %.60s cannot be read: no memory?",
+				 name);
+			return -ENOMEM;
+		}
 		snprintf(why, IDENTITY_WHY_MAX, "%.60s is in over %d groups", name,
 			 NGROUPS_MAX);
 		return -E2BIG;

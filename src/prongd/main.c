@@ -117,12 +117,20 @@ static void detach_standard_streams(const struct prongd_settings *settings)
 		close(null);
 }
 
-/* One descriptor a spare, or a process where they are reused: the limit may be low. */
-static void raise_descriptor_limit(const struct prongd_settings *settings)
+/* One a spare, or a process where they are reused; who accepts for itself needs none. */
+static unsigned count_channels(const struct prongd_settings *settings)
 {
 	unsigned max = settings->max_processes;
-	unsigned channels =
-		settings->reuse != 1 || settings->spare > max ? max : settings->spare;
+
+	if (settings->accept == PRONG_ACCEPT_WORKERS)
+		return 0;
+	return settings->reuse != 1 || settings->spare > max ? max : settings->spare;
+}
+
+/* The limit may be low. */
+static void raise_descriptor_limit(const struct prongd_settings *settings)
+{
+	unsigned channels = count_channels(settings);
 	rlim_t wanted = OWN_DESCRIPTORS + channels;
 	struct rlimit limit;
 

@@ -189,6 +189,13 @@ def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, 
     assert server.ask(b"served again") == b"served again"
 
 
+def test_it_needs_no_descriptor_for_each_process_there_might_be(prongd):
+    """Nothing is handed over; the limit is below what -n would ask for otherwise."""
+    under = ["prlimit", "--nofile=300:300"]
+    server = prongd(*POOL, "-s", 4, "-n", 100_000, "echo", under=under)
+    assert server.ask(b"here") == b"here"
+
+
 def test_a_listener_that_others_have_too_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         status, line = activation.refused([listener], *map(str, POOL), "echo")

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness import BUILD, ROOT, SANITIZED
+from harness import BUILD, ROOT, SANITIZED, eventually
+from proc import children, is_zombie, read
 
 PID_MAX = Path("/proc/sys/kernel/pid_max")
 MANY = ROOT / "bench" / "many"
@@ -16,10 +18,12 @@ MANY = ROOT / "bench" / "many"
 pytestmark = pytest.mark.skipif(SANITIZED, reason="memory of the sanitizer's is no figure")
 
 
+ENVIRONMENT = {**os.environ, "PRONG_BUILD": str(BUILD)}
+
+
 def run(count, **options):
-    environment = {**os.environ, "PRONG_BUILD": str(BUILD)}
     return subprocess.run([MANY, str(count)], capture_output=True, text=True, timeout=120,
-                          env=environment, stdin=subprocess.DEVNULL, **options)  # fmt: skip
+                          env=ENVIRONMENT, stdin=subprocess.DEVNULL, **options)  # fmt: skip
 
 
 @pytest.mark.usefixtures("root")
@@ -44,3 +48,34 @@ def test_too_little_of_something_is_said_and_nothing_is_started():
     assert re.fullmatch(r"bench/many: too little here: .*: [\d,]+, and [\d,]+ are needed.*\n",
                         result.stderr)  # fmt: skip
     assert PID_MAX.read_text() == before
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "many", ""])
+def test_what_is_no_number_is_bad_usage(count):
+    result = run(count)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "usage: bench/many [COUNT], a number from 1\n"
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_an_interrupt_puts_all_back(number):
+    before = PID_MAX.read_text()
+    count = int(before) - 1000  # with those that run anyway more than there may be
+    process = subprocess.Popen(
+        [MANY, str(count)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env=ENVIRONMENT)  # fmt: skip
+    try:
+        eventually(lambda: PID_MAX.read_text() != before, "raised", interval=0.0005)
+        [child] = eventually(lambda: children(process.pid), "a child", interval=0.0005)
+    finally:
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert PID_MAX.read_text() == before
+
+    def gone():
+        return not os.path.exists(f"/proc/{child}") or is_zombie(child)
+
+    eventually(gone, "gone")
+    assert str(count) not in [word for pid in children(os.getpid()) if not is_zombie(pid)
+                              for word in read(pid, "cmdline").split("\0")]  # fmt: skip
