@@ -221,13 +221,12 @@ struct prong_rights {
 /*
  * What a handler may still do in its worker when it may do next to nothing: receive
  * and send on its connection, half-close it (SHUT_WR), wait, read the clock, and have
- * memory. It has no descriptor that a handler could use but the connection's, not even the
- * standard ones, and no capability. Anything else (opening a file, making a socket or a
- * process, signalling, changing a mapping's protection, and so abort(3) as well) ends the
- * worker; that is counted as "crash-sandbox". By
- * seccomp(2), and by landlock(7) where the kernel has that. Time zones: localtime(3) and
- * mktime(3) look at a file each time unless TZ is set; localtime_r(3) does not, if the
- * supervisor has called tzset(3).
+ * memory. No other descriptor is of use to it, not even the standard ones, and it has
+ * no capability. Anything else (opening a file, making a socket or a process,
+ * signalling, changing a mapping's protection, and so abort(3) as well) ends the
+ * worker; that is counted as "crash-sandbox". By seccomp(2), and by landlock(7) where
+ * the kernel has that. Time zones: localtime(3) and mktime(3) look at a file each time
+ * unless TZ is set; localtime_r(3) does not, if the supervisor has called tzset(3).
  *
  * The filter is set once, in the process that calls prong_run(), and stays there when
  * that returns; so does a handler of SIGSYS, a signal that can then no more be blocked

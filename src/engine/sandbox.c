@@ -48,9 +48,10 @@
 
 /*
  * Without effect beyond the process itself and the descriptors it has: a worker's are
- * its connection and its channel, or the listener where it accepts for itself. Those that only the supervisor has a use for are
- * here because it makes them for every connection. None changes what is executable, how
- * a signal is taken, or to whom one goes.
+ * its connection and its channel, or the listener where it accepts for itself. Those
+ * that only the supervisor has a use for are here because it makes them for every
+ * connection. None changes what is executable, how a signal is taken, or to whom one
+ * goes.
  */
 static const int allowed[] = {
 	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_read, SYS_write, SYS_readv,
@@ -77,9 +78,9 @@ static const int allowed[] = {
 /*
  * Allowed if an argument, of which mask's bits count, is one of values. Memory that is
  * not executable; half-closing, which does nothing to a listener, as shutting its other
- * half would to everybody; the connection's queues; waiting for nobody else's memory. As root
- * some advice of madvise(2) would take memory away from the machine, or from those that
- * share it.
+ * half would to everybody; the connection's queues; waiting for nobody else's memory. As
+ * root some advice of madvise(2) would take memory away from the machine, or from those
+ * that share it.
  */
 static const struct conditional {
 	int number;
