@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -303,6 +304,13 @@ void listener_refuse_new(struct listener *listener)
 	else
 		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
 			   sizeof(filter));
+}
+
+bool listener_queue_is_empty(const struct listener *listener)
+{
+	struct pollfd waiting = { .fd = listener->fd, .events = POLLIN };
+
+	return poll(&waiting, 1, 0) == 0;
 }
 
 int listener_set_blocking(struct listener *listener, bool blocking)

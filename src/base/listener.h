@@ -59,6 +59,9 @@ void listener_refuse_new(struct listener *listener);
 /* After that: a client was accepted. Returns whether another one may be left. */
 bool listener_took_one(struct listener *listener);
 
+/* Whether nobody waits to be accepted: without a descriptor accept(2) does not look. */
+bool listener_queue_is_empty(const struct listener *listener);
+
 /*
  * Sets whether accept(2) waits for a client, for all who have the socket. Returns 0 or a
  * negative errno of fcntl(2).

@@ -88,6 +88,20 @@ struct acceptor_life acceptor_fold(struct prong *server, const struct slot *slot
 	return life;
 }
 
+void acceptors_retire(struct prong *server, unsigned count)
+{
+	const struct slot *slot = server->slots.in[SLOT_IDLE].last;
+
+	for (; slot != NULL; slot = slot->prev) {
+		struct tally *tally =
+			&server->tallies[slot_index(&server->slots, slot)];
+
+		atomic_store(&tally->retires, count > 0);
+		if (count > 0)
+			count--;
+	}
+}
+
 struct totals acceptor_totals(const struct prong *server)
 {
 	struct totals totals = server->totals;
@@ -100,10 +114,10 @@ struct totals acceptor_totals(const struct prong *server)
 
 int64_t acceptor_sessions(const struct prong *server)
 {
-	struct totals totals = acceptor_totals(server);
-	uint64_t closed = totals_closed(&totals);
+	struct totals totals;
 
 	if (server->tallies == NULL)
 		return server->slots.in[SLOT_BUSY].count;
-	return totals.accepted > closed ? (int64_t)(totals.accepted - closed) : 0;
+	totals = acceptor_totals(server);
+	return (int64_t)totals_active(&totals);
 }

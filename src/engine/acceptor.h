@@ -23,6 +23,7 @@ struct tally {
 	_Alignas(64) _Atomic uint64_t accepted;
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t closed[REASON_COUNT];
+	_Atomic bool retires; /* said by the supervisor: to leave when it is free */
 };
 
 /* Returns NULL if there is no memory. */
@@ -49,6 +50,9 @@ struct acceptor_life {
  * Returns what its life was.
  */
 struct acceptor_life acceptor_fold(struct prong *server, const struct slot *slot);
+
+/* In the supervisor: so many workers, the newest, are to leave; no others. */
+void acceptors_retire(struct prong *server, unsigned count);
 
 /* In the supervisor: the server's totals and those of all workers that live. */
 struct totals acceptor_totals(const struct prong *server);

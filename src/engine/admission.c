@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +14,7 @@
 #include "placement.h"
 #include "report.h"
 #include "server.h"
+#include "sizing.h"
 
 #define ACCEPTS_AT_ONCE  16      /* before the loop looks at exits and signals again */
 #define REFUSAL_PATIENCE 1000000 /* for a refused client to read why; microseconds */
@@ -227,14 +227,6 @@ static bool accept_next(struct prong *server, struct listener *listener, int64_t
 	return true;
 }
 
-/* Whether the kernel's queue is empty: without a descriptor accept(2) does not look. */
-static bool nobody_waits(const struct listener *listener)
-{
-	struct pollfd waiting = { .fd = listener->fd, .events = POLLIN };
-
-	return poll(&waiting, 1, 0) == 0;
-}
-
 /* At the stop: everyone who was queued has been served, so the listener can go. */
 static void close_drained(struct prong *server, struct listener *listener)
 {
@@ -250,6 +242,12 @@ static void admit_from(struct prong *server, struct listener *listener)
 	uint64_t before = server->totals.accepted;
 	int64_t now = clock_now();
 
+	/* Where there is no room for us to take more, workers take them, and leave. */
+	if (server->stop.asked && server->tallies != NULL &&
+	    listener_queue_is_empty(listener)) {
+		close_drained(server, listener);
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		if (!may_accept(server, now))
 			return;
@@ -259,7 +257,7 @@ static void admit_from(struct prong *server, struct listener *listener)
 			close_drained(server, listener);
 			return;
 		}
-		if (server->stop.asked && nobody_waits(listener))
+		if (server->stop.asked && listener_queue_is_empty(listener))
 			close_drained(server, listener);
 		return;
 	}
@@ -348,11 +346,13 @@ static void note_limit(struct prong *server, bool full, int64_t now)
 
 void admission_settle(struct prong *server)
 {
+	bool full = server->tallies != NULL ? server->sizing.full
+					    : !placement_has_room(server);
 	int64_t now = clock_now();
 
 	poll_listeners(server, may_accept(server, now), now);
 	if (!server->stop.asked)
-		note_limit(server, !placement_has_room(server), now);
+		note_limit(server, full, now);
 }
 
 int64_t admission_deadline(const struct prong *server)
@@ -382,6 +382,7 @@ static void drain(struct prong *server, struct listener *listener)
 
 void admission_drain(struct prong *server)
 {
+	sizing_stop(server);
 	for (unsigned i = 0; i < server->listener_count; i++)
 		drain(server, &server->listeners[i]);
 }

@@ -97,11 +97,10 @@ static int check_accept(const struct prong_options *options)
 	if (options->reuse <= 1)
 		return options_fail(options, -EINVAL,
 				    "accept workers: they must be reused (reuse)");
-	if (options->spare == 0 || options->spare >= options_max_processes(options))
-		return options_fail(
-			options, -EINVAL,
-			"accept workers: spare is how many there are, from 1 to less "
-			"than max-processes");
+	if (options->spare == 0)
+		return options_fail(options, -EINVAL,
+				    "accept workers: spare is how many there are at "
+				    "least, so not 0");
 	if (limits_who_comes(options))
 		return options_fail(
 			options, -EINVAL,

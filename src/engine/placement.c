@@ -18,10 +18,9 @@
 #include "stop.h"
 #include "worker.h"
 
-#define SPARES_AT_ONCE   2        /* forked before the loop looks for clients again */
-#define SPARES_DEFER     32       /* rounds of the loop in which clients go first */
-#define REFILL_PAUSE     1500     /* without a client placed; microseconds */
-#define SURPLUS_PATIENCE 10000000 /* a spare too many may idle so long; microseconds */
+#define SPARES_AT_ONCE 2    /* forked before the loop looks for clients again */
+#define SPARES_DEFER   32   /* rounds of the loop in which clients go first */
+#define REFILL_PAUSE   1500 /* without a client placed; microseconds */
 
 void placement_drop_channel(struct prong *server, struct slot *slot)
 {
@@ -238,8 +237,11 @@ bool placement_has_room(const struct prong *server)
 
 static bool spares_are_missing(const struct prong *server)
 {
+	unsigned wanted = server->tallies != NULL ? server->sizing.wanted
+						  : server->settings.spare;
+
 	return !server->stop.asked && !slots_are_all_taken(&server->slots) &&
-	       server->slots.in[SLOT_IDLE].count < server->settings.spare;
+	       server->slots.in[SLOT_IDLE].count < wanted;
 }
 
 /*

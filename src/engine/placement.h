@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SURPLUS_PATIENCE 10000000 /* for a process too many; microseconds */
+
 struct client;
 struct prong;
 struct slot;

@@ -128,14 +128,12 @@ void report_totals(struct prong *server, const char *event)
 {
 	const struct totals totals = acceptor_totals(server);
 	struct log *log = &server->log;
-	uint64_t closed = totals_closed(&totals);
-	uint64_t active = totals.accepted > closed ? totals.accepted - closed : 0;
 
 	if (!log_begin(log, LOG_INFO, event))
 		return;
 	log_number(log, "accepted", (int64_t)totals.accepted);
-	log_number(log, "active", (int64_t)active);
-	log_number(log, "closed", (int64_t)closed);
+	log_number(log, "active", (int64_t)totals_active(&totals));
+	log_number(log, "closed", (int64_t)totals_closed(&totals));
 	for (int i = 0; i < REASON_COUNT; i++)
 		if (totals.closed[i] > 0)
 			log_number(log, reason_name((enum reason)i),

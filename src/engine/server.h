@@ -29,6 +29,7 @@
 enum watch {
 	WATCH_SIGNALS,
 	WATCH_LISTENER,
+	WATCH_QUEUE, /* of a listener from which workers accept */
 	WATCH_CHANNEL,
 	WATCH_SESSION,
 	WATCH_FAREWELL,
@@ -71,6 +72,18 @@ struct placement {
 	unsigned deferred;     /* rounds in which clients went before missing spares */
 	struct backoff spares; /* after spares died without having served */
 	int64_t refill_at;     /* a connection was just placed: no spare until then */
+};
+
+/* sizing.c, where workers accept for themselves */
+struct sizing {
+	unsigned wanted;   /* workers */
+	bool full;         /* too few, but as many as there may be */
+	bool watched;      /* the listener is in the epoll set, until somebody comes */
+	bool waited;       /* somebody did at the last look */
+	uint64_t closed;   /* in all, until then */
+	int64_t look_at;   /* CLOCK_NEVER while watched */
+	uint64_t busiest;  /* sessions at once, seen since it last was to shrink */
+	int64_t shrink_at; /* CLOCK_NEVER while no more than spare are wanted */
 };
 
 /* reaper.c */
@@ -135,6 +148,7 @@ struct prong {
 	struct signals signals;
 	struct admission admission;
 	struct placement placement;
+	struct sizing sizing;
 	struct reaper reaper;
 	struct sessions sessions;
 	struct policy policy;
@@ -152,6 +166,14 @@ static inline uint64_t totals_closed(const struct totals *totals)
 	for (int i = 0; i < REASON_COUNT; i++)
 		score_sum(&closed, totals->closed[i]);
 	return closed;
+}
+
+/* Those accepted that have not ended; none where a worker has written nonsense. */
+static inline uint64_t totals_active(const struct totals *totals)
+{
+	uint64_t closed = totals_closed(totals);
+
+	return totals->accepted > closed ? totals->accepted - closed : 0;
 }
 
 /* What slot's process tells of itself. */

@@ -23,6 +23,7 @@
 #include "server.h"
 #include "session.h"
 #include "signals.h"
+#include "sizing.h"
 #include "stop.h"
 #include "worker.h"
 
@@ -85,6 +86,9 @@ static void dispatch(struct prong *server, const struct epoll_event *event)
 	case WATCH_LISTENER:
 		server->admission.ready = true;
 		break;
+	case WATCH_QUEUE:
+		sizing_heard(server);
+		break;
 	case WATCH_CHANNEL:
 		hear_worker(server, index);
 		break;
@@ -121,7 +125,7 @@ static int64_t next_deadline(const struct prong *server)
 	int64_t deadlines[] = {
 		admission_deadline(server), placement_deadline(server),
 		reaper_deadline(server),    stop_deadline(server),
-		server->log.retry_at,
+		sizing_deadline(server),    server->log.retry_at,
 	};
 
 	return clock_first(deadlines, sizeof(deadlines) / sizeof(deadlines[0]));
@@ -180,6 +184,7 @@ __attribute__((noinline)) static int supervise(struct prong *server)
 			break;
 		obey_signals(server);
 		admit_waiting(server);
+		sizing_settle(server);
 		start_missing_spares(server);
 		stop_surplus_spares(server);
 		enforce_deadlines(server);
@@ -311,6 +316,7 @@ static int open_loop(struct prong *server)
 		err = listener_set_blocking(&server->listeners[0], true);
 	if (err < 0)
 		return err;
+	sizing_start(server);
 	err = server_watch(server, server->signals.fd, EPOLLIN, WATCH_SIGNALS, 0);
 	return err < 0 ? err : confine_workers(server);
 }

@@ -136,6 +136,8 @@ static _Noreturn void serve_accepted(struct worker *worker)
 	     served++) {
 		accept_client(worker, &worker->client);
 		acceptor_ended(worker->tally, worker->row, serve(worker));
+		if (atomic_load(&worker->tally->retires))
+			break;
 	}
 	leave(worker, EXIT_AS_TOLD);
 }

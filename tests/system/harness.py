@@ -227,9 +227,10 @@ class Server:
             f"{count} workers", timeout)  # fmt: skip
 
     def _own_descriptors(self):
-        """Without the channels: with nobody served, each worker has one."""
+        """Without channels: who serves nobody has one, unless it accepts for itself."""
         settled(self.pid)
-        return len(descriptors(self.pid)) - len(self.workers())
+        accepts = getattr(self, "settings", {}).get("accept") == "workers"
+        return len(descriptors(self.pid)) - (0 if accepts else len(self.workers()))
 
     def log_text(self):
         return self.log_path.read_text() if self.log_path.exists() else ""

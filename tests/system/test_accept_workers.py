@@ -23,7 +23,7 @@ ALWAYS = 2**32 - 1
 
 def test_all_are_served_and_counted(prongd, scale):
     count = int(5000 * scale)
-    server = prongd(*POOL, "-s", 4, "echo")
+    server = prongd(*POOL, "-s", 4, "-n", 4, "echo")
     load(server, "-c", "16", "-n", str(count))
     eventually(lambda: server.totals()["active"] == "0", "all ended")
     totals = server.totals()
@@ -42,15 +42,54 @@ def test_who_is_served_now_is_active(prongd):
 
 
 def test_who_comes_when_all_are_at_work_waits(prongd):
-    server = prongd(*POOL, "-s", 2, "echo")
+    server = prongd(*POOL, "-s", 2, "-n", 2, "echo")
     busy = server.hold(2)
     waiting = server.connect(timeout=0.2)
     waiting.sendall(b"here")
     with pytest.raises(TimeoutError):
         waiting.recv(4)
+    [line] = server.wait_log(event="limit-reached")
+    assert (line["max_processes"], line["clients"]) == ("2", "wait")
     busy[0].close()
     waiting.settimeout(10)
     assert receive_exactly(waiting, 4) == b"here"
+    server.wait_log(event="limit-left", times=1)
+
+
+@pytest.mark.parametrize("unix", [False, True])
+def test_while_all_are_held_more_are_made(prongd, tmp_path, unix):
+    listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
+    server = prongd(*POOL, "-s", 2, "-n", 40, "echo", listen=[listen])
+    server.hold(40)
+    assert len(server.workers()) == 40
+    assert server.log_lines(event="limit-reached") == []  # nobody else waits
+
+
+def test_those_that_are_full_of_idle_clients_sleep(prongd):
+    server = prongd(*POOL, "-s", 2, "-n", 4, "echo")
+    server.hold(4)
+    assert_sleeping(server)
+
+
+def test_a_stream_of_short_connections_makes_no_more(prongd, scale):
+    server = prongd(*POOL, "-s", 4, "echo")
+    load(server, "-c", "200", "-n", str(int(10_000 * scale)))
+    # A machine that stands still for a moment may look like clients that do.
+    assert int(server.totals()["processes"]) <= 16
+
+
+def test_those_that_were_not_needed_leave(prongd):
+    server = prongd(*POOL, "-s", 2, "echo")
+    server.hold(16)
+    server.close_clients()
+
+    def few_are_left():
+        assert server.ask(b"here") == b"here"
+        return len(server.workers()) == 2
+
+    eventually(few_are_left, "as many as spare", 40, 0.2)
+    server.hold(16)  # and come again
+    eventually(lambda: server.totals()["active"] == "16", "all held")
 
 
 def test_a_worker_is_replaced_after_so_many_connections(prongd):
@@ -79,26 +118,32 @@ def test_a_session_that_talks_all_the_time_ends_at_its_deadline(prongd):
 
 
 @pytest.mark.parametrize("unix", [False, True])
-def test_at_a_stop_sessions_finish_and_the_queue_is_served(prongd, tmp_path, unix):
+@pytest.mark.parametrize("most", [2, 3])
+def test_at_a_stop_sessions_finish_and_the_queue_is_served(prongd, tmp_path, unix,
+                                                           most):  # fmt: skip
     listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
-    server = prongd(*POOL, "-s", 2, "-n", 3, "echo", listen=[listen])
+    server = prongd(*POOL, "-s", 2, "-n", most, "echo", listen=[listen])
     busy = server.hold(2)
     queued = [server.connect() for _ in range(20)]
     for number, client in enumerate(queued):
         client.sendall(b"%d" % number)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked", sessions=2)
+    server.wait_log(event="stop-asked")
+    for client in busy if most == 2 else []:  # nobody else could serve the queue
+        assert echoes(client)
+        client.close()
     for number, client in enumerate(queued):
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == b"%d" % number
-    for client in busy:
+    for client in busy if most == 3 else []:
         assert echoes(client)
         client.close()
     assert reasons(server.expect_exit(timeout=5)) == {"eof": 22}
 
 
-def test_idle_workers_leave_at_once_at_a_stop(prongd):
-    server = prongd(*POOL, "-s", 8, "echo")
+@pytest.mark.parametrize("most", [8, 9])
+def test_idle_workers_leave_at_once_at_a_stop(prongd, most):
+    server = prongd(*POOL, "-s", 8, "-n", most, "echo")
     server.signal(signal.SIGTERM)
     server.expect_exit(timeout=5)
 
@@ -215,6 +260,11 @@ def test_no_worker_outlives_the_supervisor(prongd):
 def test_an_idle_pool_sleeps(prongd):
     server = prongd(*POOL, "-s", 4, "echo")
     assert server.ask(b"here") == b"here"
+    assert_sleeping(server)
+
+
+def assert_sleeping(server):
+    time.sleep(0.5)  # so long the queue may be looked at after who came last
     pids = [server.pid, *server.workers()]
     for pid in pids:
         settled(pid)
@@ -250,7 +300,6 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     (["--accept", "nobody", "echo"], "none of supervisor, workers"),
     (["--accept", "workers", "echo"], "they must be reused"),
     ([*POOL, "-s", "0", "echo"], "spare is how many"),
-    ([*POOL, "-s", "4", "-n", "4", "echo"], "less than max-processes"),
     ([*POOL, "--deny", "all", "echo"], "nobody looks at who comes"),
     ([*POOL, "--allow", "127.0.0.1", "echo"], "nobody looks at who comes"),
     ([*POOL, "--rate", "1/1s", "echo"], "nobody looks at who comes"),
