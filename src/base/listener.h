@@ -59,7 +59,10 @@ void listener_refuse_new(struct listener *listener);
 /* After that: a client was accepted. Returns whether another one may be left. */
 bool listener_took_one(struct listener *listener);
 
-/* Whether nobody waits to be accepted: without a descriptor accept(2) does not look. */
+/*
+ * Whether nobody waits to be accepted; false also if poll(2) fails. accept(2) does not
+ * look where there is no descriptor to be had.
+ */
 bool listener_queue_is_empty(const struct listener *listener);
 
 /*

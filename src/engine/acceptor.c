@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "admission.h"
 #include "base/clock.h"
@@ -24,12 +23,12 @@ void tallies_close(struct tally *tallies, unsigned count)
 }
 
 /* Nobody has asked who this is; the number tells apart those that are open at once. */
-static uint64_t number(const struct tally *tally)
+static uint64_t number(pid_t own, const struct tally *tally)
 {
-	return (uint64_t)getpid() << 32 | (score_read(&tally->accepted) & UINT32_MAX);
+	return (uint64_t)own << 32 | (score_read(&tally->accepted) & UINT32_MAX);
 }
 
-int acceptor_take(int listener, struct tally *tally, struct client *client)
+int acceptor_take(int listener, pid_t own, struct tally *tally, struct client *client)
 {
 	struct sockaddr *peer = &client->peer.any.sa;
 
@@ -51,7 +50,7 @@ int acceptor_take(int listener, struct tally *tally, struct client *client)
 	address_normalize(&client->peer);
 	client->accepted_at = clock_now();
 	score_add(&tally->accepted, 1);
-	client->id = number(tally);
+	client->id = number(own, tally);
 	return 1;
 }
 

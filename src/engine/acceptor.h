@@ -6,6 +6,8 @@
 #ifndef ENGINE_ACCEPTOR_H
 #define ENGINE_ACCEPTOR_H
 
+#include <sys/types.h>
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +20,12 @@ struct score_row;
 struct slot;
 struct totals;
 
-/* One for each slot, in memory that all share; written by the slot's worker. */
+/* One for each slot, in memory that all share; written by its worker, but for retires. */
 struct tally {
 	_Alignas(64) _Atomic uint64_t accepted;
 	_Atomic uint64_t bytes_in, bytes_out;
 	_Atomic uint64_t closed[REASON_COUNT];
-	_Atomic bool retires; /* said by the supervisor: to leave when it is free */
+	_Atomic bool retires; /* the supervisor wants it to leave when it is free */
 };
 
 /* Returns NULL if there is no memory. */
@@ -31,11 +33,12 @@ struct tally *tallies_open(unsigned count);
 void tallies_close(struct tally *tallies, unsigned count);
 
 /*
- * In a worker: waits for a connection on the listener, which blocks, and counts it.
+ * In a worker, whose own pid that is: waits for a connection on the listener, which
+ * blocks, and counts it.
  * Returns 1 with *client filled; 0 when the listener is shut; or a negative errno of
  * accept(2) that is not the client's.
  */
-int acceptor_take(int listener, struct tally *tally, struct client *client);
+int acceptor_take(int listener, pid_t own, struct tally *tally, struct client *client);
 
 /* In a worker: the connection that row tells of has ended. Row then counts anew. */
 void acceptor_ended(struct tally *tally, struct score_row *row, enum reason reason);
@@ -51,7 +54,10 @@ struct acceptor_life {
  */
 struct acceptor_life acceptor_fold(struct prong *server, const struct slot *slot);
 
-/* In the supervisor: so many workers, the newest, are to leave; no others. */
+/*
+ * In the supervisor: tells the count newest workers to leave after their next connection,
+ * and takes that back from all others.
+ */
 void acceptors_retire(struct prong *server, unsigned count);
 
 /* In the supervisor: the server's totals and those of all workers that live. */

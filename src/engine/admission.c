@@ -237,14 +237,22 @@ static void close_drained(struct prong *server, struct listener *listener)
 	listener_close(listener);
 }
 
+/*
+ * At the stop workers empty the queue too, perhaps while there is no slot for us to take
+ * anybody. Their exits wake the loop, which then finds the queue empty.
+ */
+static bool workers_have_drained(const struct prong *server,
+				 const struct listener *listener)
+{
+	return server->tallies != NULL && listener_queue_is_empty(listener);
+}
+
 static void admit_from(struct prong *server, struct listener *listener)
 {
 	uint64_t before = server->totals.accepted;
 	int64_t now = clock_now();
 
-	/* Where there is no room for us to take more, workers take them, and leave. */
-	if (server->stop.asked && server->tallies != NULL &&
-	    listener_queue_is_empty(listener)) {
+	if (server->stop.asked && workers_have_drained(server, listener)) {
 		close_drained(server, listener);
 		return;
 	}

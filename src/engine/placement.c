@@ -237,11 +237,8 @@ bool placement_has_room(const struct prong *server)
 
 static bool spares_are_missing(const struct prong *server)
 {
-	unsigned wanted = server->tallies != NULL ? server->sizing.wanted
-						  : server->settings.spare;
-
 	return !server->stop.asked && !slots_are_all_taken(&server->slots) &&
-	       server->slots.in[SLOT_IDLE].count < wanted;
+	       server->slots.in[SLOT_IDLE].count < server->sizing.wanted;
 }
 
 /*

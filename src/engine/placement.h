@@ -1,6 +1,6 @@
 /*
  * Which process gets a connection: a spare that waits, or a child forked for it.
- * Owns forking, the hand-over, and the number of spares.
+ * Owns forking, the hand-over, and the number of spares (but see sizing.h).
  */
 #ifndef ENGINE_PLACEMENT_H
 #define ENGINE_PLACEMENT_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SURPLUS_PATIENCE 10000000 /* for a process too many; microseconds */
+#define SURPLUS_PATIENCE 10000000 /* a process too many is kept so long; microseconds */
 
 struct client;
 struct prong;

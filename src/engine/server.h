@@ -74,15 +74,22 @@ struct placement {
 	int64_t refill_at;     /* a connection was just placed: no spare until then */
 };
 
-/* sizing.c, where workers accept for themselves */
+/* sizing.c */
+enum sizing_state {
+	SIZING_OFF,     /* the supervisor accepts, or it is stopping */
+	SIZING_WATCHES, /* the listener is in the epoll set: nobody is known to wait */
+	SIZING_WAITED,  /* somebody did; look_at is for whether they still do */
+	SIZING_RESTS    /* until look_at */
+};
+
 struct sizing {
-	unsigned wanted;   /* workers */
-	bool full;         /* too few, but as many as there may be */
-	bool watched;      /* the listener is in the epoll set, until somebody comes */
-	bool waited;       /* somebody did at the last look */
-	uint64_t closed;   /* in all, until then */
-	int64_t look_at;   /* CLOCK_NEVER while watched */
-	uint64_t busiest;  /* sessions at once, seen since it last was to shrink */
+	unsigned wanted; /* processes that wait for connections, or accept them */
+	bool full;       /* all are held, and others wait; but there may be no more */
+	enum sizing_state state;
+	int64_t look_at;
+	uint64_t closed; /* connections that had ended when look_at was set */
+	uint64_t
+		busiest; /* most sessions at once, at the looks since the last shrink */
 	int64_t shrink_at; /* CLOCK_NEVER while no more than spare are wanted */
 };
 

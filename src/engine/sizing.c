@@ -2,98 +2,96 @@
 
 #include <sys/epoll.h>
 
+#include <assert.h>
+
 #include "acceptor.h"
 #include "base/clock.h"
 #include "placement.h"
 #include "server.h"
 
-#define PATIENCE 10000  /* somebody may wait so long for one of those there are */
-#define REST     100000 /* after a look that found them enough; both microseconds */
+#define PATIENCE 10000 /* somebody may wait so long for those there are; microseconds */
+#define REST     100000 /* after a look that found them enough; microseconds */
+#define RESERVE  4 /* a fourth more than were needed: the next peak may be higher */
 
+/* Options allow for one address only. */
 static struct listener *queue(struct prong *server)
 {
 	return &server->listeners[0];
 }
 
-static unsigned workers(const struct prong *server)
+/* Who accepts for himself is idle all his life: only his tally knows better. */
+static unsigned count_workers(const struct prong *server)
 {
 	return server->slots.in[SLOT_IDLE].count;
 }
 
-static void note_queue(struct prong *server, const struct totals *totals, int64_t now)
+static void set_state(struct prong *server, enum sizing_state state, int64_t look_at)
 {
-	server->sizing.waited = true;
-	server->sizing.closed = totals_closed(totals);
-	server->sizing.look_at = now + PATIENCE;
-}
+	struct sizing *sizing = &server->sizing;
 
-static void rest(struct prong *server, int64_t now)
-{
-	server->sizing.waited = false;
-	server->sizing.look_at = now + REST;
+	if (sizing->state == SIZING_WATCHES && state != SIZING_WATCHES)
+		server_unwatch(server, queue(server)->fd);
+	sizing->state = state;
+	sizing->look_at = look_at;
 }
 
 static void watch_queue(struct prong *server, int64_t now)
 {
-	struct sizing *sizing = &server->sizing;
-
-	sizing->watched =
-		server_watch(server, queue(server)->fd, EPOLLIN, WATCH_QUEUE, 0) == 0;
-	if (sizing->watched)
-		sizing->look_at = CLOCK_NEVER;
+	if (server_watch(server, queue(server)->fd, EPOLLIN, WATCH_QUEUE, 0) == 0)
+		set_state(server, SIZING_WATCHES, CLOCK_NEVER);
 	else
-		rest(server, now);
-}
-
-static void leave_queue(struct prong *server)
-{
-	if (server->sizing.watched)
-		server_unwatch(server, queue(server)->fd);
-	server->sizing.watched = false;
+		set_state(server, SIZING_RESTS, now + REST);
 }
 
 void sizing_start(struct prong *server)
 {
-	server->sizing.wanted = server->settings.spare;
-	server->sizing.look_at = server->sizing.shrink_at = CLOCK_NEVER;
+	server->sizing = (struct sizing){
+		.wanted = server->settings.spare,
+		.look_at = CLOCK_NEVER,
+		.shrink_at = CLOCK_NEVER,
+	};
 	if (server->tallies != NULL)
 		watch_queue(server, clock_now());
 }
 
 void sizing_stop(struct prong *server)
 {
-	leave_queue(server);
-	server->sizing.look_at = server->sizing.shrink_at = CLOCK_NEVER;
+	set_state(server, SIZING_OFF, CLOCK_NEVER);
+	server->sizing.shrink_at = CLOCK_NEVER;
 }
 
-/* An event for each client would cost more than handing it over. */
+static void note_waiting(struct prong *server, const struct totals *totals,
+			 int64_t look_at)
+{
+	server->sizing.closed = totals_closed(totals);
+	set_state(server, SIZING_WAITED, look_at);
+}
+
+/* An event for each client would cost more than handing it over: one, and then a pause. */
 void sizing_heard(struct prong *server)
 {
 	struct totals totals = acceptor_totals(server);
 
-	if (!server->sizing.watched)
-		return;
-	leave_queue(server);
-	note_queue(server, &totals, clock_now());
+	assert(server->sizing.state == SIZING_WATCHES);
+	note_waiting(server, &totals, clock_now() + PATIENCE);
 }
 
+/* To twice as many: thousands are there after a tenth of a second. */
 static void grow(struct prong *server, int64_t now)
 {
 	struct sizing *sizing = &server->sizing;
-	unsigned count = workers(server);
-	unsigned more = count;
+	unsigned count = count_workers(server);
+	unsigned room = server->slots.max - count;
 
-	sizing->full = count == server->slots.max;
+	acceptors_retire(server, 0);
+	sizing->full = room == 0;
 	if (sizing->full || count < sizing->wanted)
-		return; /* those that are wanted are not all there yet */
-	if (more > server->slots.max - count)
-		more = server->slots.max - count;
-	sizing->wanted = count + more;
+		return; /* in the second case not all that are wanted are there yet */
+	sizing->wanted = count + (count < room ? count : room);
 	if (sizing->shrink_at == CLOCK_NEVER) {
 		sizing->busiest = 0;
 		sizing->shrink_at = now + SURPLUS_PATIENCE;
 	}
-	acceptors_retire(server, 0);
 }
 
 /*
@@ -101,23 +99,31 @@ static void grow(struct prong *server, int64_t now)
  * some, and more workers would only wake each other more often. But when all are at work,
  * and meanwhile there were fewer ends than workers, they are kept by those they serve.
  */
+static bool are_enough(struct prong *server, const struct totals *totals)
+{
+	const struct sizing *sizing = &server->sizing;
+	unsigned count = count_workers(server);
+
+	if (totals_active(totals) < count || listener_queue_is_empty(queue(server)))
+		return true;
+	return !sizing->full && totals_closed(totals) - sizing->closed >= count;
+}
+
 static void look(struct prong *server, int64_t now)
 {
 	struct sizing *sizing = &server->sizing;
 	struct totals totals = acceptor_totals(server);
-	unsigned count = workers(server);
-	uint64_t sessions = totals_active(&totals);
 
-	if (sizing->busiest < sessions)
-		sizing->busiest = sessions;
-	if (sessions < count || totals_closed(&totals) - sizing->closed >= count ||
-	    listener_queue_is_empty(queue(server))) {
+	if (sizing->busiest < totals_active(&totals))
+		sizing->busiest = totals_active(&totals);
+	if (are_enough(server, &totals)) {
 		sizing->full = false;
-		rest(server, now);
+		set_state(server, SIZING_RESTS, now + REST);
 		return;
 	}
 	grow(server, now);
-	note_queue(server, &totals, now);
+	/* Where there may be no more of them, all there is to see is when that ends. */
+	note_waiting(server, &totals, now + (sizing->full ? REST : PATIENCE));
 }
 
 /* Ends those that were not needed for a while, each after its next connection. */
@@ -125,11 +131,12 @@ static void shrink(struct prong *server, int64_t now)
 {
 	struct sizing *sizing = &server->sizing;
 	struct totals totals = acceptor_totals(server);
-	uint64_t sessions = totals_active(&totals);
-	uint64_t needed = sizing->busiest > sessions ? sizing->busiest : sessions;
-	unsigned count = workers(server);
+	uint64_t needed = totals_active(&totals);
+	unsigned count = count_workers(server);
 
-	needed += needed / 4;
+	if (needed < sizing->busiest)
+		needed = sizing->busiest;
+	needed += needed / RESERVE;
 	if (needed < server->settings.spare)
 		needed = server->settings.spare;
 	if (needed < sizing->wanted)
@@ -149,7 +156,7 @@ void sizing_settle(struct prong *server)
 	if (sizing_deadline(server) == CLOCK_NEVER)
 		return;
 	now = clock_now();
-	if (sizing->look_at <= now && sizing->waited)
+	if (sizing->look_at <= now && sizing->state == SIZING_WAITED)
 		look(server, now);
 	else if (sizing->look_at <= now)
 		watch_queue(server, now);

@@ -1,7 +1,9 @@
 /*
  * How many workers that accept for themselves there are: settings.spare, and more while
- * clients wait and none of those comes free. The supervisor sees the queue; it is woken
- * by it ten times a second at most, and not at all while nobody comes.
+ * clients hold all of them and others wait. The supervisor sees the queue. Where somebody
+ * comes it wakes for that a few times in a tenth of a second, and not at all where nobody
+ * does. It rests on what workers say of themselves: one that lies makes there be up to
+ * slots.max of them, or no more than there are; nothing else.
  */
 #ifndef ENGINE_SIZING_H
 #define ENGINE_SIZING_H
@@ -11,16 +13,16 @@
 
 struct prong;
 
-/* Before the loop. */
+/* Before the loop, for any server. */
 void sizing_start(struct prong *server);
 
 /* There was an event: somebody is in the queue, or just was. */
 void sizing_heard(struct prong *server);
 
-/* Does what is due. */
+/* Looks at the queue if it is time to, and changes how many workers are wanted. */
 void sizing_settle(struct prong *server);
 
-/* No more workers are to come. */
+/* At the stop: the listener is not in the epoll set after that, and no more are wanted. */
 void sizing_stop(struct prong *server);
 
 /* When something is next due; CLOCK_NEVER: after an event. */

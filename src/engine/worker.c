@@ -54,9 +54,9 @@ static _Noreturn void leave(const struct worker *worker, int status)
 }
 
 /* Takes a connection from the listener; does not return when that is shut. */
-static void accept_client(const struct worker *worker, struct client *client)
+static void accept_client(const struct worker *worker, pid_t own, struct client *client)
 {
-	int n = acceptor_take(worker->listener, worker->tally, client);
+	int n = acceptor_take(worker->listener, own, worker->tally, client);
 
 	if (n < 0)
 		rights_leave(worker->row,
@@ -131,10 +131,11 @@ static void prepare(const struct worker *worker)
 static _Noreturn void serve_accepted(struct worker *worker)
 {
 	unsigned reuse = worker->settings.reuse;
+	pid_t own = getpid();
 
 	for (unsigned served = 0; served < reuse || reuse == PRONG_REUSE_ALWAYS;
 	     served++) {
-		accept_client(worker, &worker->client);
+		accept_client(worker, own, &worker->client);
 		acceptor_ended(worker->tally, worker->row, serve(worker));
 		if (atomic_load(&worker->tally->retires))
 			break;

@@ -229,7 +229,7 @@ class Server:
     def _own_descriptors(self):
         """Without channels: who serves nobody has one, unless it accepts for itself."""
         settled(self.pid)
-        accepts = getattr(self, "settings", {}).get("accept") == "workers"
+        accepts = "workers" in self.process.args
         return len(descriptors(self.pid)) - (0 if accepts else len(self.workers()))
 
     def log_text(self):

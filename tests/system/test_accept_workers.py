@@ -21,6 +21,11 @@ POOL = ("--accept", "workers", "-r", 0)
 ALWAYS = 2**32 - 1
 
 
+@pytest.fixture(params=["tcp", "unix"])
+def listen(request, tmp_path):
+    return f"unix:{tmp_path}/socket" if request.param == "unix" else "127.0.0.1:0"
+
+
 def test_all_are_served_and_counted(prongd, scale):
     count = int(5000 * scale)
     server = prongd(*POOL, "-s", 4, "-n", 4, "echo")
@@ -56,24 +61,39 @@ def test_who_comes_when_all_are_at_work_waits(prongd):
     server.wait_log(event="limit-left", times=1)
 
 
-@pytest.mark.parametrize("unix", [False, True])
-def test_while_all_are_held_more_are_made(prongd, tmp_path, unix):
-    listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
+def test_while_all_are_held_more_are_made(prongd, listen):
     server = prongd(*POOL, "-s", 2, "-n", 40, "echo", listen=[listen])
     server.hold(40)
     assert len(server.workers()) == 40
     assert server.log_lines(event="limit-reached") == []  # nobody else waits
 
 
-def test_those_that_are_full_of_idle_clients_sleep(prongd):
+def test_there_are_no_more_than_max_processes_from_the_start(prongd):
+    server = prongd(*POOL, "-s", 8, "-n", 2, "echo")
+    assert len(server.workers()) == 2
+    assert server.ask(b"here") == b"here"
+
+
+def test_all_sleep_while_all_are_held_and_nobody_waits(prongd):
     server = prongd(*POOL, "-s", 2, "-n", 4, "echo")
     server.hold(4)
     assert_sleeping(server)
 
 
-def test_a_stream_of_short_connections_makes_no_more(prongd, scale):
+def test_the_supervisor_hardly_wakes_while_all_are_held_and_somebody_waits(prongd):
+    server = prongd(*POOL, "-s", 2, "-n", 4, "echo")
+    server.hold(4)
+    server.connect()
+    server.wait_log(event="limit-reached")
+    before = sleeps(server.pid)
+    time.sleep(1)
+    assert 1 <= sleeps(server.pid) - before <= 25
+
+
+@pytest.mark.skipif(SANITIZED, reason="its connections are not short")
+def test_a_stream_of_short_connections_makes_few_more(prongd):
     server = prongd(*POOL, "-s", 4, "echo")
-    load(server, "-c", "200", "-n", str(int(10_000 * scale)))
+    load(server, "-c", "200", "-n", "10000")
     # A machine that stands still for a moment may look like clients that do.
     assert int(server.totals()["processes"]) <= 16
 
@@ -117,27 +137,43 @@ def test_a_session_that_talks_all_the_time_ends_at_its_deadline(prongd):
     eventually(lambda: reasons(server.totals()) == {"deadline": 1}, "counted")
 
 
-@pytest.mark.parametrize("unix", [False, True])
-@pytest.mark.parametrize("most", [2, 3])
-def test_at_a_stop_sessions_finish_and_the_queue_is_served(prongd, tmp_path, unix,
-                                                           most):  # fmt: skip
-    listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
-    server = prongd(*POOL, "-s", 2, "-n", most, "echo", listen=[listen])
-    busy = server.hold(2)
+def queue_up(server):
+    """Clients, each with something to say, that the workers have no time for."""
     queued = [server.connect() for _ in range(20)]
     for number, client in enumerate(queued):
         client.sendall(b"%d" % number)
-    server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
-    for client in busy if most == 2 else []:  # nobody else could serve the queue
-        assert echoes(client)
-        client.close()
+    return queued
+
+
+def expect_service(queued):
     for number, client in enumerate(queued):
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == b"%d" % number
-    for client in busy if most == 3 else []:
+
+
+def test_at_a_stop_the_queue_is_served_beside_those_who_stay(prongd, listen):
+    server = prongd(*POOL, "-s", 2, "-n", 3, "echo", listen=[listen])
+    busy = server.hold(2)
+    queued = queue_up(server)
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stop-asked")
+    expect_service(queued)
+    for client in busy:
         assert echoes(client)
         client.close()
+    assert reasons(server.expect_exit(timeout=5)) == {"eof": 22}
+
+
+def test_at_a_stop_the_queue_is_served_after_those_who_leave(prongd, listen):
+    server = prongd(*POOL, "-s", 2, "-n", 2, "echo", listen=[listen])
+    busy = server.hold(2)
+    queued = queue_up(server)
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stop-asked", sessions=2)
+    for client in busy:
+        assert echoes(client)
+        client.close()
+    expect_service(queued)
     assert reasons(server.expect_exit(timeout=5)) == {"eof": 22}
 
 
