@@ -136,7 +136,7 @@ enum prong_accept {
 	PRONG_ACCEPT_SUPERVISOR, /* and hands each over to one process */
 	/*
 	 * Each of spare processes for itself, which is faster; up to max_processes are
-	 * made while clients hold all of them and others wait. Given up: limits and lists
+	 * made while clients wait too long for those. Given up: limits and lists
 	 * of sources, and refusing; log lines of single connections; SIGTERM to a handler
 	 * that is deaf to session_timeout. A worker that has been broken into can take
 	 * all connections, and without a sandbox shut the listener for all. Needs a spare

@@ -262,15 +262,15 @@ static void remove_path(struct listener *listener)
 	listener->inode = 0;
 }
 
-/* tcp(7): of a listener, tcpi_unacked is how many wait. Of a UNIX one nothing tells. */
-static unsigned queue_length(const struct listener *listener)
+int listener_queue_length(const struct listener *listener)
 {
-	struct tcp_info info = { .tcpi_unacked = LISTENER_BACKLOG };
+	struct tcp_info info = { 0 };
 	socklen_t size = sizeof(info);
 
-	if (address_family(&listener->address) != AF_UNIX)
-		getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	return info.tcpi_unacked;
+	if (address_family(&listener->address) == AF_UNIX ||
+	    getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -1;
+	return (int)info.tcpi_unacked;
 }
 
 bool listener_took_one(struct listener *listener)
@@ -292,13 +292,14 @@ void listener_refuse_new(struct listener *listener)
 		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
 	};
 	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+	int queued = listener_queue_length(listener);
 
 	/*
 	 * Where either call fails, a client that comes between the last accept
 	 * and the close may be reset; nothing better can be done then.
 	 */
 	if (listener->adopted)
-		listener->queued = queue_length(listener);
+		listener->queued = queued < 0 ? LISTENER_BACKLOG : (unsigned)queued;
 	else if (address_family(&listener->address) == AF_UNIX)
 		remove_path(listener);
 	else

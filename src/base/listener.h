@@ -60,6 +60,12 @@ void listener_refuse_new(struct listener *listener);
 bool listener_took_one(struct listener *listener);
 
 /*
+ * How many wait to be accepted (tcp(7), TCP_INFO: tcpi_unacked of a listener); -1 where
+ * that cannot be told, as of a UNIX one.
+ */
+int listener_queue_length(const struct listener *listener);
+
+/*
  * Whether nobody waits to be accepted; false also if poll(2) fails. accept(2) does not
  * look where there is no descriptor to be had.
  */

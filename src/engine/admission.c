@@ -391,6 +391,7 @@ static void drain(struct prong *server, struct listener *listener)
 void admission_drain(struct prong *server)
 {
 	sizing_stop(server);
+	server->admission.limit.left_at = CLOCK_NEVER; /* no more is said of it */
 	for (unsigned i = 0; i < server->listener_count; i++)
 		drain(server, &server->listeners[i]);
 }

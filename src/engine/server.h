@@ -84,12 +84,14 @@ enum sizing_state {
 
 struct sizing {
 	unsigned wanted; /* processes that wait for connections, or accept them */
-	bool full;       /* all are held, and others wait; but there may be no more */
+	bool full;       /* clients have waited too long, but there may be no more */
 	enum sizing_state state;
 	int64_t look_at;
-	uint64_t closed; /* connections that had ended when look_at was set */
-	uint64_t
-		busiest; /* most sessions at once, at the looks since the last shrink */
+	/* When somebody was first seen to wait: */
+	unsigned waiting;  /* so many did */
+	uint64_t accepted; /* in all, before them */
+	unsigned looks;    /* since then, at which they waited still */
+	uint64_t busiest;  /* sessions at once, at the looks since the last shrink */
 	int64_t shrink_at; /* CLOCK_NEVER while no more than spare are wanted */
 };
 

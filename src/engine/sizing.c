@@ -9,8 +9,9 @@
 #include "placement.h"
 #include "server.h"
 
-#define PATIENCE 10000 /* somebody may wait so long for those there are; microseconds */
-#define REST     100000 /* after a look that found them enough; microseconds */
+#define LOOKS    2      /* in vain at those who wait: a machine may stand still once */
+#define PATIENCE 10000  /* before each of these looks; microseconds */
+#define REST     100000 /* after a look that found workers enough; microseconds */
 #define RESERVE  4 /* a fourth more than were needed: the next peak may be higher */
 
 /* Options allow for one address only. */
@@ -35,12 +36,37 @@ static void set_state(struct prong *server, enum sizing_state state, int64_t loo
 	sizing->look_at = look_at;
 }
 
+/* Where nothing tells how many wait, each worker is to take one. */
+static unsigned count_waiting(struct prong *server)
+{
+	int length = listener_queue_length(queue(server));
+
+	if (length >= 0)
+		return (unsigned)length;
+	return listener_queue_is_empty(queue(server)) ? 0 : count_workers(server);
+}
+
+static void note_waiting(struct prong *server, const struct totals *totals,
+			 int64_t look_at)
+{
+	struct sizing *sizing = &server->sizing;
+
+	sizing->waiting = count_waiting(server);
+	sizing->accepted = totals->accepted;
+	sizing->looks = 0;
+	set_state(server, SIZING_WAITED, look_at);
+}
+
 static void watch_queue(struct prong *server, int64_t now)
 {
-	if (server_watch(server, queue(server)->fd, EPOLLIN, WATCH_QUEUE, 0) == 0)
+	struct totals totals = { 0 };
+
+	if (server_watch(server, queue(server)->fd, EPOLLIN, WATCH_QUEUE, 0) == 0) {
 		set_state(server, SIZING_WATCHES, CLOCK_NEVER);
-	else
-		set_state(server, SIZING_RESTS, now + REST);
+		return;
+	}
+	totals = acceptor_totals(server);
+	note_waiting(server, &totals, now + REST);
 }
 
 void sizing_start(struct prong *server)
@@ -60,13 +86,6 @@ void sizing_stop(struct prong *server)
 	server->sizing.shrink_at = CLOCK_NEVER;
 }
 
-static void note_waiting(struct prong *server, const struct totals *totals,
-			 int64_t look_at)
-{
-	server->sizing.closed = totals_closed(totals);
-	set_state(server, SIZING_WAITED, look_at);
-}
-
 /* An event for each client would cost more than handing it over: one, and then a pause. */
 void sizing_heard(struct prong *server)
 {
@@ -76,7 +95,7 @@ void sizing_heard(struct prong *server)
 	note_waiting(server, &totals, clock_now() + PATIENCE);
 }
 
-/* To twice as many: thousands are there after a tenth of a second. */
+/* To twice as many: a thousand are there after a fifth of a second. */
 static void grow(struct prong *server, int64_t now)
 {
 	struct sizing *sizing = &server->sizing;
@@ -95,18 +114,15 @@ static void grow(struct prong *server, int64_t now)
 }
 
 /*
- * Clients who wait are not enough: under a stream of short connections there always are
- * some, and more workers would only wake each other more often. But when all are at work,
- * and meanwhile there were fewer ends than workers, they are kept by those they serve.
+ * Under a stream of short connections somebody always waits, and more workers would only
+ * wake each other more often; so it is asked whether those who waited then wait still.
  */
-static bool are_enough(struct prong *server, const struct totals *totals)
+static bool have_waited(struct prong *server, const struct totals *totals)
 {
 	const struct sizing *sizing = &server->sizing;
-	unsigned count = count_workers(server);
 
-	if (totals_active(totals) < count || listener_queue_is_empty(queue(server)))
-		return true;
-	return !sizing->full && totals_closed(totals) - sizing->closed >= count;
+	return totals->accepted - sizing->accepted < sizing->waiting &&
+	       !listener_queue_is_empty(queue(server));
 }
 
 static void look(struct prong *server, int64_t now)
@@ -116,17 +132,19 @@ static void look(struct prong *server, int64_t now)
 
 	if (sizing->busiest < totals_active(&totals))
 		sizing->busiest = totals_active(&totals);
-	if (are_enough(server, &totals)) {
+	if (!have_waited(server, &totals)) {
 		sizing->full = false;
 		set_state(server, SIZING_RESTS, now + REST);
-		return;
+	} else if (++sizing->looks < LOOKS) {
+		set_state(server, SIZING_WAITED, now + PATIENCE);
+	} else {
+		grow(server, now);
+		/* Where there may be no more of them, what is left to see is the end of that. */
+		note_waiting(server, &totals, now + (sizing->full ? REST : PATIENCE));
 	}
-	grow(server, now);
-	/* Where there may be no more of them, all there is to see is when that ends. */
-	note_waiting(server, &totals, now + (sizing->full ? REST : PATIENCE));
 }
 
-/* Ends those that were not needed for a while, each after its next connection. */
+/* Ends those that were not at work at once, each after its next connection. */
 static void shrink(struct prong *server, int64_t now)
 {
 	struct sizing *sizing = &server->sizing;

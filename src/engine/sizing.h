@@ -1,9 +1,9 @@
 /*
- * How many workers that accept for themselves there are: settings.spare, and more while
- * clients hold all of them and others wait. The supervisor sees the queue. Where somebody
- * comes it wakes for that a few times in a tenth of a second, and not at all where nobody
- * does. It rests on what workers say of themselves: one that lies makes there be up to
- * slots.max of them, or no more than there are; nothing else.
+ * How many workers that accept for themselves there are: settings.spare, and more where
+ * clients have waited too long. The supervisor sees the queue. Where somebody comes it
+ * wakes for that a few times in a tenth of a second, and not at all where nobody does. It
+ * rests on what workers say of themselves: one that lies makes there be up to slots.max
+ * of them, or no more than there are; nothing else.
  */
 #ifndef ENGINE_SIZING_H
 #define ENGINE_SIZING_H

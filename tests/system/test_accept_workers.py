@@ -93,9 +93,30 @@ def test_the_supervisor_hardly_wakes_while_all_are_held_and_somebody_waits(prong
 @pytest.mark.skipif(SANITIZED, reason="its connections are not short")
 def test_a_stream_of_short_connections_makes_few_more(prongd):
     server = prongd(*POOL, "-s", 4, "echo")
-    load(server, "-c", "200", "-n", "10000")
+    load(server, "-c", "40", "-n", "10000")
     # A machine that stands still for a moment may look like clients that do.
     assert int(server.totals()["processes"]) <= 16
+
+
+def test_where_each_client_takes_a_while_more_are_made(handlers):
+    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 2, "thinks")
+    load(server, "-c", "100", "-n", "2000")
+    assert int(server.totals()["processes"]) >= 16
+
+
+def test_silent_clients_that_leave_one_worker_free_do_not_keep_others_out(handlers):
+    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 3, "thinks")
+    server.hold(2)
+    load(server, "-c", "60", "-n", "1000")
+    assert int(server.totals()["processes"]) >= 12
+
+
+def test_a_worker_that_takes_nobody_does_not_keep_others_out(prongd):
+    server = prongd(*POOL, "-s", 3, "echo")
+    idle = server.workers()[0]
+    os.kill(idle, signal.SIGSTOP)
+    server.hold(20)
+    os.kill(idle, signal.SIGCONT)
 
 
 def test_those_that_were_not_needed_leave(prongd):

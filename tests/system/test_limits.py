@@ -60,6 +60,27 @@ def test_the_limit_is_logged_once_when_reached_and_once_when_left(prongd):
     assert len(server.log_lines(event="limit-left")) == 1
 
 
+@pytest.mark.parametrize("how", [(), ("-r", 0, "--accept", "workers")])
+def test_a_stop_just_after_the_limit_was_left_sleeps(prongd, how):
+    server = prongd("-n", 2, *how, "echo")
+    busy = server.hold(2)
+    waiting = server.connect()
+    server.wait_log(event="limit-reached")
+    busy[0].close()
+    waiting.sendall(b"here")
+    assert receive_exactly(waiting, 4) == b"here"
+    waiting.close()
+    time.sleep(0.3)  # the limit is left, but that will only be said after a second
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stop-asked")
+    time.sleep(1)
+    before = sleeps(server.pid), cpu_seconds(server.pid)
+    time.sleep(1)
+    assert (sleeps(server.pid), cpu_seconds(server.pid)) == before
+    busy[1].close()
+    assert reasons(server.expect_exit(timeout=5)) == {"eof": 3}
+
+
 def test_there_are_never_more_processes_than_the_limit(prongd):
     server = prongd("-n", 3, "-s", 8, "echo")
     assert len(server.expect_workers(3)) == 3
