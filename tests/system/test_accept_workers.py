@@ -13,7 +13,7 @@ import pytest
 from harness import (SANITIZED, echoes, eventually, load,
                      receive_all, receive_exactly)  # fmt: skip
 from logline import reasons
-from proc import children, descriptors, is_zombie, settled, sleeps
+from proc import children, descriptors, is_zombie, settled, sleeps, state
 from test_command_line import expect_refusal, run
 from test_rights_failures import failing
 
@@ -115,6 +115,7 @@ def test_a_worker_that_takes_nobody_does_not_keep_others_out(prongd):
     server = prongd(*POOL, "-s", 3, "echo")
     idle = server.workers()[0]
     os.kill(idle, signal.SIGSTOP)
+    eventually(lambda: state(idle) == "T", "it has stopped, and waits for nobody")
     server.hold(20)
     os.kill(idle, signal.SIGCONT)
 
