@@ -5,7 +5,6 @@ limit it can be given, so that a loss of connections is its own and not a settin
 """
 
 import contextlib
-import functools
 import json
 import os
 import pwd
@@ -29,10 +28,10 @@ FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "oth
 SOURCES = ["--sources", "127.0.0.2/100"]
 
 
-@functools.cache
 def installed(path):
     """A copy, as installing makes it. The page cache holds a file as it was written, and
-    one that the linker wrote piece by piece makes a fork several per cent dearer."""
+    one that the linker wrote piece by piece makes a fork several per cent dearer. It is
+    a new one each time, since how memory is split then makes as much of a difference."""
     copy = BUILD / "bench" / "installed" / Path(path).name
     copy.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["install", BUILD / path, copy], check=True)
