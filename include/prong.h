@@ -136,11 +136,11 @@ enum prong_accept {
 	PRONG_ACCEPT_SUPERVISOR, /* and hands each over to one process */
 	/*
 	 * Each of spare processes for itself, which is faster; up to max_processes are
-	 * made while clients wait too long for those. Given up: limits and lists
-	 * of sources, and refusing; log lines of single connections; SIGTERM to a handler
+	 * made while clients wait too long for those. Given up: limits and lists of
+	 * sources, and refusing; log lines of single connections; SIGTERM to a handler
 	 * that is deaf to session_timeout. A worker that has been broken into can take
 	 * all connections, and without a sandbox shut the listener for all. Needs a spare
-	 * that is not 0, a reuse that is not 1, a handler, and one address.
+	 * that is not 0, a reuse over 1, a handler, and one address.
 	 */
 	PRONG_ACCEPT_WORKERS,
 };

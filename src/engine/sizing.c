@@ -59,7 +59,7 @@ static void note_waiting(struct prong *server, const struct totals *totals,
 
 static void watch_queue(struct prong *server, int64_t now)
 {
-	struct totals totals = { 0 };
+	struct totals totals;
 
 	if (server_watch(server, queue(server)->fd, EPOLLIN, WATCH_QUEUE, 0) == 0) {
 		set_state(server, SIZING_WATCHES, CLOCK_NEVER);
