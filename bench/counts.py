@@ -18,7 +18,7 @@ SHORT, LONG = 20, 220
 RUNS = 3
 LAYOUTS, LAYOUT_CONNECTIONS = 9, 1000
 FRESH = ["-s", "0", "echo"]  # spares are made in pauses: how many depends on the time
-POOL = ["-n", "1", "-r", "0", "-s", "1", "echo"]
+POOL = ["-n", "1", "-r", "always", "-s", "1", "echo"]
 
 TITLES = {
     "faults": "minor faults per connection, addresses fixed",

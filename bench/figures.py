@@ -15,7 +15,7 @@ from typing import Callable, NamedTuple
 from servers import SOURCES, Server, failed, load_command
 
 ECHOES = ["fork_echo", "prefork_echo", "epoll_echo", "spawn_echo"]
-POOLS = ["prongd -r 0 -s 16", "prongd --accept workers"]
+POOLS = ["prongd -r always -s 16", "prongd --accept workers"]
 OURS = ["prongd", *POOLS, "prongd cat", "prongd --warm cat"]
 PEERS = ["socat PIPE", "socat EXEC cat", "tcpserver cat", "tcpsvd cat", "xinetd cat",
          "ncat cat", "ForkingTCPServer", "Net::Server Fork",
@@ -63,11 +63,11 @@ LOADS = [
            [*ECHOES, *OURS, "prongd -s 16", *PEERS], "epoll_echo", "µs"),
     Figure("keep", "64-byte round trips per second on 16 kept connections",
            ["--keep", "-c", "16", "-d", "1s", *TWO, "-t", "10s"], per_second,
-           ["epoll_echo", "fork_echo", "prongd", "prongd -r 0 -s 16", "socat PIPE",
+           ["epoll_echo", "fork_echo", "prongd", "prongd -r always -s 16", "socat PIPE",
             "ForkingTCPServer", "Net::Server PreFork"], "epoll_echo", "1/s"),
     Figure("keep_one", "The same with one loading process, which is then the bottleneck",
            ["--keep", "-c", "16", "-d", "1s", "-t", "10s"], per_second,
-           ["epoll_echo", "fork_echo", "prongd", "prongd -r 0 -s 16"], "epoll_echo", "1/s"),
+           ["epoll_echo", "fork_echo", "prongd", "prongd -r always -s 16"], "epoll_echo", "1/s"),
     Figure("stream", "Bulk echo on 2 connections, each way",
            ["--stream", "-c", "2", "-d", "1s", "-t", "5s"], megabytes,
            ["fork_echo", "epoll_echo", "prongd", "socat PIPE", "tcpserver cat",

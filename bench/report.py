@@ -25,7 +25,7 @@ class Target(NamedTuple):
     at_most: bool = False
 
 
-POOL = "prongd -r 0 -s 16"
+POOL = "prongd -r always -s 16"
 WORKERS = "prongd --accept workers"
 TARGETS = [
     Target("a fresh process each, connections/s", "churn", "prongd", "fork_echo", 1.25),

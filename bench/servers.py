@@ -42,8 +42,8 @@ def installed(path):
 OURS = {
     "prongd": ["-n", MANY, "echo"],
     "prongd -s 16": ["-n", MANY, "-s", "16", "echo"],
-    "prongd -r 0 -s 16": ["-n", MANY, "-r", "0", "-s", "16", "echo"],
-    "prongd --accept workers": ["-n", MANY, "-r", "0", "--accept", "workers", "echo"],
+    "prongd -r always -s 16": ["-n", MANY, "-r", "always", "-s", "16", "echo"],
+    "prongd --accept workers": ["-n", MANY, "-r", "always", "--accept", "workers", "echo"],
     "prongd cat": ["-n", MANY, "--", CAT],
     "prongd --warm cat": ["-n", MANY, "-s", "16", "--warm", "--", CAT],
 }

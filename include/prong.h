@@ -186,7 +186,7 @@ struct prong_rlimit {
  * of these fails ends before the first byte, its client is refused, and the log says
  * which call failed.
  */
-struct prong_rights {
+struct prong_privileges {
 	/* Serve as this user and group, and with these supplementary groups. */
 	bool change_ids;
 	uid_t uid;
@@ -318,7 +318,7 @@ struct prong_options {
 
 	/*
 	 * Limits for each source: a client's address, cut to source_prefix_ipv4 (0:
-	 * 32) or source_prefix_ipv6 (0: 64) bits; on a UNIX socket its user. max_rate
+	 * 32) or source_prefix_ipv6 (0: 64) bits; on a UNIX socket its user. rate
 	 * is for all sources together. exempt lists prefixes, as above, that none of
 	 * the three concerns, 256 at most. Who is over a limit is refused, and only
 	 * clients that are let in count. How much of a rate 65536 sources without a
@@ -326,7 +326,7 @@ struct prong_options {
 	 * forgotten.
 	 */
 	unsigned max_per_source; /* connections at once (0: no limit) */
-	struct prong_rate rate, max_rate;
+	struct prong_rate rate_per_source, rate;
 	unsigned source_prefix_ipv4, source_prefix_ipv6;
 	const char *const *exempt;
 
@@ -334,7 +334,7 @@ struct prong_options {
 	 * With which rights connections are served. NULL: those of the supervisor, but
 	 * for new ones (no_new_privs).
 	 */
-	const struct prong_rights *rights;
+	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 
 	/*

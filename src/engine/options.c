@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/number.h"
-#include "sandbox.h"
+#include "engine/confine/sandbox.h"
 
 #define MAX_PROCESSES 1000000
 #define KEEP_FDS_MAX  1024
@@ -82,7 +82,7 @@ static bool limits_who_comes(const struct prong_options *options)
 {
 	return options->at_limit != PRONG_WAIT || !is_empty(options->allow) ||
 	       !is_empty(options->deny) || options->max_per_source > 0 ||
-	       options->rate.count > 0 || options->max_rate.count > 0;
+	       options->rate_per_source.count > 0 || options->rate.count > 0;
 }
 
 static int check_accept(const struct prong_options *options)
@@ -109,9 +109,9 @@ static int check_accept(const struct prong_options *options)
 	return 0;
 }
 
-static int check_rights(const struct prong_options *options)
+static int check_privileges(const struct prong_options *options)
 {
-	const struct prong_rights *rights = options->rights;
+	const struct prong_privileges *privileges = options->privileges;
 
 	if (options->program != NULL && options->sandbox != PRONG_SANDBOX_OFF)
 		return options_fail(options, -EINVAL, "the sandbox is for handlers");
@@ -119,31 +119,31 @@ static int check_rights(const struct prong_options *options)
 		return options_fail(
 			options, -ENOTSUP,
 			"programs cannot be started where a sandbox has been");
-	if (rights == NULL)
+	if (privileges == NULL)
 		return 0;
-	if (!rights->change_ids &&
-	    (rights->uid != 0 || rights->gid != 0 || rights->group_count > 0))
+	if (!privileges->change_ids && (privileges->uid != 0 || privileges->gid != 0 ||
+					privileges->group_count > 0))
 		return options_fail(options, -EINVAL,
 				    "ids without change_ids are not taken");
-	if ((rights->group_count > 0 && rights->groups == NULL) ||
-	    (rights->limit_count > 0 && rights->limits == NULL))
+	if ((privileges->group_count > 0 && privileges->groups == NULL) ||
+	    (privileges->limit_count > 0 && privileges->limits == NULL))
 		return options_fail(options, -EINVAL, "groups or limits are missing");
-	if (rights->drop > PRONG_DROP_SUPERVISOR)
+	if (privileges->drop > PRONG_DROP_SUPERVISOR)
 		return options_fail(options, -EINVAL, "drop is unknown");
-	if (rights->change_ids &&
-	    (rights->uid == (uid_t)-1 || rights->gid == (gid_t)-1))
+	if (privileges->change_ids &&
+	    (privileges->uid == (uid_t)-1 || privileges->gid == (gid_t)-1))
 		return options_fail(options, -EINVAL, "-1 is no user and no group");
-	if (rights->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
+	if (privileges->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
 		return options_fail(options, -EINVAL,
 				    "there is no sandbox that allows new privileges");
-	if (rights->root != NULL && rights->drop == PRONG_DROP_SUPERVISOR &&
+	if (privileges->root != NULL && privileges->drop == PRONG_DROP_SUPERVISOR &&
 	    options->program != NULL && options->program->kill_descendants)
 		return options_fail(
 			options, -EINVAL,
 			"kill-descendants needs /proc, which a supervisor loses by "
 			"chroot");
-	for (size_t i = 0; i < rights->limit_count; i++)
-		if (rights->limits[i].soft > rights->limits[i].hard)
+	for (size_t i = 0; i < privileges->limit_count; i++)
+		if (privileges->limits[i].soft > privileges->limits[i].hard)
 			return options_fail(
 				options, -EINVAL,
 				"a soft resource limit is over its hard limit");
@@ -167,7 +167,7 @@ int options_check(const struct prong_options *options, bool has_handler)
 	int err = check_numbers(options);
 
 	if (err == 0)
-		err = check_rights(options);
+		err = check_privileges(options);
 	if (err == 0)
 		err = check_what_serves(options, has_handler);
 	return err == 0 ? check_accept(options) : err;

@@ -149,36 +149,37 @@ static void raise_descriptor_limit(const struct prongd_settings *settings)
 }
 
 /* Whether any right differs from those of the supervisor. */
-static bool has_rights(const struct prong_rights *rights)
+static bool has_privileges(const struct prong_privileges *privileges)
 {
-	return rights->change_ids || rights->root != NULL || rights->limit_count > 0 ||
-	       rights->allow_new_privs;
+	return privileges->change_ids || privileges->root != NULL ||
+	       privileges->limit_count > 0 || privileges->allow_new_privs;
 }
 
 /* The groups last as long as the process. */
-static void choose_rights(struct prong_rights *rights,
-			  const struct prongd_settings *settings)
+static void choose_privileges(struct prong_privileges *privileges,
+			      const struct prongd_settings *settings)
 {
 	static struct identity identity;
 	char why[IDENTITY_WHY_MAX];
 
-	prongd_fill_rights(rights, settings);
+	prongd_fill_privileges(privileges, settings);
 	if (settings->user == NULL && settings->group != NULL)
 		option_die(&prongd_page, "--group goes with --user");
-	if (settings->user == NULL && rights->root == NULL &&
-	    rights->drop == PRONG_DROP_SUPERVISOR)
-		option_die(&prongd_page,
-			   "--drop supervisor: there is nothing to give up without "
-			   "--user or --chroot");
+	if (settings->user == NULL && privileges->root == NULL &&
+	    privileges->drop == PRONG_DROP_SUPERVISOR)
+		option_die(
+			&prongd_page,
+			"--drop-privileges supervisor: there is nothing to give up without "
+			"--user or --chroot");
 	if (settings->user == NULL)
 		return;
 	if (identity_find(&identity, settings->user, settings->group, why) < 0)
 		die(EXIT_FAILED, "prongd", "%s", why);
-	rights->change_ids = true;
-	rights->uid = identity.uid;
-	rights->gid = identity.gid;
-	rights->groups = identity.groups;
-	rights->group_count = identity.group_count;
+	privileges->change_ids = true;
+	privileges->uid = identity.uid;
+	privileges->gid = identity.gid;
+	privileges->groups = identity.groups;
+	privileges->group_count = identity.group_count;
 }
 
 /* What a service manager has handed over. */
@@ -230,7 +231,7 @@ int main(int argc, char **argv)
 	char error[PRONG_ERROR_MAX];
 	/* What these point to lasts as long as the process, like themselves. */
 	static struct activation activation;
-	static struct prong_rights rights;
+	static struct prong_privileges privileges;
 	struct prong_program program;
 	struct prong_options options;
 	prong_handler *handler;
@@ -250,9 +251,9 @@ int main(int argc, char **argv)
 	take_activation(&options, &activation);
 	detach_standard_streams(&settings);
 	raise_descriptor_limit(&settings);
-	choose_rights(&rights, &settings);
-	if (has_rights(&rights))
-		options.rights = &rights;
+	choose_privileges(&privileges, &settings);
+	if (has_privileges(&privileges))
+		options.privileges = &privileges;
 	if (handler == NULL)
 		options.program = &program;
 	else

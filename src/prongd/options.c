@@ -34,6 +34,22 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 	return -EINVAL;
 }
 
+static int parse_reuse(const struct option_row *row, const char *value, void *field,
+		       char *why)
+{
+	uint64_t number = PRONG_REUSE_ALWAYS;
+
+	if (strcmp(value, "always") != 0 &&
+	    number_parse(value, row->min, row->max, &number) < 0) {
+		snprintf(why, OPTION_WHY_MAX,
+			 "\"%.60s\" is neither a number from 1 to %llu nor \"always\"",
+			 value, (unsigned long long)row->max);
+		return -EINVAL;
+	}
+	*(unsigned *)field = (unsigned)number;
+	return 0;
+}
+
 static int parse_rate(const struct option_row *row, const char *value, void *field,
 		      char *why)
 {
@@ -207,10 +223,9 @@ static const struct option_row rows[] = {
 	  FIELD(max_processes), 1, 1000000, NULL },
 	{ 's', "spare", "N", "8", "keep so many processes ready, forked in advance",
 	  option_number, FIELD(spare), 0, 1000000, NULL },
-	{ 'r', "reuse", "N", "1",
-	  "let a process serve so many connections, one after the other, before it is "
-	  "replaced; 0 = no limit",
-	  option_number, FIELD(reuse), 0, 1000000000, NULL },
+	{ 'r', "reuse", "N|always", "1",
+	  "replace a process after N connections, served one after the other, or never",
+	  parse_reuse, FIELD(reuse), 1, 1000000000, NULL },
 	{ 0, "accept", "WHO", "supervisor",
 	  "who takes connections off the queue: supervisor, or, of a pool, workers: "
 	  "faster, without limits, lists and lines for single connections",
@@ -222,13 +237,12 @@ static const struct option_row rows[] = {
 	{ 0, "max-per-source", "N", "0",
 	  "serve so many connections of one source at once, at most; 0 = no limit",
 	  option_number, FIELD(max_per_source), 0, 1000000, NULL },
-	{ 0, "rate", "N/DURATION[:BURST]", NULL,
+	{ 0, "rate-per-source", "N/DURATION[:BURST]", NULL,
 	  "let in so many clients of one source in so long, and BURST at once (N): 10/s, "
 	  "30/1m:5",
+	  parse_rate, FIELD(rate_per_source), 0, 0, NULL },
+	{ 0, "rate", "N/DURATION[:BURST]", NULL, "the same for all sources together",
 	  parse_rate, FIELD(rate), 0, 0, NULL },
-	{ 0, "max-rate", "N/DURATION[:BURST]", NULL,
-	  "the same for all sources together", parse_rate, FIELD(max_rate), 0, 0,
-	  NULL },
 	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
 	  "what one source is: clients whose addresses have so many first bits in common",
 	  parse_source_prefix, FIELD(source_prefix), 0, 0, NULL },
@@ -240,7 +254,7 @@ static const struct option_row rows[] = {
 	  "refuse clients of this prefix, or \"all\"; repeatable", option_strings,
 	  FIELD(deny), 0, 0, NULL },
 	{ 0, "exempt", "CIDR", NULL,
-	  "leave clients of this prefix out of --max-per-source, --rate and --max-rate; "
+	  "leave clients of this prefix out of --max-per-source, --rate-per-source and --rate; "
 	  "repeatable",
 	  option_strings, FIELD(exempt), 0, 0, NULL },
 	{ 0, "refusal", "HOW", "close",
@@ -264,22 +278,22 @@ static const struct option_row rows[] = {
 	{ 0, "group", "GROUP", NULL, "with this group instead of the user's own",
 	  option_string, FIELD(group), 0, 0, NULL },
 	{ 0, "chroot", "DIR", NULL, "serve in this root directory", option_string,
-	  FIELD(rights.root), 0, 0, NULL },
+	  FIELD(privileges.root), 0, 0, NULL },
 	{ 0, "rlimit", "NAME=SOFT[:HARD]", NULL,
 	  "serve with this resource limit in each process: nofile=64, as=512M:1G, "
 	  "cpu=10, core=unlimited; repeatable",
 	  parse_rlimit, FIELD(limits), 0, 0, NULL },
-	{ 0, "drop", "WHO", "child",
+	{ 0, "drop-privileges", "WHO", "child",
 	  "who gives up --user, --group and --chroot: each child, or, once the addresses "
 	  "are bound, the supervisor",
-	  option_word, FIELD(rights.drop), 0, 0, drop_words },
+	  option_word, FIELD(privileges.drop), 0, 0, drop_words },
 	{ 0, "sandbox", "HOW", "auto",
 	  "services: take from their processes all but their connection: auto (with what "
 	  "the kernel has), strict (or do not start) or off",
 	  option_word, FIELD(sandbox), 0, 0, sandbox_words },
 	{ 0, "allow-new-privs", NULL, NULL,
 	  "let a program gain rights by set-user-ID and file capabilities", option_flag,
-	  FIELD(rights.allow_new_privs), 0, 0, NULL },
+	  FIELD(privileges.allow_new_privs), 0, 0, NULL },
 	{ 0, "env", "NAME[=VALUE]", NULL,
 	  "program: give it this variable beside PATH and those of the connection; "
 	  "without a value, that of prongd's own environment; repeatable",
@@ -356,7 +370,7 @@ void prongd_fill_options(struct prong_options *options,
 		.listen = settings->listen.count > 0 ? settings->listen.at : NULL,
 		.max_processes = settings->max_processes,
 		.spare = settings->spare,
-		.reuse = settings->reuse == 0 ? PRONG_REUSE_ALWAYS : settings->reuse,
+		.reuse = settings->reuse,
 		.accept = settings->accept,
 		.at_limit = settings->at_limit.policy,
 		.refusal = settings->refusal,
@@ -367,8 +381,8 @@ void prongd_fill_options(struct prong_options *options,
 		.deny = settings->deny.at,
 		.exempt = settings->exempt.at,
 		.max_per_source = settings->max_per_source,
+		.rate_per_source = settings->rate_per_source,
 		.rate = settings->rate,
-		.max_rate = settings->max_rate,
 		.source_prefix_ipv4 = settings->source_prefix.ipv4,
 		.source_prefix_ipv6 = settings->source_prefix.ipv6,
 		.idle_timeout = settings->idle_timeout,
@@ -383,12 +397,12 @@ void prongd_fill_options(struct prong_options *options,
 	};
 }
 
-void prongd_fill_rights(struct prong_rights *rights,
-			const struct prongd_settings *settings)
+void prongd_fill_privileges(struct prong_privileges *privileges,
+			    const struct prongd_settings *settings)
 {
-	*rights = settings->rights;
-	rights->limits = settings->limits.at;
-	rights->limit_count = settings->limits.count;
+	*privileges = settings->privileges;
+	privileges->limits = settings->limits.at;
+	privileges->limit_count = settings->limits.count;
 }
 
 void prongd_fill_program(struct prong_program *program,

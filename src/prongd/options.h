@@ -17,7 +17,7 @@ struct prongd_settings {
 	const char *refusal_text;
 	struct option_strings allow, deny, exempt;
 	unsigned max_per_source;
-	struct prong_rate rate, max_rate;
+	struct prong_rate rate_per_source, rate;
 	struct {
 		unsigned ipv4, ipv6;
 	} source_prefix;
@@ -27,7 +27,7 @@ struct prongd_settings {
 		unsigned count;
 		struct prong_rlimit at[OPTION_LIST_MAX];
 	} limits;
-	struct prong_rights rights; /* root, allow_new_privs and drop */
+	struct prong_privileges privileges; /* root, allow_new_privs and drop */
 	enum prong_sandbox sandbox;
 	struct option_strings env;
 	bool warm;
@@ -47,8 +47,8 @@ extern const struct option_page prongd_page;
 void prongd_fill_options(struct prong_options *options,
 			 const struct prongd_settings *settings);
 /* All but the ids. */
-void prongd_fill_rights(struct prong_rights *rights,
-			const struct prongd_settings *settings);
+void prongd_fill_privileges(struct prong_privileges *privileges,
+			    const struct prongd_settings *settings);
 void prongd_fill_program(struct prong_program *program,
 			 const struct prongd_settings *settings);
 

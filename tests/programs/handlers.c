@@ -167,7 +167,7 @@ static int echo(struct prong_conn *conn)
 
 struct mapping {
 	unsigned long start, end;
-	char rights[5]; /* "rw-s" is shared with other processes, "rw-p" its own */
+	char privileges[5]; /* "rw-s" is shared with other processes, "rw-p" its own */
 };
 
 static size_t find_mappings(struct mapping *mappings)
@@ -177,7 +177,7 @@ static size_t find_mappings(struct mapping *mappings)
 
 	while (maps != NULL && count < MAPPINGS_MAX &&
 	       fscanf(maps, "%lx-%lx %4s%*[^\n]", &mappings[count].start,
-		      &mappings[count].end, mappings[count].rights) == 3)
+		      &mappings[count].end, mappings[count].privileges) == 3)
 		count++;
 	if (maps != NULL)
 		fclose(maps);
@@ -186,14 +186,14 @@ static size_t find_mappings(struct mapping *mappings)
 
 /* Without the sanitizer: it is the supervisor that must not care. */
 __attribute__((no_sanitize("address", "undefined"))) static void overwrite(
-	const struct mapping *mappings, size_t count, const char *rights,
+	const struct mapping *mappings, size_t count, const char *privileges,
 	const char *pattern)
 {
 	for (size_t i = 0; i < count; i++) {
 		volatile char *memory = (volatile char *)mappings[i].start;
 		size_t size = mappings[i].end - mappings[i].start;
 
-		if (strcmp(mappings[i].rights, rights) != 0)
+		if (strcmp(mappings[i].privileges, privileges) != 0)
 			continue;
 		for (size_t at = 0; at < size; at++)
 			memory[at] = pattern[at % PATTERN];
@@ -311,10 +311,10 @@ static bool parse_limit(struct prong_options *options, int code)
 		options->max_per_source = (unsigned)strtol(optarg, NULL, 10);
 		return true;
 	case 'q':
-		options->rate = parse_rate(optarg);
+		options->rate_per_source = parse_rate(optarg);
 		return true;
 	case 'm':
-		options->max_rate = parse_rate(optarg);
+		options->rate = parse_rate(optarg);
 		return true;
 	case 'a':
 		options->at_limit =
@@ -343,8 +343,8 @@ static void parse(struct prong_options *options, const char **listen, int argc,
 		{ "grace", required_argument, NULL, 'g' },
 		{ "deny", required_argument, NULL, 'd' },
 		{ "max-per-source", required_argument, NULL, 'p' },
-		{ "rate", required_argument, NULL, 'q' },
-		{ "max-rate", required_argument, NULL, 'm' },
+		{ "rate-per-source", required_argument, NULL, 'q' },
+		{ "rate", required_argument, NULL, 'm' },
 		{ "at-limit", required_argument, NULL, 'a' },
 		{ "sandbox", required_argument, NULL, 'b' },
 		{ "accept", required_argument, NULL, 'c' },

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 import harness
-import rights
+import privileges
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -25,7 +25,7 @@ def pytest_configure():
 
 @pytest.fixture
 def prongd(tmp_path):
-    """prongd("-r", "0", "echo") starts a server; see harness.Server."""
+    """prongd("-r", "always", "echo") starts a server; see harness.Server."""
     with harness.servers(tmp_path) as start:
         yield start
 
@@ -62,5 +62,5 @@ def root():
 @pytest.fixture
 def public():
     """A directory for every user, unlike tmp_path."""
-    with rights.public_directory() as directory:
+    with privileges.public_directory() as directory:
         yield directory

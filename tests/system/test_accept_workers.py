@@ -15,9 +15,9 @@ from harness import (SANITIZED, echoes, eventually, load,
 from logline import reasons
 from proc import children, descriptors, is_zombie, settled, sleeps, state
 from test_command_line import expect_refusal, run
-from test_rights_failures import failing
+from test_privileges_failures import failing
 
-POOL = ("--accept", "workers", "-r", 0)
+POOL = ("--accept", "workers", "-r", "always")
 ALWAYS = 2**32 - 1
 
 
@@ -58,7 +58,7 @@ def test_who_comes_when_all_are_at_work_waits(prongd):
     busy[0].close()
     waiting.settimeout(10)
     assert receive_exactly(waiting, 4) == b"here"
-    server.wait_log(event="limit-left", times=1)
+    server.wait_log(event="limit-cleared", times=1)
 
 
 def test_while_all_are_held_more_are_made(prongd, listen):
@@ -179,7 +179,7 @@ def test_at_a_stop_the_queue_is_served_beside_those_who_stay(prongd, listen):
     busy = server.hold(2)
     queued = queue_up(server)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     expect_service(queued)
     for client in busy:
         assert echoes(client)
@@ -192,7 +192,7 @@ def test_at_a_stop_the_queue_is_served_after_those_who_leave(prongd, listen):
     busy = server.hold(2)
     queued = queue_up(server)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked", sessions=2)
+    server.wait_log(event="stopping", sessions=2)
     for client in busy:
         assert echoes(client)
         client.close()
@@ -227,7 +227,7 @@ def test_a_second_signal_stops_at_once(prongd):
     server = prongd(*POOL, "-s", 2, "echo")
     server.hold(2)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     server.signal(signal.SIGTERM)
     assert reasons(server.expect_exit(timeout=5)) == {"stopped": 2}
 
@@ -283,7 +283,7 @@ def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, 
     server = prongd(*POOL, "-s", 1, "echo")
     with failing(server, "accept4", f"error={error}", tmp_path / "trace"):
         os.kill(server.workers()[0], signal.SIGKILL)
-        [line] = server.wait_log(event="rights-failed")
+        [line] = server.wait_log(event="privileges-failed")
         begun = time.monotonic()
         assert (line["call"], line["error"]) == ("accept", error)
         before = int(server.totals()["processes"])
@@ -361,8 +361,8 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     ([*POOL, "-s", "0", "echo"], "spare is how many"),
     ([*POOL, "--deny", "all", "echo"], "nobody looks at who comes"),
     ([*POOL, "--allow", "127.0.0.1", "echo"], "nobody looks at who comes"),
+    ([*POOL, "--rate-per-source", "1/1s", "echo"], "nobody looks at who comes"),
     ([*POOL, "--rate", "1/1s", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--max-rate", "1/1s", "echo"], "nobody looks at who comes"),
     ([*POOL, "--max-per-source", "1", "echo"], "nobody looks at who comes"),
     ([*POOL, "--at-limit", "refuse", "echo"], "nobody looks at who comes"),
     ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),

@@ -271,7 +271,7 @@ def test_clients_after_a_stop_wait_for_the_next_activation(prongd, listener):
     [busy] = server.hold(1)
     early = [send_whole(server.addresses[0][1], b"early") for _ in range(5)]
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     late = [send_whole(server.addresses[0][1], b"late") for _ in range(5)]
     busy.close()
     assert [receive_all(client) for client in early] == [b"early"] * 5
@@ -316,7 +316,7 @@ def test_a_stop_ends_while_clients_come_without_a_pause(prongd, tmp_path, family
     address = ("127.0.0.1", 0) if family == socket.AF_INET else f"{tmp_path}/socket"
     with bound(family, socket.SOCK_STREAM, address) as manager:
         manager.listen(100)
-        server = activation.start(prongd, [manager], "-r", 0, "discard", verbose=False)
+        server = activation.start(prongd, [manager], "-r", "always", "discard", verbose=False)
 
         def one_more():
             with socket.socket(family) as client:
@@ -336,7 +336,7 @@ def sockets_of(pid):
 
 
 @pytest.mark.parametrize("arguments", [
-    ("-s", 2, "echo"), ("-r", 0, "-s", 2, "echo"),
+    ("-s", 2, "echo"), ("-r", "always", "-s", 2, "echo"),
     ("-s", 2, "--sandbox", "off", "echo"), ("--", "cat")])  # fmt: skip
 def test_workers_do_not_have_the_listeners(prongd, listener, tmp_path, arguments):
     with bound(socket.AF_UNIX, socket.SOCK_STREAM, str(tmp_path / "socket")) as second:

@@ -18,7 +18,7 @@ DENIED = "127.0.2.1"
 
 # In milliseconds where prongd takes units: see tests/programs/handlers.c.
 LIMITS = ["-n", 64, "--at-limit", "refuse", "--max-per-source", 4,
-          "--deny", f"{DENIED}/32", "--rate", "100/1000:30",
+          "--deny", f"{DENIED}/32", "--rate-per-source", "100/1000:30",
           "--session-timeout", 300]  # fmt: skip
 
 CLIENTS = (
@@ -35,7 +35,7 @@ CLIENTS = (
 )
 
 ENDS = {"eof", "done", "reset", "deadline", "failed", "crash-exit", "crash-signal",
-        "refused-denied", "refused-rate", "refused-max-rate", "refused-source",
+        "refused-denied", "refused-rate-per-source", "refused-rate", "refused-max-per-source",
         "refused-full"}  # fmt: skip
 
 
@@ -91,9 +91,9 @@ def overrun_each_limit(server):
     expect_nobody(server)
     for _ in range(5):
         come(server, SOURCES[0], b"n", "stay")
-    server.wait_log(event="refused", reason="refused-source")
-    came = overrun_rate(server, SOURCES[1], "refused-rate")
-    came += overrun_rate(server, ALL, "refused-max-rate")
+    server.wait_log(event="refused", reason="refused-max-per-source")
+    came = overrun_rate(server, SOURCES[1], "refused-rate-per-source")
+    came += overrun_rate(server, ALL, "refused-rate")
     return len(SOURCES) + 5 + came
 
 
@@ -106,7 +106,7 @@ def come_mixed(server, count):
 
 
 def test_no_end_and_no_refusal_leaves_a_count_behind(handlers, scale):
-    most = ["--max-rate", f"{int(2000 * scale)}/1000:300"]
+    most = ["--rate", f"{int(2000 * scale)}/1000:300"]
     server = handlers(*LIMITS, *most, "obeys", listen=["127.0.0.5:0"], verbose=False)
     came = overrun_each_limit(server)
     came += come_mixed(server, int(30_000 * scale))

@@ -43,7 +43,7 @@ def refuse(server, count, source="127.0.1.1"):
 
 def test_sources_without_number_take_a_bounded_memory(prongd):
     """As many in every build: nothing is forked for them. The oldest are forgotten."""
-    options = ["--max-per-source", 2, "--rate", FOREVER, "-n", PROCESSES, "-r", 0]
+    options = ["--max-per-source", 2, "--rate-per-source", FOREVER, "-n", PROCESSES, "-r", "always"]
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"])
     come_from(server, "127.1.0.1", 500)
     before = resident(server.pid)
@@ -57,7 +57,7 @@ def test_sources_without_number_take_a_bounded_memory(prongd):
 
 
 def test_sources_without_a_connection_take_no_memory_where_no_rate_is_set(prongd):
-    options = ["--max-per-source", 2, "-n", PROCESSES, "-r", 0]
+    options = ["--max-per-source", 2, "-n", PROCESSES, "-r", "always"]
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"])
     come_from(server, "127.1.0.1", 500)
     before = resident(server.pid)
@@ -68,9 +68,9 @@ def test_sources_without_a_connection_take_no_memory_where_no_rate_is_set(prongd
 REFUSALS = [
     # how many; the reason; options
     (200_000, "refused-denied", ["--deny", "127.0.1.1"]),
-    (50_000, "refused-rate", ["--rate", FOREVER, "--refusal", "reset"]),
-    (50_000, "refused-max-rate", ["--max-rate", FOREVER, "--refusal-text", "later"]),
-    (50_000, "refused-source", ["--max-per-source", 1]),
+    (50_000, "refused-rate-per-source", ["--rate-per-source", FOREVER, "--refusal", "reset"]),
+    (50_000, "refused-rate", ["--rate", FOREVER, "--refusal-text", "later"]),
+    (50_000, "refused-max-per-source", ["--max-per-source", 1]),
 ]
 
 
@@ -102,12 +102,12 @@ def test_refusals_use_up_nothing(prongd, scale, count, reason, options):
 def test_no_process_is_made_for_a_refused_client(prongd, tmp_path):
     calls = "trace=fork,vfork,clone,clone3"
     under = ["strace", "-D", "-f", "-qq", "-o", tmp_path / "trace", "-e", calls]
-    words = ["-s", 0, "--sandbox", "off", "--rate", FOREVER, "--deny", "127.0.1.2"]
+    words = ["-s", 0, "--sandbox", "off", "--rate-per-source", FOREVER, "--deny", "127.0.1.2"]
     where = ["127.0.0.5:0"]
     server = prongd(*words, "echo", under=under, verbose=False, listen=where)
     assert is_let_in(server, "127.0.1.1")
     for source in ("127.0.1.1", "127.0.1.2"):
         refuse(server, 2000, source)
-    expected = {"refused-denied": 2000, "refused-rate": 2000}
+    expected = {"refused-denied": 2000, "refused-rate-per-source": 2000}
     assert refused(server.stop()) == expected
     assert (tmp_path / "trace").read_text().count("clone") == 1

@@ -14,26 +14,26 @@ INTERVAL = 1  # seconds; the rates of some tests are one client in it
 
 
 def test_a_source_is_let_in_as_often_as_its_burst_at_once(prongd):
-    server = prongd("--rate", "3/1d:7", "echo")
+    server = prongd("--rate-per-source", "3/1d:7", "echo")
     expected = [True] * 7 + [False] * 3
     for source in ("127.0.0.1", "127.0.0.2"):
         assert [is_let_in(server, source) for _ in expected] == expected
-    assert refused(server.totals()) == {"refused-rate": 6}
+    assert refused(server.totals()) == {"refused-rate-per-source": 6}
 
 
 def test_without_a_burst_the_count_may_come_at_once(prongd):
-    server = prongd("--rate", "3/1d", "echo")
+    server = prongd("--rate-per-source", "3/1d", "echo")
     assert [is_let_in(server, "127.0.0.1") for _ in range(4)] == [True] * 3 + [False]
 
 
 def test_all_sources_together_share_the_whole_rate(prongd):
-    server = prongd("--max-rate", "5/1d:15", "echo", listen=["127.0.0.5:0"])
+    server = prongd("--rate", "5/1d:15", "echo", listen=["127.0.0.5:0"])
     result = load(server, "--churn", "-n", 40, "--sources", "127.0.1.1/40", check=False)
     assert result["ok"] == 15 and failures(result) == 25
-    assert refused(server.totals()) == {"refused-max-rate": 25}
+    assert refused(server.totals()) == {"refused-rate": 25}
 
 
-@pytest.mark.parametrize("option", ["--rate", "--max-rate"])
+@pytest.mark.parametrize("option", ["--rate-per-source", "--rate"])
 def test_a_source_over_its_rate_is_served_again_by_and_by(prongd, option):
     server = prongd(option, f"1/{INTERVAL}s", "echo")
     eventually(lambda: not is_let_in(server, "127.0.0.1"), "refused", interval=0)
@@ -41,7 +41,7 @@ def test_a_source_over_its_rate_is_served_again_by_and_by(prongd, option):
     eventually(lambda: not is_let_in(server, "127.0.0.1"), "refused", interval=0)
 
 
-@pytest.mark.parametrize("option", ["--rate", "--max-rate"])
+@pytest.mark.parametrize("option", ["--rate-per-source", "--rate"])
 def test_ten_thousand_refusals_do_not_put_off_the_next_client(prongd, option, scale):
     """A limit that counted whom it refuses would lock out for hours."""
     server = prongd(option, f"1/{INTERVAL}s", "echo", verbose=False)
@@ -52,7 +52,7 @@ def test_ten_thousand_refusals_do_not_put_off_the_next_client(prongd, option, sc
     assert is_let_in(server, "127.0.0.1")
 
 
-@pytest.mark.parametrize("option, sources", [("--rate", 1), ("--max-rate", 50)])
+@pytest.mark.parametrize("option, sources", [("--rate-per-source", 1), ("--rate", 50)])
 def test_over_seconds_the_burst_and_the_rate_are_let_in(prongd, option, sources):
     """Counted against the time that passes here. A tenth of it may be missed."""
     burst, rate = 20, 60
@@ -99,9 +99,9 @@ def slowdown(server):
 
 def test_a_flood_from_one_source_is_not_felt_by_another(prongd):
     """Tried up to three times: the processors are not ours alone, and noise bursts."""
-    server = prongd("--rate", "50/s", "echo", verbose=False, listen=["127.0.0.5:0"])
+    server = prongd("--rate-per-source", "50/s", "echo", verbose=False, listen=["127.0.0.5:0"])
     assert any(slowdown(server) <= 3 for _ in range(3))
-    assert set(refused(server.totals())) == {"refused-rate"}
+    assert set(refused(server.totals())) == {"refused-rate-per-source"}
 
 
 def allow_few_descriptors():
@@ -112,7 +112,7 @@ def allow_few_descriptors():
 
 def test_refused_clients_that_never_leave_keep_nobody_out(prongd):
     """They are read on for a second, but not if that takes the last descriptor."""
-    options = ["--rate", "10/1d", "--refusal-text", "later"]
+    options = ["--rate-per-source", "10/1d", "--refusal-text", "later"]
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"],
                     preexec_fn=allow_few_descriptors)  # fmt: skip
     for source in addresses("127.0.2.1", 5):

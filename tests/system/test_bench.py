@@ -142,7 +142,7 @@ def test_whichever_of_count_and_duration_comes_first_is_the_bound(prongd):
 
 @pytest.mark.parametrize("mode", ["--churn", "--keep"])
 def test_a_rate_is_kept_and_all_that_is_due_is_done(prongd, mode):
-    server = prongd("-r", 0, "-s", 8, "echo", verbose=False)
+    server = prongd("-r", "always", "-s", 8, "echo", verbose=False)
     words = [mode, "--rate", "200/s", "-d", "1s", "-p", 2]
     result = bench(*words, server.texts[0])
     assert (result["ok"], result["count"], result["rate"]) == (200, 200, 200)

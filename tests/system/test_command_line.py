@@ -58,8 +58,8 @@ BAD_USAGE = [
     (["-n", "", "echo"], "not a number"),
     (["-s", "-1", "echo"], '--spare: "-1" is not a number'),
     (["-s", "1e3", "echo"], '--spare: "1e3" is not a number'),
-    (["-r", "+1", "echo"], '--reuse: "[+]1" is not a number'),
-    (["-r", "1000000001", "echo"], "--reuse: .* is not a number"),
+    (["-r", "+1", "echo"], '--reuse: "[+]1" is neither'),
+    (["-r", "1000000001", "echo"], "--reuse: .* is neither a number"),
     (["--idle-timeout", "5", "echo"], '"5" is not a duration'),
     (["--idle-timeout", "s", "echo"], '"s" is not a duration'),
     (["--idle-timeout", "", "echo"], '"" is not a duration'),
@@ -108,7 +108,7 @@ def test_what_a_program_cannot_have_is_refused():
 
 
 def test_a_drop_of_nothing_is_refused():
-    expect_refusal(run("--drop", "supervisor", "echo"), 2, "nothing to give up")
+    expect_refusal(run("--drop-privileges", "supervisor", "echo"), 2, "nothing to give up")
 
 
 @pytest.mark.parametrize("path", ["/nonexistent", "/dev/null"])
@@ -189,7 +189,7 @@ def test_a_failed_start_leaves_no_unix_socket(tmp_path):
 
 def test_a_descriptor_limit_that_is_too_low_is_refused():
     limit = ["prlimit", "--nofile=100:100"]
-    words = ["-l", "127.0.0.1:0", "-n", "200", "-r", "0", "echo"]
+    words = ["-l", "127.0.0.1:0", "-n", "200", "-r", "always", "echo"]
     result = subprocess.run([*limit, PRONGD, *words], capture_output=True, timeout=20)
     expect_refusal(result, 1, "over the limit of 100")
 

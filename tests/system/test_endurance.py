@@ -53,7 +53,7 @@ def pass_by(server, refused, served):
 
 @pytest.mark.parametrize("words", [
     [],
-    ["-r", 0, "-s", 16, "-n", 16, "--refusal", "reset", "--rate", "1000000/1s"],
+    ["-r", "always", "-s", 16, "-n", 16, "--refusal", "reset", "--rate-per-source", "1000000/1s"],
 ], ids=["fresh processes", "reused processes"])  # fmt: skip
 def test_memory_and_descriptors_stay_the_same(prongd, scale, words):
     refused = int(REFUSED * scale) // PARTS

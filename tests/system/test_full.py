@@ -101,7 +101,7 @@ def send_numbers_when_connected(clients):
 
 
 @pytest.mark.parametrize("words", [
-    ["echo"], ["-r", 0, "echo"], ["--", "cat"],
+    ["echo"], ["-r", "always", "echo"], ["--", "cat"],
 ], ids=lambda words: " ".join(map(str, words)))  # fmt: skip
 def test_all_clients_are_answered_in_the_end(secluded, words):
     """Those in the queue, and those who try again because it was full."""
@@ -128,7 +128,7 @@ def test_at_the_stop_the_whole_queue_is_answered(secluded):
     for number, client in enumerate(queued):
         send_number(client, number)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     for client in busy:
         client.close()
     for number, client in enumerate(queued):

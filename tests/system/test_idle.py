@@ -55,7 +55,7 @@ def the_limit_was_reached_and_left(server):
     waiting = server.connect()
     server.close_clients()
     waiting.close()
-    server.wait_log(event="limit-left")
+    server.wait_log(event="limit-cleared")
 
 
 def it_is_full_and_clients_wait(server):
@@ -88,23 +88,23 @@ def it_was_signalled(server):
 def it_is_stopping(server):
     server.hold(3)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
 
 
 REFUSE = ["-n", 3, "-s", 1, "--at-limit", "refuse:full"]
 CASES = [
     (nothing, []),
     (nothing, ["-s", 0]),
-    (nothing, ["-r", 0]),
+    (nothing, ["-r", "always"]),
     (a_session_is_open, []),
     (a_session_is_open, ["-s", 0, "--session-timeout", "1h", "--idle-timeout", "1h"]),
     (connections_were_served, []),
     (connections_were_served, ["-s", 0]),
-    (connections_were_served, ["-r", 0, "-n", 4, "-s", 4]),
+    (connections_were_served, ["-r", "always", "-n", 4, "-s", 4]),
     (a_busy_worker_died, []),
-    (a_busy_worker_died, ["-r", 0]),
+    (a_busy_worker_died, ["-r", "always"]),
     (a_spare_died, []),
-    (a_spare_died, ["-r", 0]),
+    (a_spare_died, ["-r", "always"]),
     (a_session_was_reset, ["-r", 3]),
     (the_limit_was_reached_and_left, ["-n", 3, "-s", 1]),
     (it_is_full_and_clients_wait, ["-n", 3, "-s", 1]),

@@ -55,12 +55,12 @@ def test_the_limit_is_logged_once_when_reached_and_once_when_left(prongd):
     fill(server)
     server.close_clients()
     load(server, "--churn", "-n", 200, "-c", 8)
-    server.wait_log(event="limit-left")
+    server.wait_log(event="limit-cleared")
     assert len(server.log_lines(event="limit-reached")) == 1
-    assert len(server.log_lines(event="limit-left")) == 1
+    assert len(server.log_lines(event="limit-cleared")) == 1
 
 
-@pytest.mark.parametrize("how", [(), ("-r", 0, "--accept", "workers")])
+@pytest.mark.parametrize("how", [(), ("-r", "always", "--accept", "workers")])
 def test_a_stop_just_after_the_limit_was_left_sleeps(prongd, how):
     server = prongd("-n", 2, *how, "echo")
     busy = server.hold(2)
@@ -72,7 +72,7 @@ def test_a_stop_just_after_the_limit_was_left_sleeps(prongd, how):
     waiting.close()
     time.sleep(0.3)  # the limit is left, but that will only be said after a second
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     time.sleep(1)
     before = sleeps(server.pid), cpu_seconds(server.pid)
     time.sleep(1)

@@ -30,8 +30,8 @@ def test_verbose_tells_the_whole_life_of_a_connection(prongd, log_format):
     [close] = server.log_lines(event="close", conn=1)
     assert connect["peer"] == close["peer"] and connect["peer"].startswith("127.0.0.1:")
     assert serve["pid"] == close["pid"] == reap["pid"]
-    assert (close["reason"], close["in"], close["out"]) == ("eof", "12", "12")
-    assert 0 <= int(close["ms"]) < 10_000
+    assert (close["reason"], close["bytes_in"], close["bytes_out"]) == ("eof", "12", "12")
+    assert 0 <= int(close["duration_ms"]) < 10_000
     assert reap["status"] == "100"
 
 
@@ -42,7 +42,7 @@ def test_start_and_stop_are_told_without_being_asked(prongd):
     assert (start["max_processes"], start["spare"], start["reuse"]) == ("12", "3", "2")
     assert server.log_lines(event="listen")[0]["address"] == server.texts[0]
     server.stop()
-    assert events(server) == {"listen", "start", "stop-asked", "stop"}
+    assert events(server) == {"listen", "start", "stopping", "stop"}
 
 
 def test_connections_are_told_only_when_asked(prongd):
@@ -184,7 +184,7 @@ def test_a_reader_that_stops_costs_lines_which_are_counted(prongd, kind):
     dropped = sum(int(line["lines"]) for line in marks)
     assert dropped > 100
     about_connections = [line for line in lines if line["event"] in EACH_CONNECTION]
-    start_and_stop = {"listen", "start", "stop-asked", "stop"}
+    start_and_stop = {"listen", "start", "stopping", "stop"}
     assert {line["event"] for line in lines} >= start_and_stop
     assert len(about_connections) + dropped == 4 * 800
     assert lines[-1]["accepted"] == lines[-1]["closed"] == "800"

@@ -55,7 +55,7 @@ def test_every_call_of_the_header_is_in_the_manual():
 
 
 def test_every_reason_for_an_end_is_in_the_manual():
-    table = (ROOT / "src/engine/reason.c").read_text()
+    table = (ROOT / "src/engine/record/reason.c").read_text()
     reasons = re.findall(r'^\t\[REASON_\w+\] = \{ "([a-z-]+)", (\d+) \}', table, re.M)
     manual = shown(PAGES[0])
     assert len(reasons) > 10

@@ -220,7 +220,7 @@ def test_who_has_given_up_rights_and_root_still_tells(
     os.chmod(manager.name, 0o600)
     with contextlib.closing(manager.socket):
         server = prongd("--chroot", others_directory / "root", "--user", NOBODY,
-                        "--group", NOBODY, "--drop", who, "echo",
+                        "--group", NOBODY, "--drop-privileges", who, "echo",
                         **notifying(manager.name, traced=True))  # fmt: skip
         assert manager.hear()[0]["READY"] == "1"
         assert server.ask(b"served") == b"served"

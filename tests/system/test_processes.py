@@ -39,7 +39,7 @@ def test_every_connection_has_a_fresh_process(prongd, spare):
 
 @pytest.mark.parametrize("spare", [0, 1])
 def test_a_process_is_kept_when_it_is_reused_without_limit(prongd, spare):
-    server = prongd("-r", 0, "-s", spare, "echo")
+    server = prongd("-r", "always", "-s", spare, "echo")
     pids = serve_one_by_one(server, 20)
     assert len(set(pids)) == 1
     assert pids[0] in server.workers()
@@ -122,7 +122,7 @@ def spoil_signals():
 
 
 @pytest.mark.parametrize("sandbox", ["off", "auto"])
-@pytest.mark.parametrize("reuse, sockets", [(1, 1), (0, 2)])
+@pytest.mark.parametrize("reuse, sockets", [(1, 1), ("always", 2)])
 def test_a_worker_has_its_connection_and_nothing_else(prongd, reuse, sockets, sandbox):
     confined = sandbox == "auto" and not SANITIZED
     with open("/dev/null") as leaked, open("/etc/passwd") as secret:
@@ -197,7 +197,7 @@ def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers
     closed = server.wait_log(event="close", count=3)
     ends = {(line["reason"], line["status"]) for line in closed}
     assert ends == {("crash-exit", "106")}
-    assert server.log_lines(event="rights-failed") == []
+    assert server.log_lines(event="privileges-failed") == []
 
 
 def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
@@ -265,7 +265,7 @@ def is_free(family, address):
         return True
 
 
-@pytest.mark.parametrize("reuse", [1, 0])
+@pytest.mark.parametrize("reuse", [1, "always"])
 def test_nothing_outlives_a_supervisor_that_was_killed(prongd, reuse):
     """FAULT 11: all sessions gone, the port free, within a second."""
     server = prongd("-s", 4, "-r", reuse, "echo", listen=["127.0.0.3:0"])
@@ -290,7 +290,7 @@ def test_a_supervisor_killed_while_it_forks_leaves_no_process(prongd):
 
 
 def test_reused_workers_that_died_idle_lose_nobody(prongd):
-    server = prongd("-s", 1, "-r", 0, "-n", 2, "echo")
+    server = prongd("-s", 1, "-r", "always", "-n", 2, "echo")
     for _ in range(10):
         idle = eventually(server.workers, "a spare")
         for pid in idle:
@@ -312,7 +312,7 @@ def test_the_last_connection_of_a_process_lasts_like_any_other(prongd):
         event="serve")[0]["pid"]  # fmt: skip
 
 
-@pytest.mark.parametrize("reuse", [0, 1])
+@pytest.mark.parametrize("reuse", ["always", 1])
 def test_spares_that_die_at_once_are_replaced_with_pauses(prongd, reuse):
     server = prongd("-r", reuse, "-s", 2, "echo")
     begin = time.monotonic()
@@ -327,9 +327,9 @@ def test_spares_that_die_at_once_are_replaced_with_pauses(prongd, reuse):
 
 @pytest.mark.parametrize("reuse, before, then", [
     (1, os.SCHED_OTHER, os.SCHED_OTHER),
-    (0, os.SCHED_OTHER, os.SCHED_BATCH),
+    ("always", os.SCHED_OTHER, os.SCHED_BATCH),
     (5, os.SCHED_OTHER, os.SCHED_BATCH),
-    (0, os.SCHED_IDLE, os.SCHED_IDLE),
+    ("always", os.SCHED_IDLE, os.SCHED_IDLE),
 ])  # fmt: skip
 def test_a_pool_is_scheduled_as_a_batch_unless_somebody_chose(
         prongd, reuse, before, then):  # fmt: skip

@@ -46,7 +46,7 @@ def test_cat_echoes_five_megabytes(prongd, tmp_path, transport, options):
     [closed] = server.wait_log(event="close")
     assert (closed["reason"], closed["status"]) == ("eof", "0")
     if transport == "tcp":
-        assert (closed["in"], closed["out"]) == (str(len(data)),) * 2
+        assert (closed["bytes_in"], closed["bytes_out"]) == (str(len(data)),) * 2
 
 
 @pytest.mark.parametrize("options", [(), (ATTENDED,)])
@@ -217,7 +217,7 @@ def test_a_program_may_outlive_its_client_if_that_is_asked_for(
     reset(client)
     [closed] = server.wait_log(event="close")
     assert (closed["reason"], closed["status"]) == ("reset", "0")
-    assert int(closed["ms"]) >= 1500
+    assert int(closed["duration_ms"]) >= 1500
     assert done.exists()
 
 

@@ -18,7 +18,7 @@ DEAF = 'trap "" TERM; echo ready; while :; do sleep 5; done'
 
 
 def lasted(line):
-    return int(line["ms"]) / 1000
+    return int(line["duration_ms"]) / 1000
 
 
 def keeps_moving(client, seconds):
@@ -60,7 +60,7 @@ def test_a_reset_that_the_program_has_read_is_no_byte(prongd):
     server = prongd("--on-hangup", "ignore", "--", "sh", "-c",
                     "cat >/dev/null 2>&1; sleep 0.2")  # fmt: skip
     reset(server.connect())
-    assert server.wait_log(event="close")[0]["in"] == "0"
+    assert server.wait_log(event="close")[0]["bytes_in"] == "0"
 
 
 # Deadlines.
@@ -213,7 +213,7 @@ def test_programs_finish_after_a_request_to_stop(prongd, options):
     server = prongd(*options, "--", "cat")
     clients = server.hold(3)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     for client in clients:
         assert echoes(client, b"x" * 10_000)
         client.shutdown(socket.SHUT_WR)
@@ -256,7 +256,7 @@ def test_a_second_request_to_stop_is_immediate(prongd, options):
     server = prongd(*options, "--", "sh", "-c", DEAF)
     assert receive_exactly(server.connect(), 6) == b"ready\n"
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     server.signal(signal.SIGTERM)
     assert reasons(server.expect_exit(timeout=1.5)) == {"stopped": 1}
 

@@ -371,7 +371,7 @@ def test_honest_work_goes_on(handlers, monkeypatch, timeouts, kind, zone):
     for number in (1, 2):
         assert server.ask(b"go\n") == b"hello\ndone"
         close = server.wait_log(event="close", conn=number)[0]
-        assert (close["reason"], close["in"], close["out"]) == ("done", "3", "10")
+        assert (close["reason"], close["bytes_in"], close["bytes_out"]) == ("done", "3", "10")
 
 
 def test_bytes_moved_on_the_descriptor_are_counted(handlers):
@@ -379,7 +379,7 @@ def test_bytes_moved_on_the_descriptor_are_counted(handlers):
     server = handlers("--sandbox", "auto", "borrower")
     assert server.ask(b"x" * 1000) == b"x" * 1000
     close = server.wait_log(event="close")[0]
-    assert (close["reason"], close["in"], close["out"]) == ("done", "1000", "1000")
+    assert (close["reason"], close["bytes_in"], close["bytes_out"]) == ("done", "1000", "1000")
 
 
 def test_a_handler_is_told_that_there_is_no_more_memory(handlers):

@@ -40,7 +40,7 @@ def strict(sandbox):
 
 
 TIMED = ["--idle-timeout", "9s", "--session-timeout", "9s"]
-KINDS = {"fresh": ["-s", 0], "spare": ["-s", 1], "reused": ["-s", 1, "-r", 0]}
+KINDS = {"fresh": ["-s", 0], "spare": ["-s", 1], "reused": ["-s", 1, "-r", "always"]}
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
@@ -84,7 +84,7 @@ def test_every_service_serves(prongd, strict, tmp_path, family, kind, timeouts, 
     listen = [address.replace("socket", "second") for address in listen]
     discard = prongd(*common, "discard", listen=listen)
     assert discard.ask(big) == b""
-    assert discard.wait_log(event="close")[0]["in"] == "300000"
+    assert discard.wait_log(event="close")[0]["bytes_in"] == "300000"
     listen = [address.replace("second", "third") for address in listen]
     chargen = prongd(*common, "chargen", listen=listen)
     assert receive_exactly(chargen.connect(), 500_000)[:4] == b' !"#'
@@ -191,14 +191,14 @@ def test_a_worker_that_cannot_be_confined_serves_nobody(prongd, sandbox):
         with contextlib.suppress(ConnectionResetError):
             client.sendall(b"hello")
             assert receive_all(client) == b""
-        [failed] = server.wait_log(event="rights-failed")
+        [failed] = server.wait_log(event="privileges-failed")
         assert (failed["call"], failed["error"]) == ("landlock_restrict_self", "EPERM")
-        assert server.wait_log(event="close")[0]["reason"] == "refused-rights"
+        assert server.wait_log(event="close")[0]["reason"] == "refused-privileges"
     finally:
         tracer.terminate()
         tracer.wait()
     assert server.ask(b"again") == b"again"
-    assert server.totals()["refused-rights"] == "1"
+    assert server.totals()["refused-privileges"] == "1"
 
 
 @kinds
@@ -225,7 +225,7 @@ def test_every_grade_of_stop_ends_it(prongd, strict, tmp_path, stop):
     server.hold(3)
     for number in stop:
         server.signal(number)
-        server.wait_log(event="stop-asked")
+        server.wait_log(event="stopping")
     last = server.expect_exit()
     assert last["stopped"] == "3"
     assert not path.exists()
@@ -297,5 +297,5 @@ def test_whatever_a_worker_writes_of_itself_is_only_a_number(handlers, how):
         close = server.wait_log(event="close", conn=number)[0]
         confined = how == "auto" and not SANITIZED
         assert close["reason"] == ("crash-sandbox" if confined else "crash-exit")
-        assert all(int(close.get(key, 0)) >= 0 for key in ("in", "out", "call"))
+        assert all(int(close.get(key, 0)) >= 0 for key in ("bytes_in", "bytes_out", "call"))
     assert server.ask(b"getppid\n").endswith(b"done %d 0\n" % server.pid)

@@ -55,7 +55,7 @@ def test_many_more_clients_than_processes_are_all_served(prongd):
     """FAULT 4, reduced: full, and every connection that was made is answered."""
     server = prongd("-n", 8, "echo", verbose=False)
     assert load(server, "--churn", "-n", 3000, "-c", 1000)["ok"] == 3000
-    server.wait_log(event="limit-left")
+    server.wait_log(event="limit-cleared")
 
 
 def test_thousands_of_clients_held_at_once_are_all_served_twice(prongd, scale):

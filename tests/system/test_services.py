@@ -26,7 +26,7 @@ def test_echo_sends_back_what_it_receives(prongd):
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == b""
     [closed] = server.wait_log(event="close")
-    assert (closed["reason"], closed["in"], closed["out"]) == ("eof", "262", "262")
+    assert (closed["reason"], closed["bytes_in"], closed["bytes_out"]) == ("eof", "262", "262")
 
 
 def test_echo_sends_back_megabytes_unchanged(prongd):
@@ -38,7 +38,7 @@ def test_discard_says_nothing(prongd):
     server = prongd("discard")
     assert server.ask(b"x" * 1_000_000) == b""
     [closed] = server.wait_log(event="close")
-    assert (closed["reason"], closed["in"], closed["out"]) == ("eof", "1000000", "0")
+    assert (closed["reason"], closed["bytes_in"], closed["bytes_out"]) == ("eof", "1000000", "0")
 
 
 def chargen_line(number):

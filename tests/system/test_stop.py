@@ -22,7 +22,7 @@ def test_sessions_finish_after_a_request_to_stop(prongd, number):
     server = prongd("echo")
     clients = server.hold(5)
     server.signal(number)
-    [asked] = server.wait_log(event="stop-asked")
+    [asked] = server.wait_log(event="stopping")
     assert (asked["signal"], asked["sessions"]) == (number.name[3:], "5")
     for client in clients:
         assert echoes(client, b"x" * 10_000)
@@ -36,7 +36,7 @@ def test_no_client_is_taken_after_a_request_to_stop(prongd):
     server = prongd("echo")
     [client] = server.hold()
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     for _ in range(3):
         with pytest.raises((ConnectionRefusedError, socket.timeout)):
             server.connect(timeout=0.5)
@@ -65,7 +65,7 @@ def test_sessions_are_ended_when_the_grace_is_over(prongd):
     totals = server.expect_exit(timeout=5)
     assert 0.8 <= time.monotonic() - begin
     assert reasons(totals) == {"stopped": 5}
-    server.wait_log(event="grace-over", sessions=5)
+    server.wait_log(event="grace-expired", sessions=5)
     for client in clients:
         with contextlib.suppress(ConnectionError):
             assert receive_all(client) == b""
@@ -98,7 +98,7 @@ def test_a_second_request_or_quit_ends_everything_now(prongd, first, second):
     server.hold(5)
     if first:
         server.signal(first)
-        server.wait_log(event="stop-asked")
+        server.wait_log(event="stopping")
     server.signal(second)
     assert reasons(server.expect_exit(timeout=2)) == {"stopped": 5}
 
@@ -119,7 +119,7 @@ def test_clients_queued_at_a_stop_are_served_not_reset(prongd, tmp_path, unix):
     for number, client in enumerate(queued):
         client.sendall(b"%d" % number)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     for client in busy:
         client.close()
     for number, client in enumerate(queued):
@@ -138,7 +138,7 @@ def test_queued_clients_of_every_listener_are_served_at_a_stop(prongd):
         client.sendall(b"queued")
         client.shutdown(socket.SHUT_WR)
     server.signal(signal.SIGTERM)
-    server.wait_log(event="stop-asked")
+    server.wait_log(event="stopping")
     busy.close()
     assert [receive_all(client) for client in queued] == [b"queued"] * 9
     server.expect_exit(timeout=5)
@@ -183,7 +183,7 @@ def test_control_c_on_a_terminal_does_not_cut_sessions(prongd):
                         preexec_fn=foreground_of(terminal))  # fmt: skip
         clients = server.hold(4)
         os.write(master, b"\x03")
-        assert server.wait_log(event="stop-asked")[0]["signal"] == "INT"
+        assert server.wait_log(event="stopping")[0]["signal"] == "INT"
         assert all(echoes(client) for client in clients)
         server.close_clients()
         assert reasons(server.expect_exit(timeout=3)) == {"eof": 4}

@@ -1,4 +1,4 @@
-#include "engine/access.h"
+#include "engine/admit/access.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "engine/conn.h"
+#include "engine/worker/conn.h"
 
 #include <sys/mman.h>
 #include <sys/time.h>

@@ -169,7 +169,7 @@ static void a_value_too_long_is_cut_and_the_line_stays_well_formed(void **state)
 }
 
 /* A number that lost digits would be a wrong number, a key without value no JSON. */
-static void what_follows_a_cut_value_is_whole_or_left_out(void **state)
+static void what_follows_a_cut_value_is_whole_or_suppressed(void **state)
 {
 	char value[LONG_MAX_TEXT + 1];
 
@@ -377,7 +377,7 @@ int main(void)
 		promise(a_line_begins_with_time_level_and_event),
 		promise(lines_less_severe_than_asked_for_are_not_begun),
 		promise(a_value_too_long_is_cut_and_the_line_stays_well_formed),
-		promise(what_follows_a_cut_value_is_whole_or_left_out),
+		promise(what_follows_a_cut_value_is_whole_or_suppressed),
 		promise(lines_are_written_when_flushed),
 		promise(the_callers_descriptor_stays_blocking_and_open),
 		promise(a_reader_that_stalls_costs_whole_lines_and_they_are_counted),

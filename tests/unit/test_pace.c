@@ -1,4 +1,5 @@
-#include "engine/pace.h"
+#include "engine/record/backoff.h"
+#include "engine/record/throttle.h"
 
 #include "check.h"
 
@@ -46,19 +47,19 @@ static void a_success_ends_the_pause_and_starts_small_again(void **state)
 static void one_passes_an_interval_and_the_others_are_counted(void **state)
 {
 	struct throttle throttle = { 0 };
-	uint64_t left_out = 99;
+	uint64_t suppressed = 99;
 
 	(void)state;
-	assert_true(throttle_allows(&throttle, 1000, 500, &left_out));
-	assert_int_equal(left_out, 0);
-	left_out = 99;
-	assert_false(throttle_allows(&throttle, 1000, 500, &left_out));
-	assert_false(throttle_allows(&throttle, 1499, 500, &left_out));
-	assert_int_equal(left_out, 99);
-	assert_true(throttle_allows(&throttle, 1500, 500, &left_out));
-	assert_int_equal(left_out, 2);
-	assert_true(throttle_allows(&throttle, 9000, 500, &left_out));
-	assert_int_equal(left_out, 0);
+	assert_true(throttle_allows(&throttle, 1000, 500, &suppressed));
+	assert_int_equal(suppressed, 0);
+	suppressed = 99;
+	assert_false(throttle_allows(&throttle, 1000, 500, &suppressed));
+	assert_false(throttle_allows(&throttle, 1499, 500, &suppressed));
+	assert_int_equal(suppressed, 99);
+	assert_true(throttle_allows(&throttle, 1500, 500, &suppressed));
+	assert_int_equal(suppressed, 2);
+	assert_true(throttle_allows(&throttle, 9000, 500, &suppressed));
+	assert_int_equal(suppressed, 0);
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "engine/policy.h"
+#include "engine/admit/policy.h"
 
 #include <stdio.h>
 
@@ -92,8 +92,8 @@ static void the_first_check_that_fails_is_told(void **state)
 {
 	struct prong_options options = {
 		.deny = LIST("192.0.2.3"),
-		.rate = { 1, HOUR, 0 },
-		.max_rate = { 1, HOUR / 2, 0 },
+		.rate_per_source = { 1, HOUR, 0 },
+		.rate = { 1, HOUR / 2, 0 },
 		.max_per_source = 1,
 		.source_prefix_ipv4 = 24,
 	};
@@ -104,14 +104,14 @@ static void the_first_check_that_fails_is_told(void **state)
 	open_policy(&options);
 	assert_int_equal(come(&first, "192.0.2.1", START), REASON_NONE);
 	assert_int_equal(judge("192.0.2.3", START), REASON_REFUSED_DENIED);
-	assert_int_equal(judge("192.0.2.2", START), REASON_REFUSED_RATE);
-	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_MAX_RATE);
-	assert_int_equal(judge("192.0.2.2", hour - 1), REASON_REFUSED_RATE);
+	assert_int_equal(judge("192.0.2.2", START), REASON_REFUSED_RATE_PER_SOURCE);
+	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_RATE);
+	assert_int_equal(judge("192.0.2.2", hour - 1), REASON_REFUSED_RATE_PER_SOURCE);
 	assert_int_equal(come(&other, "198.51.100.1", hour - 1), REASON_NONE);
-	assert_int_equal(judge("192.0.2.2", hour), REASON_REFUSED_MAX_RATE);
+	assert_int_equal(judge("192.0.2.2", hour), REASON_REFUSED_RATE);
 	hour += 3600 * SECOND;
 	assert_int_equal(judge("192.0.2.3", hour), REASON_REFUSED_DENIED);
-	assert_int_equal(judge("192.0.2.2", hour), REASON_REFUSED_SOURCE);
+	assert_int_equal(judge("192.0.2.2", hour), REASON_REFUSED_MAX_PER_SOURCE);
 	policy_leave(&policy, &first, hour);
 	assert_int_equal(judge("192.0.2.2", hour), REASON_NONE);
 	assert_int_equal(judge("192.0.2.3", hour), REASON_REFUSED_DENIED);
@@ -122,8 +122,8 @@ static void refused_clients_count_nothing(void **state)
 {
 	struct prong_options options = {
 		.deny = LIST("192.0.2.3"),
-		.rate = { 2, HOUR, 0 },
-		.max_rate = { 3, HOUR, 0 },
+		.rate_per_source = { 2, HOUR, 0 },
+		.rate = { 3, HOUR, 0 },
 		.max_per_source = 1,
 	};
 	static const char *const hosts[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3",
@@ -197,8 +197,8 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 {
 	struct prong_options options = {
 		.exempt = LIST("192.0.2.1", "2001:db8::/32"),
+		.rate_per_source = { 1, HOUR, 0 },
 		.rate = { 1, HOUR, 0 },
-		.max_rate = { 1, HOUR, 0 },
 		.max_per_source = 1,
 		.source_prefix_ipv4 = 24, /* the other is of the same source */
 	};
@@ -215,7 +215,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 	assert_int_equal(judge("::ffff:192.0.2.1", START), REASON_NONE);
 	assert_int_equal(policy.full_at, 0);
 	assert_int_equal(come(&other, "192.0.2.2", START), REASON_NONE);
-	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_MAX_RATE);
+	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_RATE);
 	assert_int_equal(judge("192.0.2.1", START), REASON_NONE);
 	for (unsigned i = 0; i < MOST; i++)
 		policy_leave(&policy, &exempt[i], START);
@@ -229,7 +229,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 
 static void a_rate_is_regained_over_time_and_not_by_leaving(void **state)
 {
-	struct prong_options options = { .rate = { 2, 1000, 3 } };
+	struct prong_options options = { .rate_per_source = { 2, 1000, 3 } };
 	static const int64_t starts[] = { 0, START };
 
 	(void)state;
@@ -239,23 +239,27 @@ static void a_rate_is_regained_over_time_and_not_by_leaving(void **state)
 		open_policy(&options);
 		for (int k = 0; k < 3; k++)
 			assert_int_equal(visit("192.0.2.1", now), REASON_NONE);
-		assert_int_equal(visit("192.0.2.1", now), REASON_REFUSED_RATE);
+		assert_int_equal(visit("192.0.2.1", now),
+				 REASON_REFUSED_RATE_PER_SOURCE);
 		assert_int_equal(visit("192.0.2.2", now), REASON_NONE);
 		now += SECOND / 2;
-		assert_int_equal(visit("192.0.2.1", now - 1), REASON_REFUSED_RATE);
+		assert_int_equal(visit("192.0.2.1", now - 1),
+				 REASON_REFUSED_RATE_PER_SOURCE);
 		assert_int_equal(visit("192.0.2.1", now), REASON_NONE);
-		assert_int_equal(visit("192.0.2.1", now), REASON_REFUSED_RATE);
+		assert_int_equal(visit("192.0.2.1", now),
+				 REASON_REFUSED_RATE_PER_SOURCE);
 		now += 1000 * SECOND;
 		for (int k = 0; k < 3; k++)
 			assert_int_equal(visit("192.0.2.1", now), REASON_NONE);
-		assert_int_equal(visit("192.0.2.1", now), REASON_REFUSED_RATE);
+		assert_int_equal(visit("192.0.2.1", now),
+				 REASON_REFUSED_RATE_PER_SOURCE);
 		policy_close(&policy);
 	}
 }
 
 static void who_leaves_with_a_whole_rate_is_not_remembered(void **state)
 {
-	struct prong_options options = { .rate = { 1, 1000, 0 } };
+	struct prong_options options = { .rate_per_source = { 1, 1000, 0 } };
 	struct client early, late;
 
 	(void)state;
@@ -271,22 +275,23 @@ static void who_leaves_with_a_whole_rate_is_not_remembered(void **state)
 
 static void without_a_burst_the_count_is_it(void **state)
 {
-	struct prong_options options = { .rate = { 5, 1000, 0 } };
+	struct prong_options options = { .rate_per_source = { 5, 1000, 0 } };
 	int64_t fifth = SECOND / 5;
 
 	(void)state;
 	open_policy(&options);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(visit("192.0.2.1", START), REASON_NONE);
-	assert_int_equal(visit("192.0.2.1", START), REASON_REFUSED_RATE);
-	assert_int_equal(visit("192.0.2.1", START + fifth - 1), REASON_REFUSED_RATE);
+	assert_int_equal(visit("192.0.2.1", START), REASON_REFUSED_RATE_PER_SOURCE);
+	assert_int_equal(visit("192.0.2.1", START + fifth - 1),
+			 REASON_REFUSED_RATE_PER_SOURCE);
 	assert_int_equal(visit("192.0.2.1", START + fifth), REASON_NONE);
 	policy_close(&policy);
 }
 
 static void the_max_rate_is_for_all_sources_together(void **state)
 {
-	struct prong_options options = { .max_rate = { 10, 1000, 4 } };
+	struct prong_options options = { .rate = { 10, 1000, 4 } };
 	static const char *const hosts[] = { "192.0.2.1", "192.0.2.2", "2001:db8::1",
 					     "::1" };
 
@@ -295,10 +300,9 @@ static void the_max_rate_is_for_all_sources_together(void **state)
 	assert_false(policy.counts);
 	for (size_t i = 0; i < COUNT(hosts); i++)
 		assert_int_equal(visit(hosts[i], START), REASON_NONE);
-	assert_int_equal(visit("192.0.2.5", START), REASON_REFUSED_MAX_RATE);
+	assert_int_equal(visit("192.0.2.5", START), REASON_REFUSED_RATE);
 	assert_int_equal(visit("192.0.2.5", START + SECOND / 10), REASON_NONE);
-	assert_int_equal(visit("192.0.2.6", START + SECOND / 10),
-			 REASON_REFUSED_MAX_RATE);
+	assert_int_equal(visit("192.0.2.6", START + SECOND / 10), REASON_REFUSED_RATE);
 	policy_close(&policy);
 }
 
@@ -313,12 +317,12 @@ static void each_source_has_so_many_connections(void **state)
 	assert_int_equal(policy_connections(&policy, &one[0]), 1);
 	assert_int_equal(come(&one[1], "::ffff:192.0.2.1", START), REASON_NONE);
 	assert_int_equal(policy_connections(&policy, &one[0]), 2);
-	assert_int_equal(judge("192.0.2.1", START), REASON_REFUSED_SOURCE);
+	assert_int_equal(judge("192.0.2.1", START), REASON_REFUSED_MAX_PER_SOURCE);
 	assert_int_equal(come(&other, "192.0.2.2", START), REASON_NONE);
 	policy_leave(&policy, &one[0], START);
 	assert_int_equal(policy_connections(&policy, &one[1]), 1);
 	assert_int_equal(come(&one[0], "192.0.2.1", START), REASON_NONE);
-	assert_int_equal(judge("192.0.2.1", START), REASON_REFUSED_SOURCE);
+	assert_int_equal(judge("192.0.2.1", START), REASON_REFUSED_MAX_PER_SOURCE);
 	policy_close(&policy);
 }
 
@@ -355,7 +359,8 @@ static void a_source_is_as_long_as_its_prefix(void **state)
 		open_policy(&options);
 		assert_int_equal(come(&client, rows[i].first, START), REASON_NONE);
 		assert_int_equal(judge(rows[i].second, START),
-				 rows[i].same ? REASON_REFUSED_SOURCE : REASON_NONE);
+				 rows[i].same ? REASON_REFUSED_MAX_PER_SOURCE
+					      : REASON_NONE);
 		policy_close(&policy);
 	}
 }
@@ -383,7 +388,7 @@ static void unix_clients_are_limited_by_user_and_never_exempt(void **state)
 {
 	struct prong_options options = {
 		.exempt = LIST("all"),
-		.rate = { 2, HOUR, 0 },
+		.rate_per_source = { 2, HOUR, 0 },
 		.max_per_source = 1,
 	};
 	struct pair pair = pair_unix();
@@ -395,12 +400,14 @@ static void unix_clients_are_limited_by_user_and_never_exempt(void **state)
 	assert_int_equal(policy_judge(&policy, &client, START), REASON_NONE);
 	policy_enter(&policy, &client, START);
 	assert_int_equal(policy_connections(&policy, &client), 1);
-	assert_int_equal(policy_judge(&policy, &again, START), REASON_REFUSED_SOURCE);
+	assert_int_equal(policy_judge(&policy, &again, START),
+			 REASON_REFUSED_MAX_PER_SOURCE);
 	policy_leave(&policy, &client, START);
 	assert_int_equal(policy_judge(&policy, &again, START), REASON_NONE);
 	policy_enter(&policy, &again, START);
 	policy_leave(&policy, &again, START);
-	assert_int_equal(policy_judge(&policy, &client, START), REASON_REFUSED_RATE);
+	assert_int_equal(policy_judge(&policy, &client, START),
+			 REASON_REFUSED_RATE_PER_SOURCE);
 	policy_close(&policy);
 	pair_close(&pair);
 }

@@ -1,4 +1,4 @@
-#include "engine/policy.h"
+#include "engine/admit/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,11 +20,11 @@ static int open_policy(struct policy *policy, const struct prong_options *option
 }
 
 static const char rate_counts[] =
-	"rate: counts are from 1 to 1000000, the period from 1 ms to a day";
+	"rate-per-source: counts are from 1 to 1000000, the period from 1 ms to a day";
 static const char max_rate_counts[] =
-	"max-rate: counts are from 1 to 1000000, the period from 1 ms to a day";
+	"rate: counts are from 1 to 1000000, the period from 1 ms to a day";
 static const char ten_years[] =
-	"rate: at this rate the burst takes over ten years to regain";
+	"rate-per-source: at this rate the burst takes over ten years to regain";
 static const char source_prefix[] =
 	"source prefix: at most 32 bits of IPv4 and 128 of IPv6";
 
@@ -32,24 +32,24 @@ static const struct {
 	struct prong_options options;
 	const char *says;
 } bad[] = {
-	{ { .rate = { 1000001, 1000, 1 } }, rate_counts },
-	{ { .rate = { UINT32_MAX, 1000, 1 } }, rate_counts },
-	{ { .rate = { 1, 1000, 1000001 } }, rate_counts },
-	{ { .rate = { 1, 1000, UINT32_MAX } }, rate_counts },
-	{ { .rate = { 1, 0, 1 } }, rate_counts },
-	{ { .rate = { 1, -1, 1 } }, rate_counts },
-	{ { .rate = { 0, 1000, 0 } }, rate_counts },
-	{ { .rate = { 0, 0, 1 } }, rate_counts },
-	{ { .rate = { 1, INT64_MIN, 1 } }, rate_counts },
-	{ { .rate = { 1, DAY + 1, 1 } }, rate_counts },
-	{ { .rate = { 1, INT64_MAX, 1 } }, rate_counts },
-	{ { .rate = { 1, DAY, 3652 } }, ten_years },
-	{ { .rate = { 1, DAY, 1000000 } }, ten_years },
-	{ { .max_rate = { 1000001, 1000, 1 } }, max_rate_counts },
-	{ { .max_rate = { 1, 1000, 1000001 } }, max_rate_counts },
-	{ { .max_rate = { 1, 0, 0 } }, max_rate_counts },
-	{ { .max_rate = { 1, DAY + 1, 0 } }, max_rate_counts },
-	{ { .max_rate = { 1, DAY, 1000000 } }, "max-rate: at this rate the burst" },
+	{ { .rate_per_source = { 1000001, 1000, 1 } }, rate_counts },
+	{ { .rate_per_source = { UINT32_MAX, 1000, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, 1000, 1000001 } }, rate_counts },
+	{ { .rate_per_source = { 1, 1000, UINT32_MAX } }, rate_counts },
+	{ { .rate_per_source = { 1, 0, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, -1, 1 } }, rate_counts },
+	{ { .rate_per_source = { 0, 1000, 0 } }, rate_counts },
+	{ { .rate_per_source = { 0, 0, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, INT64_MIN, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, DAY + 1, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, INT64_MAX, 1 } }, rate_counts },
+	{ { .rate_per_source = { 1, DAY, 3652 } }, ten_years },
+	{ { .rate_per_source = { 1, DAY, 1000000 } }, ten_years },
+	{ { .rate = { 1000001, 1000, 1 } }, max_rate_counts },
+	{ { .rate = { 1, 1000, 1000001 } }, max_rate_counts },
+	{ { .rate = { 1, 0, 0 } }, max_rate_counts },
+	{ { .rate = { 1, DAY + 1, 0 } }, max_rate_counts },
+	{ { .rate = { 1, DAY, 1000000 } }, "rate: at this rate the burst" },
 	{ { .source_prefix_ipv4 = 33 }, source_prefix },
 	{ { .source_prefix_ipv4 = UINT32_MAX }, source_prefix },
 	{ { .source_prefix_ipv6 = 129 }, source_prefix },
@@ -79,12 +79,12 @@ static void a_bad_option_is_told_in_words(void **state)
 
 static const struct prong_options good[] = {
 	{ 0 },
-	{ .rate = { 1, 1, 1 } },
-	{ .rate = { 1000000, 1, 1000000 } },
-	{ .rate = { 1000000, DAY, 1000000 } },
+	{ .rate_per_source = { 1, 1, 1 } },
+	{ .rate_per_source = { 1000000, 1, 1000000 } },
+	{ .rate_per_source = { 1000000, DAY, 1000000 } },
+	{ .rate_per_source = { 1, DAY, 3651 } },
+	{ .rate = { 1000000, 1, 0 } },
 	{ .rate = { 1, DAY, 3651 } },
-	{ .max_rate = { 1000000, 1, 0 } },
-	{ .max_rate = { 1, DAY, 3651 } },
 	{ .source_prefix_ipv4 = 1, .source_prefix_ipv6 = 1 },
 	{ .source_prefix_ipv4 = 32, .source_prefix_ipv6 = 128 },
 	{ .max_per_source = UINT32_MAX },
@@ -105,8 +105,8 @@ static void the_bounds_are_still_good(void **state)
 		print_message("# row %zu\n", i);
 		if (open_policy(&policy, &good[i], why) < 0)
 			fail_msg("%s", why);
-		assert_true(policy.source_rate.interval >= 0);
-		assert_true(policy.source_rate.allowance >= 0);
+		assert_true(policy.rate_per_source.interval >= 0);
+		assert_true(policy.rate_per_source.allowance >= 0);
 		if (good[i].allow == NULL)
 			assert_int_equal(policy_judge(&policy, &client, 1),
 					 REASON_NONE);
@@ -157,11 +157,13 @@ static void as_much_is_remembered_as_the_limits_need(void **state)
 		uint32_t places;
 	} rows[] = {
 		{ { 0 }, false, 0 },
-		{ { .max_rate = { 1, 1000, 0 } }, false, 0 },
+		{ { .rate = { 1, 1000, 0 } }, false, 0 },
 		{ { .source_prefix_ipv4 = 24 }, false, 0 },
 		{ { .max_per_source = 1 }, true, 11 },
-		{ { .rate = { 1, 1000, 0 } }, true, 11 + SOURCES_REMEMBERED },
-		{ { .rate = { 1, 1000, 0 }, .max_per_source = 1 },
+		{ { .rate_per_source = { 1, 1000, 0 } },
+		  true,
+		  11 + SOURCES_REMEMBERED },
+		{ { .rate_per_source = { 1, 1000, 0 }, .max_per_source = 1 },
 		  true,
 		  11 + SOURCES_REMEMBERED },
 	};

@@ -1,4 +1,4 @@
-#include "engine/program.h"
+#include "engine/program/program.h"
 
 #include <sys/stat.h>
 
@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "engine/environment.h"
-#include "engine/warmth.h"
+#include "engine/program/environment.h"
+#include "engine/program/prelaunch.h"
 
 static int prepare(struct program *program, const char *name, const char *const *env,
 		   char *why)
@@ -107,12 +107,12 @@ static void what_was_given_does_not_replace_what_is_known(void **state)
 static void only_a_dynamic_program_without_rights_can_be_warm(void **state)
 {
 	(void)state;
-	assert_null(warmth_refused("/bin/sh", "/etc/passwd"));
-	assert_non_null(warmth_refused("/bin/sh", "/nonexistent"));
-	assert_non_null(warmth_refused("/etc/passwd", "/etc/passwd"));
-	assert_non_null(warmth_refused("/nonexistent", "/etc/passwd"));
+	assert_null(prelaunch_refused("/bin/sh", "/etc/passwd"));
+	assert_non_null(prelaunch_refused("/bin/sh", "/nonexistent"));
+	assert_non_null(prelaunch_refused("/etc/passwd", "/etc/passwd"));
+	assert_non_null(prelaunch_refused("/nonexistent", "/etc/passwd"));
 	if (access("/bin/su", R_OK) == 0)
-		assert_non_null(warmth_refused("/bin/su", "/etc/passwd"));
+		assert_non_null(prelaunch_refused("/bin/su", "/etc/passwd"));
 }
 
 int main(void)

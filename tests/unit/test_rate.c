@@ -1,4 +1,4 @@
-#include "engine/rate.h"
+#include "engine/admit/rate.h"
 
 #include "check.h"
 

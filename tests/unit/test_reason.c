@@ -1,4 +1,4 @@
-#include "engine/reason.h"
+#include "engine/record/reason.h"
 
 #include <string.h>
 
@@ -44,7 +44,7 @@ static void exit_statuses_stay_what_they_are(void **state)
 		{ REASON_IDLE, 103 },
 		{ REASON_DEADLINE, 104 },
 		{ REASON_FAILED, 105 },
-		{ REASON_REFUSED_RIGHTS, 106 },
+		{ REASON_REFUSED_PRIVILEGES, 106 },
 		{ REASON_CRASH_SANDBOX, 107 },
 	};
 
@@ -71,12 +71,12 @@ static void a_worker_tells_no_reason_but_its_own(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		assert_int_equal(reason_is_told(i),
+		assert_int_equal(reason_is_completion(i),
 				 reason_exit_status((enum reason)i) != 0 &&
 					 i != REASON_CRASH_SANDBOX &&
-					 i != REASON_REFUSED_RIGHTS);
+					 i != REASON_REFUSED_PRIVILEGES);
 	for (size_t i = 0; i < COUNT(foreign); i++)
-		assert_false(reason_is_told(foreign[i]));
+		assert_false(reason_is_completion(foreign[i]));
 }
 
 /* A name says which side ended it: tools look for "refused-". */
@@ -87,13 +87,13 @@ static void the_refused_are_named_so(void **state)
 		const char *name;
 	} rows[] = {
 		{ REASON_REFUSED_DENIED, "refused-denied" },
+		{ REASON_REFUSED_RATE_PER_SOURCE, "refused-rate-per-source" },
 		{ REASON_REFUSED_RATE, "refused-rate" },
-		{ REASON_REFUSED_MAX_RATE, "refused-max-rate" },
-		{ REASON_REFUSED_SOURCE, "refused-source" },
+		{ REASON_REFUSED_MAX_PER_SOURCE, "refused-max-per-source" },
 		{ REASON_REFUSED_FULL, "refused-full" },
 		{ REASON_REFUSED_FORK, "refused-fork" },
 		{ REASON_REFUSED_DESCRIPTORS, "refused-descriptors" },
-		{ REASON_REFUSED_RIGHTS, "refused-rights" },
+		{ REASON_REFUSED_PRIVILEGES, "refused-privileges" },
 	};
 	size_t refused = 0;
 

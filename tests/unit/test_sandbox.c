@@ -15,7 +15,7 @@
 
 #include "check.h"
 #include "child.h"
-#include "engine/sandbox.h"
+#include "engine/confine/sandbox.h"
 #include "running.h"
 
 /* None with sanitizers, nor where the kernel has no seccomp: then nothing is to see. */

@@ -262,14 +262,14 @@ static void see_exit(int number)
 static void what_is_tried_first_tells_no_sigchld(void **state)
 {
 	static const struct prong_rlimit limit = { 0, UINT64_MAX, UINT64_MAX };
-	static const struct prong_rights rights = { .limits = &limit,
-						    .limit_count = 1 };
+	static const struct prong_privileges privileges = { .limits = &limit,
+							    .limit_count = 1 };
 	struct sigaction mine = { .sa_handler = see_exit }, before;
 	struct prong_options options = usual_options();
 	struct prong *server;
 
 	(void)state;
-	options.rights = &rights;
+	options.privileges = &privileges;
 	sigaction(SIGCHLD, &mine, &before);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(prong_open(&server, &options, echo, NULL), 0);
@@ -283,16 +283,16 @@ static void what_is_tried_first_tells_no_sigchld(void **state)
 
 static void ids_without_a_word_that_they_count_are_refused(void **state)
 {
-	struct prong_rights rights = { .uid = 65534 };
+	struct prong_privileges privileges = { .uid = 65534 };
 	struct prong_options options = usual_options();
 	struct prong *server;
 
 	(void)state;
-	options.rights = &rights;
+	options.privileges = &privileges;
 	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
-	rights = (struct prong_rights){ .limit_count = 1 };
+	privileges = (struct prong_privileges){ .limit_count = 1 };
 	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
-	options.rights = NULL;
+	options.privileges = NULL;
 	options.listen_fd_count = 1;
 	assert_int_equal(prong_open(&server, &options, echo, NULL), -EINVAL);
 }

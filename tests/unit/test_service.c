@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "check.h"
 #include "child.h"
-#include "engine/conn.h"
+#include "engine/worker/conn.h"
 #include "pair.h"
 
 #define FROM_1900_TO_1970 UINT32_C(2208988800)

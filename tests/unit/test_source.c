@@ -1,4 +1,4 @@
-#include "engine/source.h"
+#include "engine/admit/source.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>

@@ -10,7 +10,7 @@ enum stage { STAGE_OPENING, STAGE_ECHOING, STAGE_CLOSING };
 static void plan_held(struct run *run)
 {
 	run->total = run->plan->count;
-	run->slots = (size_t)run->plan->count;
+	run->processes = (size_t)run->plan->count;
 }
 
 static void echo_again(struct run *run, struct client *client)
@@ -21,14 +21,14 @@ static void echo_again(struct run *run, struct client *client)
 /* Let all that are held act, some at a time. Returns whether all have. */
 static bool sweep(struct run *run, void (*act)(struct run *run, struct client *client))
 {
-	while (run->cursor < run->slots &&
+	while (run->cursor < run->processes &&
 	       run_active(run) - run->in_step[STEP_HELD] < run->plan->under_way) {
 		struct client *client = &run->clients[run->cursor++];
 
 		if (client->step == STEP_HELD)
 			act(run, client);
 	}
-	return run->cursor == run->slots && mode_all_held(run);
+	return run->cursor == run->processes && mode_all_held(run);
 }
 
 static void start_held(struct run *run)

@@ -25,7 +25,7 @@ enum stage { STAGE_OPENING, STAGE_ROUNDS };
 static void plan_kept(struct run *run)
 {
 	run->total = run->plan->concurrency;
-	run->slots = (size_t)run->plan->concurrency;
+	run->processes = (size_t)run->plan->concurrency;
 	run->rounds_total = run->plan->count;
 }
 
@@ -214,7 +214,7 @@ static void start_due(struct run *run)
 
 static void start_rounds(struct run *run)
 {
-	bool alone = run->slots == 1 && run->plan->bytes <= ALONE_BYTES;
+	bool alone = run->processes == 1 && run->plan->bytes <= ALONE_BYTES;
 
 	if (run->plan->interval > 0) {
 		start_due(run);

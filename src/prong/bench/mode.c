@@ -33,8 +33,8 @@ static void plan_connections(struct run *run)
 	const struct plan *plan = run->plan;
 
 	run->total = plan->count;
-	run->slots = (size_t)(plan->concurrency < plan->count ? plan->concurrency
-							      : plan->count);
+	run->processes = (size_t)(plan->concurrency < plan->count ? plan->concurrency
+								  : plan->count);
 }
 
 /* If all clients are busy the next is late, and what it waits counts as latency. */
@@ -53,7 +53,7 @@ static void start_connections(struct run *run)
 	if (run->plan->interval > 0)
 		start_due(run);
 	else
-		mode_open_some(run, run->slots);
+		mode_open_some(run, run->processes);
 }
 
 static void stop_beginning(struct run *run)
@@ -67,7 +67,7 @@ static void cut_streams(struct run *run)
 	stop_beginning(run);
 	if (run->plan->bytes != PLAN_UNBOUNDED)
 		return;
-	for (size_t i = 0; i < run->slots; i++)
+	for (size_t i = 0; i < run->processes; i++)
 		client_cut(run, &run->clients[i]);
 }
 

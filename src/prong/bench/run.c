@@ -28,7 +28,7 @@ uint64_t run_clock(void)
 
 size_t run_active(const struct run *run)
 {
-	return run->slots - run->in_step[STEP_IDLE];
+	return run->processes - run->in_step[STEP_IDLE];
 }
 
 bool run_can_begin(const struct run *run)
@@ -100,7 +100,7 @@ static void fail_overdue(struct run *run)
 /* A unix socket's queue makes no event when it has room, so ask every millisecond. */
 static void knock_again(struct run *run)
 {
-	for (size_t i = 0; i < run->slots && run->in_step[STEP_KNOCK] > 0; i++)
+	for (size_t i = 0; i < run->processes && run->in_step[STEP_KNOCK] > 0; i++)
 		if (!client_knock(run, &run->clients[i]))
 			return;
 }
@@ -203,15 +203,15 @@ static int raise_descriptor_limit(void)
 
 static int make_clients(struct run *run)
 {
-	run->clients = calloc(run->slots, sizeof(*run->clients));
-	if (!run->clients && run->slots > 0)
+	run->clients = calloc(run->processes, sizeof(*run->clients));
+	if (!run->clients && run->processes > 0)
 		return -ENOMEM;
-	for (size_t i = run->slots; i-- > 0;) {
+	for (size_t i = run->processes; i-- > 0;) {
 		run->clients[i].fd = -1;
 		run->clients[i].after = run->idle;
 		run->idle = &run->clients[i];
 	}
-	run->in_step[STEP_IDLE] = run->slots;
+	run->in_step[STEP_IDLE] = run->processes;
 	return 0;
 }
 

@@ -33,7 +33,7 @@ struct run {
 	int timer_fd; /* with --rate, else -1 */
 
 	struct client *clients; /* slots of them */
-	size_t slots;
+	size_t processes;
 	struct client *idle; /* stack of the unused, linked by after */
 	struct chain due;    /* those with a deadline, nearest first */
 	struct chain held;   /* longest first */

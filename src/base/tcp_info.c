@@ -1,0 +1,71 @@
+#include "tcp_info.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+
+/* The states of tcpi_state after a FIN; <netinet/tcp.h> has an old tcp_info. */
+enum {
+	STATE_FIN_WAIT1 = 4,
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11
+};
+
+/* A connection that was reset is closed with an error left behind (socket(7)). */
+static bool was_reset(int fd)
+{
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+}
+
+/* The client's FIN counts as a byte received (RFC 9293, 3.4). */
+static bool has_ended(const struct tcp_info *info, bool reset)
+{
+	return (info->tcpi_state == STATE_CLOSE && !reset) ||
+	       info->tcpi_state == STATE_CLOSE_WAIT ||
+	       info->tcpi_state == STATE_LAST_ACK ||
+	       info->tcpi_state == STATE_CLOSING || info->tcpi_state == STATE_TIME_WAIT;
+}
+
+/* Ours counts as a byte not sent yet, while it waits behind others. */
+static bool own_end_waits(const struct tcp_info *info)
+{
+	return info->tcpi_notsent_bytes > 0 && (info->tcpi_state == STATE_FIN_WAIT1 ||
+						info->tcpi_state == STATE_LAST_ACK ||
+						info->tcpi_state == STATE_CLOSING);
+}
+
+int tcp_info_read(int fd, struct traffic *out)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+	uint32_t idle_ms;
+	uint64_t behind;
+	int unread = 0;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return -errno;
+	ioctl(fd, SIOCINQ, &unread);
+	idle_ms = info.tcpi_last_data_recv < info.tcpi_last_data_sent
+			  ? info.tcpi_last_data_recv
+			  : info.tcpi_last_data_sent;
+	out->reset = info.tcpi_state == STATE_CLOSE && was_reset(fd);
+	behind = has_ended(&info, out->reset) + (uint64_t)unread;
+	/* A reset whose error the program has read looks like an end, and is no byte. */
+	out->in = info.tcpi_bytes_received > behind ? info.tcpi_bytes_received - behind
+						    : 0;
+	out->out = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
+		   info.tcpi_notsent_bytes - own_end_waits(&info);
+	out->idle = (int64_t)idle_ms * 1000;
+	return 0;
+}

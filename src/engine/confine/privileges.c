@@ -1,0 +1,279 @@
+#include "privileges.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/gate.h"
+#include "engine/record/reason.h"
+#include "engine/record/scoreboard.h"
+
+/*
+ * 32-bit systems have two sets of calls, of which the older takes 16-bit ids. The calls
+ * themselves are made, and not libc's functions, since those would pass them on to
+ * threads, and since the sandbox wants them through the gate: see privileges_need_gate().
+ */
+#if defined(SYS_setresuid32)
+#define SYS_prong_setresuid SYS_setresuid32
+#define SYS_prong_setresgid SYS_setresgid32
+#define SYS_prong_setgroups SYS_setgroups32
+#define SYS_prong_setuid    SYS_setuid32
+#else
+#define SYS_prong_setresuid SYS_setresuid
+#define SYS_prong_setresgid SYS_setresgid
+#define SYS_prong_setgroups SYS_setgroups
+#define SYS_prong_setuid    SYS_setuid
+#endif
+
+static const char *const step_names[PRIVILEGES_STEPS] = {
+	[PRIVILEGES_NONE] = "none",
+	[PRIVILEGES_SETRLIMIT] = "setrlimit",
+	[PRIVILEGES_CHROOT] = "chroot",
+	[PRIVILEGES_CHDIR] = "chdir",
+	[PRIVILEGES_SETGROUPS] = "setgroups",
+	[PRIVILEGES_SETRESGID] = "setresgid",
+	[PRIVILEGES_SETRESUID] = "setresuid",
+	[PRIVILEGES_CAPSET] = "capset",
+	[PRIVILEGES_SETUID] = "setuid",
+	[PRIVILEGES_PDEATHSIG] = "prctl(PR_SET_PDEATHSIG)",
+	[PRIVILEGES_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
+	[PRIVILEGES_LANDLOCK] = "landlock_restrict_self",
+	[PRIVILEGES_GATE] = "munmap",
+	[PRIVILEGES_RECEIVE] = "recvmsg",
+	[PRIVILEGES_ACCEPT] = "accept",
+};
+
+const char *privileges_step_name(int step)
+{
+	return step >= 0 && step < PRIVILEGES_STEPS ? step_names[step] : "?";
+}
+
+static void *copy(const void *from, size_t size)
+{
+	void *to = malloc(size == 0 ? 1 : size);
+
+	if (to != NULL && size > 0)
+		memcpy(to, from, size);
+	return to;
+}
+
+int privileges_open(struct privileges **out, const struct prong_privileges *asked,
+		    bool sandbox)
+{
+	static const struct prong_privileges none;
+	struct privileges *privileges = calloc(1, sizeof(*privileges));
+
+	if (privileges == NULL)
+		return -ENOMEM;
+	if (asked == NULL)
+		asked = &none;
+	privileges->asked = *asked;
+	privileges->asked.groups =
+		copy(asked->groups, asked->group_count * sizeof(asked->groups[0]));
+	privileges->asked.limits =
+		copy(asked->limits, asked->limit_count * sizeof(asked->limits[0]));
+	privileges->asked.root = NULL;
+	if (asked->root != NULL)
+		privileges->asked.root = strdup(asked->root);
+	privileges->keeps_ids = !asked->change_ids;
+	privileges->keeps_root = asked->root == NULL;
+	privileges->keeps_capabilities = !sandbox;
+	if (privileges->asked.groups == NULL || privileges->asked.limits == NULL ||
+	    (asked->root != NULL && privileges->asked.root == NULL)) {
+		privileges_close(privileges);
+		return -ENOMEM;
+	}
+	*out = privileges;
+	return 0;
+}
+
+void privileges_close(struct privileges *privileges)
+{
+	if (privileges == NULL)
+		return;
+	free((void *)privileges->asked.groups);
+	free((void *)privileges->asked.limits);
+	free((void *)privileges->asked.root);
+	free(privileges);
+}
+
+bool privileges_need_gate(const struct privileges *privileges)
+{
+	return privileges->asked.limit_count > 0 || !privileges->keeps_root ||
+	       !privileges->keeps_ids;
+}
+
+bool privileges_change_user(const struct privileges *privileges)
+{
+	return !privileges->keeps_ids;
+}
+
+/* Notes the step if its call failed; returns whether it did. */
+static bool failed(struct privileges_failure *failure, enum privileges_step step,
+		   long result)
+{
+	if (result >= 0)
+		return false;
+	failure->step = step;
+	failure->error = (int)-result;
+	return true;
+}
+
+static bool new_privileges_stay(struct privileges_failure *failure)
+{
+	return failed(failure, PRIVILEGES_NO_NEW_PRIVS,
+		      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0);
+}
+
+static bool limits_fail(const struct prong_privileges *asked,
+			struct privileges_failure *failure)
+{
+	for (size_t i = 0; i < asked->limit_count; i++) {
+		const struct prong_rlimit *limit = &asked->limits[i];
+		struct rlimit64 value = { limit->soft, limit->hard };
+
+		if (failed(failure, PRIVILEGES_SETRLIMIT,
+			   GATE(prlimit64, 0, limit->resource, &value, NULL)))
+			return true;
+	}
+	return false;
+}
+
+static bool root_fails(const struct prong_privileges *asked,
+		       struct privileges_failure *failure)
+{
+	return failed(failure, PRIVILEGES_CHROOT, GATE(chroot, asked->root)) ||
+	       failed(failure, PRIVILEGES_CHDIR, GATE(chdir, "/"));
+}
+
+static bool has_no_capabilities(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, now) < 0)
+		return false;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if ((now[i].effective | now[i].permitted | now[i].inheritable) != 0)
+			return false;
+	return true;
+}
+
+/* Who began without root may have had capabilities all the same: none is left. */
+static bool capabilities_fail(struct privileges_failure *failure)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return failed(failure, PRIVILEGES_CAPSET,
+		      syscall(SYS_capset, &header, none) < 0 ? -errno : 0);
+}
+
+/* A way back means that the kernel has done something else than we believe. */
+static bool way_back_exists(uid_t uid, struct privileges_failure *failure)
+{
+	if (uid == 0 || GATE(prong_setuid, 0) < 0)
+		return false;
+	failure->step = PRIVILEGES_SETUID;
+	failure->error = EPERM;
+	return true;
+}
+
+/* Groups while they may still be set; the group while the user is still root. */
+static bool ids_fail(const struct prong_privileges *asked,
+		     struct privileges_failure *failure)
+{
+	return failed(failure, PRIVILEGES_SETGROUPS,
+		      GATE(prong_setgroups, asked->group_count, asked->groups)) ||
+	       failed(failure, PRIVILEGES_SETRESGID,
+		      GATE(prong_setresgid, asked->gid, asked->gid, asked->gid)) ||
+	       failed(failure, PRIVILEGES_SETRESUID,
+		      GATE(prong_setresuid, asked->uid, asked->uid, asked->uid));
+}
+
+static bool identity_fails(const struct privileges *privileges,
+			   struct privileges_failure *failure)
+{
+	const struct prong_privileges *asked = &privileges->asked;
+	bool changes = !privileges->keeps_ids;
+
+	/* A service manager may forbid the call (systemd, ~@privileged) to who has none. */
+	if (!changes)
+		return !privileges->keeps_capabilities && !has_no_capabilities() &&
+		       capabilities_fail(failure);
+	return ids_fail(asked, failure) ||
+	       ((asked->uid != 0 || !privileges->keeps_capabilities) &&
+		capabilities_fail(failure)) ||
+	       way_back_exists(asked->uid, failure);
+}
+
+/*
+ * Changing the user clears the signal that the parent's death sends (prctl(2)). The
+ * parent may have died in between.
+ */
+static bool death_signal_fails(pid_t supervisor, struct privileges_failure *failure)
+{
+	if (failed(failure, PRIVILEGES_PDEATHSIG,
+		   prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0))
+		return true;
+	if (getppid() != supervisor)
+		_exit(0);
+	return false;
+}
+
+int privileges_take(const struct privileges *privileges, pid_t supervisor,
+		    struct privileges_failure *failure)
+{
+	const struct prong_privileges *asked = &privileges->asked;
+
+	if (limits_fail(asked, failure) ||
+	    (!privileges->keeps_root && root_fails(asked, failure)) ||
+	    identity_fails(privileges, failure) ||
+	    (!privileges->keeps_ids && death_signal_fails(supervisor, failure)) ||
+	    (!asked->allow_new_privs && new_privileges_stay(failure)))
+		return -1;
+	return 0;
+}
+
+int privileges_take_once(struct privileges *privileges,
+			 struct privileges_failure *failure)
+{
+	if ((!privileges->keeps_root && root_fails(&privileges->asked, failure)) ||
+	    (!privileges->keeps_ids && identity_fails(privileges, failure)))
+		return -1;
+	privileges->keeps_root = privileges->keeps_ids = true;
+	return 0;
+}
+
+int privileges_explain(const struct privileges *privileges,
+		       const struct privileges_failure *failure,
+		       char why[PRIVILEGES_WHY_MAX])
+{
+	const char *what = "";
+	const char *hint = "";
+
+	if (failure->step == PRIVILEGES_CHROOT || failure->step == PRIVILEGES_CHDIR)
+		what = privileges->asked.root;
+	if (failure->error == EPERM)
+		hint = getuid() == 0 ? " (a capability is missing)"
+				     : " (this needs root, or its capability)";
+	snprintf(why, PRIVILEGES_WHY_MAX, "cannot change rights: %s%s%.100s: %s%s",
+		 privileges_step_name((int)failure->step), *what != '\0' ? " " : "",
+		 what, strerror(failure->error), hint);
+	return -failure->error;
+}
+
+_Noreturn void privileges_leave(struct score_row *row,
+				const struct privileges_failure *failure)
+{
+	atomic_store(&row->error, failure->error);
+	atomic_store(&row->failed_step, failure->step);
+	_exit(reason_exit_status(REASON_REFUSED_PRIVILEGES));
+}

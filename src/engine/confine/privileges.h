@@ -1,0 +1,88 @@
+/*
+ * What a child gives up before it serves: identity, root directory, resources, and the
+ * gaining of new privileges. The steps, in their order, each with a name for the log.
+ */
+#ifndef ENGINE_PRIVILEGES_H
+#define ENGINE_PRIVILEGES_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "prong.h"
+
+#define PRIVILEGES_WHY_MAX 300
+
+struct score_row;
+
+/* In the order in which they are taken. */
+enum privileges_step {
+	PRIVILEGES_NONE, /* no step failed */
+	PRIVILEGES_SETRLIMIT,
+	PRIVILEGES_CHROOT,
+	PRIVILEGES_CHDIR,
+	PRIVILEGES_SETGROUPS,
+	PRIVILEGES_SETRESGID,
+	PRIVILEGES_SETRESUID,
+	PRIVILEGES_CAPSET,
+	PRIVILEGES_SETUID, /* back to root, which must fail */
+	PRIVILEGES_PDEATHSIG,
+	PRIVILEGES_NO_NEW_PRIVS,
+	PRIVILEGES_LANDLOCK,
+	PRIVILEGES_GATE,
+	PRIVILEGES_RECEIVE, /* of the connection's descriptor, which a limit may forbid */
+	PRIVILEGES_ACCEPT, /* by a worker that accepts for itself */
+	PRIVILEGES_STEPS
+};
+
+/* On the heap, which children inherit; what the caller's options point to is copied. */
+struct privileges {
+	struct prong_privileges asked;
+	bool keeps_ids; /* nothing is to be done about them here (any more) */
+	bool keeps_root;
+	bool keeps_capabilities; /* unless ids change */
+};
+
+struct privileges_failure {
+	enum privileges_step step;
+	int error; /* errno */
+};
+
+/*
+ * Copies what was asked for; NULL: no_new_privs is all. Who goes into a sandbox gives up
+ * its capabilities in any case. Returns 0 or -ENOMEM.
+ */
+int privileges_open(struct privileges **out, const struct prong_privileges *asked,
+		    bool sandbox);
+void privileges_close(struct privileges *privileges);
+
+/* Whether there is a step that a sandbox lets nobody take but through the gate. */
+bool privileges_need_gate(const struct privileges *privileges);
+
+/* Whether another user's processes come of it, who could disturb a vfork(2). */
+bool privileges_change_user(const struct privileges *privileges);
+
+/*
+ * Takes all steps, in a process whose parent is supervisor (0: a supervisor's own) and
+ * that is to die with it. Returns 0, or -1 with *failure filled, after which the
+ * process must not go on.
+ */
+int privileges_take(const struct privileges *privileges, pid_t supervisor,
+		    struct privileges_failure *failure);
+
+/* Those that a supervisor takes itself, once: PRONG_DROP_SUPERVISOR. As above. */
+int privileges_take_once(struct privileges *privileges,
+			 struct privileges_failure *failure);
+
+/* Says in why which step failed, and of what. Returns its errno, negative. */
+int privileges_explain(const struct privileges *privileges,
+		       const struct privileges_failure *failure,
+		       char why[PRIVILEGES_WHY_MAX]);
+
+/* Leaves the process, with failure in row for the supervisor to tell. */
+_Noreturn void privileges_leave(struct score_row *row,
+				const struct privileges_failure *failure);
+
+/* "setresuid"; "?" for a number that is none. */
+const char *privileges_step_name(int step);
+
+#endif

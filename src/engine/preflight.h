@@ -1,0 +1,23 @@
+/*
+ * A dress rehearsal: a child takes the rights that every child will take, and looks for
+ * the program there, before anything is opened. A mistake shows at the start, and not at
+ * the first client.
+ */
+#ifndef ENGINE_PREFLIGHT_H
+#define ENGINE_PREFLIGHT_H
+
+#include "engine/program/program.h"
+#include "engine/confine/privileges.h"
+#include "engine/confine/sandbox.h"
+
+#define PREFLIGHT_WHY_MAX PROGRAM_WHY_MAX /* and RIGHTS_WHY_MAX, which is the same */
+
+/*
+ * Tries. program (NULL: none) is found on the way; of sandbox only that stays on which
+ * this system has. Returns 0, or a negative errno with a line in why: that of the step
+ * that failed, or of program_find().
+ */
+int preflight_run(const struct privileges *privileges, struct program *program,
+		  struct sandbox *sandbox, char why[PREFLIGHT_WHY_MAX]);
+
+#endif

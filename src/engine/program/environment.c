@@ -1,0 +1,154 @@
+#include "environment.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "warm.h"
+
+struct endpoint {
+	char host[INET6_ADDRSTRLEN];
+	char port[8];
+	char name[256]; /* empty: not looked up, or none found */
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct environment *environment,
+						      const char *format, ...)
+{
+	size_t room = sizeof(environment->text) - environment->used;
+	char *text = environment->text + environment->used;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(text, room, format, args);
+	va_end(args);
+	/* Names are ours, values have bounds that program_prepare() looked after. */
+	assert(n > 0 && (size_t)n < room);
+	environment->used += (size_t)n + 1;
+	environment->at[environment->count++] = text;
+}
+
+/* A name is the client's to choose: only what a host name may contain is passed on. */
+static void look_up(struct endpoint *endpoint, const struct address *address)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789-._";
+
+	if (getnameinfo(&address->any.sa, address->length, endpoint->name,
+			sizeof(endpoint->name), NULL, 0, NI_NAMEREQD) != 0 ||
+	    endpoint->name[strspn(endpoint->name, allowed)] != '\0')
+		endpoint->name[0] = '\0';
+}
+
+static void describe(struct endpoint *endpoint, const struct address *address,
+		     bool resolve)
+{
+	bool ipv4 = address_family(address) == AF_INET;
+	const void *host = ipv4 ? (const void *)&address->any.in.sin_addr
+				: (const void *)&address->any.in6.sin6_addr;
+	in_port_t port = ipv4 ? address->any.in.sin_port : address->any.in6.sin6_port;
+
+	inet_ntop(ipv4 ? AF_INET : AF_INET6, host, endpoint->host,
+		  sizeof(endpoint->host));
+	snprintf(endpoint->port, sizeof(endpoint->port), "%u", ntohs(port));
+	endpoint->name[0] = '\0';
+	if (resolve)
+		look_up(endpoint, address);
+}
+
+static void add_tcp(struct environment *environment, const struct client *client,
+		    unsigned connections, bool resolve)
+{
+	struct address local = { .length = sizeof(local.any) };
+	struct endpoint here, there;
+
+	add(environment, "PROTO=TCP");
+	describe(&there, &client->peer, resolve);
+	if (getsockname(client->fd, &local.any.sa, &local.length) == 0) {
+		address_normalize(&local);
+		describe(&here, &local, resolve);
+		add(environment, "TCPLOCALIP=%s", here.host);
+		add(environment, "TCPLOCALPORT=%s", here.port);
+		if (here.name[0] != '\0')
+			add(environment, "TCPLOCALHOST=%s", here.name);
+	}
+	add(environment, "TCPREMOTEIP=%s", there.host);
+	add(environment, "TCPREMOTEPORT=%s", there.port);
+	add(environment, "REMOTE_ADDR=%s", there.host);
+	add(environment, "REMOTE_PORT=%s", there.port);
+	add(environment, "REMOTE_HOST=%s", there.name[0] ? there.name : there.host);
+	if (there.name[0] != '\0')
+		add(environment, "TCPREMOTEHOST=%s", there.name);
+	add(environment, "TCPCONNNUM=%u", connections);
+}
+
+static void add_unix(struct environment *environment, const struct client *client)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	add(environment, "PROTO=UNIX");
+	if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return;
+	add(environment, "UNIXREMOTEPID=%d", peer.pid);
+	add(environment, "UNIXREMOTEEUID=%u", peer.uid);
+	add(environment, "UNIXREMOTEEGID=%u", peer.gid);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+
+	return strncmp(a, b, length + 1) == 0;
+}
+
+/* The administrator's, but for those whose values we know better. */
+static void add_given(struct environment *environment, const struct program *program)
+{
+	unsigned own = environment->count;
+
+	for (unsigned i = 0; i < program->env_count; i++) {
+		bool known = false;
+
+		for (unsigned j = 0; j < own; j++)
+			known = known || same_name(environment->at[j], program->env[i]);
+		if (!known)
+			environment->at[environment->count++] = program->env[i];
+	}
+}
+
+void environment_fill(struct environment *environment, const struct program *program,
+		      const struct client *client, unsigned connections)
+{
+	environment->count = 0;
+	environment->used = 0;
+	if (address_family(&client->peer) == AF_UNIX)
+		add_unix(environment, client);
+	else
+		add_tcp(environment, client, connections, program->asked.resolve);
+	add_given(environment, program);
+	environment->at[environment->count] = NULL;
+}
+
+void environment_fill_warm(struct environment *environment,
+			   const struct program *program)
+{
+	const char *others = "";
+
+	environment->count = 0;
+	environment->used = 0;
+	for (unsigned i = 0; i < program->env_count; i++)
+		if (same_name("LD_PRELOAD=", program->env[i]))
+			others = program->env[i] + sizeof("LD_PRELOAD=") - 1;
+	add(environment, "LD_PRELOAD=%s%s%s", program->asked.warm,
+	    *others != '\0' ? ":" : "", others);
+	add(environment, WARM_VARIABLE "=%d",
+	    program->asked.error_output == PRONG_STDERR_CONNECTION ? 2 : 0);
+	add_given(environment, program);
+	environment->at[environment->count] = NULL;
+}

@@ -1,0 +1,89 @@
+#include "launch.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "warm.h"
+#include "engine/confine/privileges.h"
+#include "engine/record/scoreboard.h"
+#include "engine/supervisor/signals.h"
+
+static int direct_error_output(const struct launch *launch)
+{
+	switch (launch->program->asked.error_output) {
+	case PRONG_STDERR_KEEP:
+		return 0;
+	case PRONG_STDERR_CONNECTION:
+		return dup2(launch->connection, 2);
+	case PRONG_STDERR_NULL:
+		return dup2(launch->null, 2);
+	}
+	return 0;
+}
+
+static int direct_streams(const struct launch *launch)
+{
+	int first = launch->channel >= 0 ? WARM_CHANNEL + 1 : 3;
+
+	if (dup2(launch->connection, 0) < 0 || dup2(launch->connection, 1) < 0 ||
+	    direct_error_output(launch) < 0)
+		return -1;
+	if (launch->channel >= 0 && dup2(launch->channel, WARM_CHANNEL) < 0)
+		return -1;
+	return close_range((unsigned)first, ~0U, 0);
+}
+
+static void take_privileges(const struct launch *launch)
+{
+	struct privileges_failure failure;
+
+	if (launch->privileges != NULL &&
+	    privileges_take(launch->privileges, launch->parent, &failure) < 0)
+		privileges_leave(launch->row, &failure);
+}
+
+/* The steps in the child. Returns only if one fails, with errno set. */
+static void become_program(const struct launch *launch)
+{
+	const struct prong_program *asked = &launch->program->asked;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		privileges_leave(launch->row, &(struct privileges_failure){
+						      PRIVILEGES_PDEATHSIG, errno });
+	if (getppid() != launch->parent)
+		_exit(0);
+	if (setpgid(0, launch->group) < 0 || direct_streams(launch) < 0)
+		return;
+	take_privileges(launch);
+	if (asked->directory != NULL && chdir(asked->directory) < 0)
+		return;
+	if (asked->set_umask)
+		umask(asked->umask);
+	signals_reset_child();
+	execve(launch->program->path, (char *const *)asked->argv,
+	       (char *const *)launch->environment->at);
+}
+
+pid_t launch_program(const struct launch *launch)
+{
+	bool apart = launch->privileges != NULL &&
+		     privileges_change_user(launch->privileges);
+	pid_t pid = apart ? fork() : vfork();
+
+	if (pid == 0) {
+		become_program(launch);
+		atomic_store(&launch->row->error, errno);
+		_exit(127);
+	}
+	if (pid < 0)
+		return -errno;
+	if (apart || atomic_load(&launch->row->error) == 0)
+		return pid;
+	waitpid(pid, NULL, 0);
+	return 0;
+}

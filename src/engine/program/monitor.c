@@ -1,0 +1,231 @@
+#include "monitor.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "launch.h"
+#include "engine/supervisor/signals.h"
+#include "engine/worker/worker.h"
+
+#define TERM_TO_KILL    300000 /* for what a program left behind; microseconds */
+#define EXIT_NOT_BEGUN  127
+#define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all of them; sigwaitinfo(2) sees it */
+
+bool monitor_is_needed(const struct program *program)
+{
+	return program->asked.resolve || program->asked.kill_descendants;
+}
+
+/* The list of this process's children: proc(5), /proc/PID/task/TID/children. */
+static int open_children(void)
+{
+	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+}
+
+/* Calls visit for each child that the list has now. */
+static void each_child(int children, void (*visit)(void *arg, pid_t pid), void *arg)
+{
+	char text[4096 + 1];
+	size_t kept = 0;
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = pread(children, text + kept, sizeof(text) - 1 - kept, at)) > 0) {
+		char *rest = text;
+		char *end;
+
+		at += n;
+		kept += (size_t)n;
+		text[kept] = '\0';
+		/* A number is whole when the blank behind it has come too. */
+		for (long pid = strtol(rest, &end, 10); *end == ' ';
+		     pid = strtol(rest, &end, 10)) {
+			visit(arg, (pid_t)pid);
+			rest = end + 1;
+		}
+		kept -= (size_t)(rest - text);
+		memmove(text, rest, kept);
+	}
+}
+
+static void signal_child(void *number, pid_t pid)
+{
+	kill(pid, *(const int *)number);
+}
+
+/* Waits for a SIGCHLD until deadline. */
+static void wait_for_child(int64_t deadline)
+{
+	int64_t left = deadline - clock_now();
+	struct timespec timeout = {
+		.tv_sec = left > 0 ? left / 1000000 : 0,
+		.tv_nsec = left > 0 ? left % 1000000 * 1000 : 0,
+	};
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL, &timeout);
+}
+
+/* Those that are left: TERM to each once, then KILL, also to what becomes ours then. */
+static void end_descendants(int children)
+{
+	int64_t deadline = clock_now() + TERM_TO_KILL;
+	int number = SIGTERM;
+
+	each_child(children, signal_child, &number);
+	number = SIGKILL;
+	for (;;) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0 && errno == ECHILD)
+			return;
+		if (pid > 0)
+			continue;
+		if (clock_now() >= deadline) {
+			each_child(children, signal_child, &number);
+			deadline = clock_now() + TERM_TO_KILL;
+		}
+		wait_for_child(deadline);
+	}
+}
+
+/*
+ * The program's own end, while orphans of its making are collected by the way. If the
+ * supervisor is gone, the program is killed.
+ */
+static int wait_for_program(pid_t program)
+{
+	sigset_t news;
+	int status;
+
+	sigemptyset(&news);
+	sigaddset(&news, SIGCHLD);
+	sigaddset(&news, SIGNAL_ORPHANED);
+	for (;;) {
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+
+		if (pid == program)
+			return status;
+		if (pid == 0 && sigwaitinfo(&news, NULL) == SIGNAL_ORPHANED)
+			kill(program, SIGKILL);
+	}
+}
+
+/*
+ * Dying with the supervisor at once would leave behind what the program has started:
+ * be told instead. It may be gone already.
+ */
+static void be_told_of_supervisors_end(pid_t supervisor)
+{
+	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
+	if (getppid() != supervisor)
+		_exit(EXIT_NOT_BEGUN);
+}
+
+/* Ends as the program did; without a core of our own. */
+static _Noreturn void leave_as(int status)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	setrlimit(RLIMIT_CORE, &none);
+	signals_reset_child();
+	raise(WTERMSIG(status));
+	_exit(128 + WTERMSIG(status));
+}
+
+/* Where the root directory will be another, there is no /proc in it: open first. */
+static int prepare(const struct monitor *monitor)
+{
+	int children = -1;
+	struct privileges_failure failure;
+
+	worker_detach(monitor->supervisor);
+	worker_close_others(3, monitor->client.fd, monitor->null);
+	if (monitor->program->asked.kill_descendants) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		children = open_children();
+	}
+	if (privileges_take(monitor->privileges, monitor->supervisor, &failure) < 0)
+		privileges_leave(monitor->row, &failure);
+	be_told_of_supervisors_end(monitor->supervisor);
+	return children;
+}
+
+static _Noreturn void watch_over(const struct monitor *monitor)
+{
+	struct environment environment;
+	struct launch launch = {
+		.program = monitor->program,
+		.environment = &environment,
+		.connection = monitor->client.fd,
+		.channel = -1,
+		.null = monitor->null,
+		.parent = getpid(),
+		.group = getpid(),
+		.row = monitor->row,
+	};
+	int children = prepare(monitor);
+	pid_t pid;
+	int status;
+
+	environment_fill(&environment, monitor->program, &monitor->client,
+			 monitor->connections);
+	pid = launch_program(&launch);
+	if (pid < 0)
+		atomic_store(&monitor->row->error, -(int)pid);
+	if (pid <= 0)
+		_exit(EXIT_NOT_BEGUN);
+	status = wait_for_program(pid);
+	if (monitor->program->asked.kill_descendants) {
+		atomic_store(&monitor->row->program_ended, true);
+		shutdown(monitor->client.fd, SHUT_WR);
+		end_descendants(children);
+	}
+	leave_as(status);
+}
+
+pid_t monitor_start(const struct monitor *monitor)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		watch_over(monitor);
+	return pid < 0 ? -errno : pid;
+}
+
+struct census {
+	bool (*is_known)(void *arg, pid_t pid);
+	void *arg;
+};
+
+static void kill_unknown(void *arg, pid_t pid)
+{
+	const struct census *census = arg;
+
+	if (!census->is_known(census->arg, pid))
+		kill(pid, SIGKILL);
+}
+
+void orphans_kill(bool (*is_known)(void *arg, pid_t pid), void *arg)
+{
+	struct census census = { is_known, arg };
+	int children = open_children();
+
+	each_child(children, kill_unknown, &census);
+	if (children >= 0)
+		close(children);
+}

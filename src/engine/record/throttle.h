@@ -1,0 +1,31 @@
+/*
+ * How often a line that could come often is written. Nothing here ticks: the caller
+ * passes the time.
+ */
+#ifndef ENGINE_THROTTLE_H
+#define ENGINE_THROTTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Lets one through per interval and counts the others. Zeroed: the next may. */
+struct throttle {
+	int64_t next;
+	uint64_t suppressed;
+};
+
+/* Whether it may be said now; *suppressed is then how many were not since the last. */
+static inline bool throttle_allows(struct throttle *throttle, int64_t now,
+				   int64_t interval, uint64_t *suppressed)
+{
+	if (now < throttle->next) {
+		throttle->suppressed++;
+		return false;
+	}
+	throttle->next = now + interval;
+	*suppressed = throttle->suppressed;
+	throttle->suppressed = 0;
+	return true;
+}
+
+#endif

@@ -1,0 +1,129 @@
+#include "notify.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server.h"
+
+#define MESSAGE_MAX    512
+#define STOP_ALLOWANCE 5000000 /* for the end after the grace; microseconds */
+
+/* Returns 0 or a positive errno. */
+static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
+{
+	size_t size = strlen(name);
+
+	if ((name[0] != '/' && name[0] != '@') || size < 2)
+		return EAFNOSUPPORT; /* vsock:, say */
+	if (size >= sizeof(out->sun_path))
+		return ENAMETOOLONG;
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(out->sun_path, name, size);
+	*length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size +
+			      (name[0] == '/'));
+	if (name[0] == '@')
+		out->sun_path[0] = '\0';
+	return 0;
+}
+
+int notify_open(struct notify *notify, const char *name)
+{
+	struct sockaddr_un address;
+	socklen_t length;
+
+	notify->fd = -1;
+	notify->error = 0;
+	if (name == NULL)
+		return 0;
+	notify->error = fill_name(&address, &length, name);
+	if (notify->error != 0)
+		return 0;
+	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify->fd < 0)
+		return -errno;
+	/* Now, since a root directory may be given up later; the socket stays reached. */
+	if (connect(notify->fd, (const struct sockaddr *)&address, length) == 0)
+		return 0;
+	notify->error = errno;
+	notify_close(notify);
+	return 0;
+}
+
+void notify_close(struct notify *notify)
+{
+	if (notify->fd >= 0)
+		close(notify->fd);
+	notify->fd = -1;
+}
+
+__attribute__((format(printf, 3, 4))) static void tell(const struct notify *notify,
+						       int flags, const char *format,
+						       ...)
+{
+	char text[MESSAGE_MAX];
+	va_list args;
+
+	if (notify->fd < 0)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	send(notify->fd, text, strlen(text), flags | MSG_NOSIGNAL);
+}
+
+static void tell_addresses(const struct prong *server, int flags)
+{
+	char addresses[MESSAGE_MAX / 2] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < server->listener_count; i++) {
+		char text[ADDRESS_TEXT_MAX];
+
+		address_format(&server->listeners[i].address, text, sizeof(text));
+		if (used + 2 + strlen(text) + sizeof(", ...") > sizeof(addresses)) {
+			strcpy(addresses + used, ", ...");
+			break;
+		}
+		used += (size_t)sprintf(addresses + used, "%s%s", i > 0 ? ", " : "",
+					text);
+	}
+	tell(&server->notify, flags, "READY=1\nSTATUS=Serving on %s", addresses);
+}
+
+void notify_ready(const struct prong *server)
+{
+	struct timeval patience = { .tv_sec = 1 };
+
+	if (server->notify.fd >= 0)
+		setsockopt(server->notify.fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			   sizeof(patience));
+	tell_addresses(server, 0);
+}
+
+void notify_serving(const struct prong *server)
+{
+	tell_addresses(server, MSG_DONTWAIT);
+}
+
+void notify_full(const struct prong *server)
+{
+	tell(&server->notify, MSG_DONTWAIT,
+	     "STATUS=All %u processes at work: clients %s", server->processes.max,
+	     server->settings.at_limit == PRONG_WAIT ? "wait" : "are refused");
+}
+
+void notify_stopping(const struct prong *server)
+{
+	/* The manager's patience is to outlast the grace, however long that is. */
+	tell(&server->notify, MSG_DONTWAIT,
+	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
+	     "\nSTATUS=Stopping, sessions left to finish: %" PRId64,
+	     server->settings.grace + STOP_ALLOWANCE, accepting_sessions(server));
+}

@@ -1,0 +1,239 @@
+#include "conn.h"
+
+#include <sys/ioctl.h>
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/tcp_info.h"
+
+#define LOOKS        8             /* for a slow reader, in each idle timeout */
+#define TALKATIVE    4             /* calls of prong_recv(), and it will come to more */
+#define LINGER_BYTES (1024 * 1024) /* of unread input, before the patience ends */
+
+/* Bytes that the client's side has not taken yet; falls while a slow reader reads. */
+static int unsent(const struct prong_conn *conn)
+{
+	int bytes = 0;
+
+	ioctl(conn->fd, SIOCOUTQ, &bytes);
+	return bytes;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Waits until the connection is ready for events. Returns 0, or -ETIMEDOUT after a
+ * deadline. poll(2) calls a connection writable only when much of its buffer is free,
+ * so a slow reader is looked for in between: as long as it reads, it is not idle.
+ */
+static int wait_ready(struct prong_conn *conn, short events)
+{
+	struct pollfd ready = { .fd = conn->fd, .events = events };
+	int64_t now = clock_now();
+	int64_t idle_end =
+		conn->idle_timeout > 0 ? now + conn->idle_timeout : CLOCK_NEVER;
+	int64_t look =
+		events == POLLOUT ? conn->idle_timeout / LOOKS : conn->idle_timeout;
+	int before = unsent(conn);
+
+	for (;;) {
+		int64_t until = earlier(idle_end, conn->deadline);
+		int64_t pause = look > 0 ? earlier(until, now + look) : until;
+		int n = poll(&ready, 1, clock_timeout(pause, now));
+		int left;
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		now = clock_now();
+		left = unsent(conn);
+		if (left < before && conn->idle_timeout > 0)
+			idle_end = now + conn->idle_timeout;
+		before = left;
+		/* Interrupted, stopped for an hour maybe: look once more before judging. */
+		if (n == 0 && now >= earlier(idle_end, conn->deadline))
+			break;
+	}
+	conn->cut = now >= conn->deadline ? REASON_DEADLINE : REASON_IDLE;
+	return -ETIMEDOUT;
+}
+
+/* Without deadlines the call itself may block: one system call, not three. */
+static bool is_timed(const struct prong_conn *conn)
+{
+	return conn->idle_timeout > 0 || conn->deadline != CLOCK_NEVER;
+}
+
+/* Whether the session's deadline is over although the client keeps us busy. */
+static int check_deadline(struct prong_conn *conn)
+{
+	if (conn->deadline == CLOCK_NEVER || clock_now() < conn->deadline)
+		return 0;
+	conn->cut = REASON_DEADLINE;
+	return -ETIMEDOUT;
+}
+
+static int lost(struct prong_conn *conn, int error)
+{
+	conn->lost = true;
+	return -error;
+}
+
+/*
+ * In a session of many exchanges the next request is often being made just now, by
+ * somebody who wants this processor: to let go of it once, and look again, saves a sleep
+ * and the waking from it. Returns whether this is such a session.
+ */
+static bool note_request(struct prong_conn *conn)
+{
+	if (conn->asked == TALKATIVE)
+		return true;
+	conn->asked++;
+	return false;
+}
+
+ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
+{
+	int flags = is_timed(conn) ? MSG_DONTWAIT : 0;
+	bool looks_again = note_request(conn);
+	int err = check_deadline(conn);
+
+	if (n == 0)
+		return err;
+	while (err == 0) {
+		ssize_t got =
+			recv(conn->fd, buf, n, looks_again ? MSG_DONTWAIT : flags);
+
+		if (got > 0) {
+			score_add(&conn->row->bytes_in, (uint64_t)got);
+			return got;
+		}
+		if (got == 0) {
+			conn->ended = true;
+			return 0;
+		}
+		if (errno == EAGAIN && looks_again) {
+			looks_again = false;
+			sched_yield();
+		} else if (errno == EAGAIN) {
+			err = wait_ready(conn, POLLIN);
+		} else if (errno != EINTR) {
+			err = lost(conn, errno);
+		}
+	}
+	return err;
+}
+
+int prong_send(struct prong_conn *conn, const void *buf, size_t n)
+{
+	int flags = MSG_NOSIGNAL | (is_timed(conn) ? MSG_DONTWAIT : 0);
+	const char *rest = buf;
+	int err = check_deadline(conn);
+
+	while (err == 0 && n > 0) {
+		ssize_t sent = send(conn->fd, rest, n, flags);
+
+		if (sent >= 0) {
+			score_add(&conn->row->bytes_out, (uint64_t)sent);
+			rest += sent;
+			n -= (size_t)sent;
+			err = n > 0 ? check_deadline(conn) : 0;
+		} else if (errno == EAGAIN) {
+			err = wait_ready(conn, POLLOUT);
+		} else if (errno != EINTR) {
+			err = lost(conn, errno);
+		}
+	}
+	return err;
+}
+
+int prong_conn_fd(const struct prong_conn *conn)
+{
+	/* Callers get a const view; what is noted here is the library's business. */
+	((struct prong_conn *)conn)->borrowed = true;
+	return conn->fd;
+}
+
+const struct sockaddr *prong_conn_peer(const struct prong_conn *conn, socklen_t *length)
+{
+	if (length != NULL)
+		*length = conn->peer.length;
+	return &conn->peer.any.sa;
+}
+
+uint64_t prong_conn_id(const struct prong_conn *conn)
+{
+	return conn->id;
+}
+
+/* Counts what a handler moved on the descriptor itself; TCP keeps the books. */
+static void count_borrowed(struct prong_conn *conn)
+{
+	struct traffic traffic;
+
+	if (tcp_info_read(conn->fd, &traffic) < 0)
+		return;
+	atomic_store(&conn->row->bytes_in, traffic.in);
+	atomic_store(&conn->row->bytes_out, traffic.out);
+}
+
+static void linger(struct prong_conn *conn)
+{
+	struct pollfd readable = { .fd = conn->fd, .events = POLLIN };
+	int64_t until = clock_now() + conn->linger;
+	char unread[16384];
+	size_t total = 0;
+
+	if (until > conn->deadline)
+		until = conn->deadline;
+	if (shutdown(conn->fd, SHUT_WR) < 0)
+		return;
+	while (total < LINGER_BYTES) {
+		ssize_t n = recv(conn->fd, unread, sizeof(unread), MSG_DONTWAIT);
+
+		if (n > 0) {
+			total += (size_t)n;
+			continue;
+		}
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			return;
+		if (clock_now() >= until)
+			return;
+		poll(&readable, 1, clock_timeout(until, clock_now()));
+	}
+}
+
+/* What is known of the connection outweighs what the handler says of it. */
+static enum reason judge(const struct prong_conn *conn, int result)
+{
+	if (conn->cut != REASON_NONE)
+		return conn->cut;
+	if (conn->lost || result == -EPIPE || result == -ECONNRESET)
+		return REASON_RESET;
+	if (result != 0)
+		return REASON_FAILED;
+	return conn->ended ? REASON_EOF : REASON_DONE;
+}
+
+enum reason conn_finish(struct prong_conn *conn, int result)
+{
+	enum reason reason = judge(conn, result);
+
+	if (conn->borrowed)
+		count_borrowed(conn);
+	/* After the client's end has been read there is nothing unread to cut it. */
+	if (!conn->ended && !conn->lost && conn->cut == REASON_NONE)
+		linger(conn);
+	close(conn->fd);
+	conn->fd = -1;
+	return reason;
+}

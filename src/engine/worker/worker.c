@@ -1,0 +1,173 @@
+#include "worker.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "accepting.h"
+#include "base/clock.h"
+#include "base/pass.h"
+#include "conn.h"
+#include "engine/confine/privileges.h"
+#include "engine/supervisor/signals.h"
+
+#define EXIT_AS_TOLD 0 /* with nothing left to tell: its end was asked for */
+
+/* No worker outlives the supervisor. The check: it may have died since the fork. */
+static void die_with_supervisor(pid_t supervisor)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(EXIT_AS_TOLD);
+}
+
+void worker_detach(pid_t supervisor)
+{
+	die_with_supervisor(supervisor);
+	setpgid(0, 0);
+}
+
+void worker_close_others(int first, int a, int b)
+{
+	int keep[] = { a < b ? a : b, a < b ? b : a };
+	int err = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (keep[i] > first)
+			err |= close_range((unsigned)first, (unsigned)keep[i] - 1, 0);
+		if (keep[i] >= first)
+			first = keep[i] + 1;
+	}
+	err |= close_range((unsigned)first, ~0U, 0);
+	if (err != 0)
+		_exit(EXIT_AS_TOLD); /* rather than with the listeners */
+}
+
+/* The supervisor knows then where to look when SIGCHLD comes. */
+static _Noreturn void leave(const struct worker *worker, int status)
+{
+	score_leave(worker->mark);
+	_exit(status);
+}
+
+/* Takes a connection from the listener; does not return when that is shut. */
+static void accept_client(const struct worker *worker, pid_t own, struct client *client)
+{
+	int n = accepting_take(worker->listener, own, worker->tally, client);
+
+	if (n < 0)
+		privileges_leave(worker->row,
+				 &(struct privileges_failure){ PRIVILEGES_ACCEPT, -n });
+	if (n == 0)
+		leave(worker, EXIT_AS_TOLD);
+}
+
+/* Waits for a connection from the supervisor; does not return when none comes. */
+static void await_client(const struct worker *worker, struct client *client)
+{
+	struct handover handover;
+	int n = pass_receive(worker->channel, &handover, sizeof(handover), &client->fd);
+
+	if (n < 0)
+		privileges_leave(worker->row, &(struct privileges_failure){
+						      PRIVILEGES_RECEIVE, -n });
+	if (n == 0)
+		leave(worker, EXIT_AS_TOLD);
+	client->id = handover.id;
+	client->accepted_at = handover.accepted_at;
+	client->peer = handover.peer;
+}
+
+static enum reason serve(const struct worker *worker)
+{
+	const struct settings *settings = &worker->settings;
+	const struct client *client = &worker->client;
+	struct prong_conn conn = {
+		.fd = client->fd,
+		.id = client->id,
+		.peer = client->peer,
+		.row = worker->row,
+		.idle_timeout = settings->idle_timeout,
+		.deadline = CLOCK_NEVER,
+		.linger = settings->linger,
+	};
+
+	if (settings->session_timeout > 0)
+		conn.deadline = client->accepted_at + settings->session_timeout;
+	return conn_finish(&conn, worker->handler(&conn, worker->arg));
+}
+
+/* Tells that the worker is free again; without a supervisor there is no point. */
+static void report(const struct worker *worker, enum reason reason)
+{
+	struct completion completion = { .reason = (unsigned char)reason };
+
+	if (send(worker->channel, &completion, sizeof(completion), MSG_NOSIGNAL) < 0)
+		leave(worker, reason_exit_status(reason));
+}
+
+/* Becomes a process that has the rights, and the descriptors, to serve and no other. */
+static void prepare(const struct worker *worker)
+{
+	int connection = worker->client.id != 0 ? worker->client.fd : -1;
+	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
+	struct privileges_failure failure;
+
+	worker_detach(worker->supervisor);
+	signals_reset_child();
+	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
+	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
+		privileges_leave(worker->row, &failure);
+	worker_close_others(first,
+			    worker->listener >= 0 ? worker->listener : worker->channel,
+			    connection);
+}
+
+/* One connection after the other, of those that come on the listener. */
+static _Noreturn void serve_accepted(struct worker *worker)
+{
+	unsigned reuse = worker->settings.reuse;
+	pid_t own = getpid();
+
+	for (unsigned served = 0; served < reuse || reuse == PRONG_REUSE_ALWAYS;
+	     served++) {
+		accept_client(worker, own, &worker->client);
+		accepting_ended(worker->tally, worker->row, serve(worker));
+		if (atomic_load(&worker->tally->retires))
+			break;
+	}
+	leave(worker, EXIT_AS_TOLD);
+}
+
+/* The client it was forked for, if any, then others that come on the channel. */
+static _Noreturn void serve_given(struct worker *worker)
+{
+	const struct settings *settings = &worker->settings;
+
+	for (unsigned served = 1;; served++) {
+		bool last = settings->reuse != PRONG_REUSE_ALWAYS &&
+			    served >= settings->reuse;
+		enum reason reason;
+
+		if (worker->client.id == 0)
+			await_client(worker, &worker->client);
+		if (last && worker->channel >= 0)
+			close(worker->channel);
+		reason = serve(worker);
+		worker->client.id = 0;
+		if (last || worker->channel < 0)
+			leave(worker, reason_exit_status(reason));
+		report(worker, reason);
+	}
+}
+
+_Noreturn void worker_main(struct worker *worker)
+{
+	prepare(worker);
+	if (worker->listener >= 0)
+		serve_accepted(worker);
+	serve_given(worker);
+}
