@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "base/die.h"
-#include "command.h"
+#include "common/command.h"
+#include "common/dial.h"
+#include "common/interrupt.h"
 #include "connect_options.h"
 #include "conversation.h"
-#include "dial.h"
-#include "interrupt.h"
 
 #define FAILURES_MAX 3072 /* what each address that a name has answered */
 

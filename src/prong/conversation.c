@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/die.h"
-#include "command.h"
+#include "common/command.h"
+#include "common/interrupt.h"
 #include "connect_options.h"
-#include "interrupt.h"
 #include "reader.h"
 
 void conversation_end(struct conversation *talk, enum ending ending, int error)

@@ -12,7 +12,7 @@
 #include "base/die.h"
 #include "bench/bench.h"
 #include "bench/bench_options.h"
-#include "command.h"
+#include "common/command.h"
 #include "connect.h"
 #include "connect_options.h"
 

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "interrupt.h"
+#include "common/interrupt.h"
 
 #define BUFFER_SIZE 131072
 #define RETRY_MS    10

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "interrupt.h"
+#include "common/interrupt.h"
 #include "quit_line.h"
 
 #define BUFFER_SIZE 131072

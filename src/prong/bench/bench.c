@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "prong/command.h"
-#include "prong/dial.h"
-#include "prong/interrupt.h"
+#include "prong/common/command.h"
+#include "prong/common/dial.h"
+#include "prong/common/interrupt.h"
 #include "base/die.h"
 #include "bench_options.h"
 #include "chart.h"

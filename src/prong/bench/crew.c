@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "prong/command.h"
-#include "prong/interrupt.h"
+#include "prong/common/command.h"
+#include "prong/common/interrupt.h"
 #include "base/die.h"
 #include "board.h"
 #include "live.h"

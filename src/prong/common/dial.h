@@ -1,6 +1,6 @@
 /* Connecting to one address, for a limited time, in a way a signal can break off. */
-#ifndef PRONG_DIAL_H
-#define PRONG_DIAL_H
+#ifndef PRONG_COMMON_DIAL_H
+#define PRONG_COMMON_DIAL_H
 
 #include <stdint.h>
 

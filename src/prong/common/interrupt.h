@@ -3,8 +3,8 @@
  * descriptor (signalfd(2)). A child has them too, in the same descriptor: it reads
  * there what was sent to the child.
  */
-#ifndef PRONG_INTERRUPT_H
-#define PRONG_INTERRUPT_H
+#ifndef PRONG_COMMON_INTERRUPT_H
+#define PRONG_COMMON_INTERRUPT_H
 
 /*
  * Blocks SIGINT, SIGTERM and SIGHUP, except those that the program was started to

@@ -2,8 +2,8 @@
  * A command of the tool: what a row of main.c's table holds, and what all commands
  * do alike.
  */
-#ifndef PRONG_COMMAND_H
-#define PRONG_COMMAND_H
+#ifndef PRONG_COMMON_COMMAND_H
+#define PRONG_COMMON_COMMAND_H
 
 #include <stdbool.h>
 
