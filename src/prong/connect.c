@@ -12,6 +12,7 @@
 #include "common/interrupt.h"
 #include "connect_options.h"
 #include "conversation.h"
+#include "reader.h"
 
 #define FAILURES_MAX 3072 /* what each address that a name has answered */
 
@@ -132,6 +133,20 @@ static void prepare_signals(struct conversation *talk)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* Runs the conversation to its end. Returns the exit status. */
+static int converse(struct conversation *talk)
+{
+	int err = conversation_start(talk);
+
+	if (err < 0) {
+		command_say(&connect_page, "cannot start the writing process: %s",
+			    strerror(-err));
+		return EXIT_FAILED;
+	}
+	reader_run(talk);
+	return conversation_finish(talk);
+}
+
 int connect_run(int argc, char **argv)
 {
 	struct connect_settings settings = { .timeout = 0 };
@@ -151,7 +166,7 @@ int connect_run(int argc, char **argv)
 	prepare_signals(&talk);
 	if (dial_any(&talk, &found, settings.timeout, name)) {
 		tell_connected(&talk);
-		status = conversation_run(&talk);
+		status = converse(&talk);
 		close(talk.sock);
 	}
 	close(talk.interrupts);

@@ -12,7 +12,6 @@
 #include "common/command.h"
 #include "common/interrupt.h"
 #include "connect_options.h"
-#include "reader.h"
 
 void conversation_end(struct conversation *talk, enum ending ending, int error)
 {
@@ -170,19 +169,16 @@ static void tell_summary(const struct conversation *talk)
 			    (double)(clock_now() - talk->began) / 1e6);
 }
 
-int conversation_run(struct conversation *talk)
+int conversation_start(struct conversation *talk)
+{
+	talk->began = clock_now();
+	return writer_start(&talk->writer, talk->sock, talk->interrupts);
+}
+
+int conversation_finish(struct conversation *talk)
 {
 	int status;
-	int err;
 
-	talk->began = clock_now();
-	err = writer_start(&talk->writer, talk->sock, talk->interrupts);
-	if (err < 0) {
-		command_say(&connect_page, "cannot start the writing process: %s",
-			    strerror(-err));
-		return EXIT_FAILED;
-	}
-	reader_run(talk);
 	settle(talk);
 	finish_output(talk);
 	status = tell_ending(talk);

@@ -1,7 +1,7 @@
 /*
  * A conversation with a server, from the connected socket to the exit status. Owns
- * the writing process, and decides how the conversation ended; printing what the
- * server sends is the reader's.
+ * the writing process, and decides how the conversation ended. What the server sends
+ * is printed by the reader, between the start and the finish.
  */
 #ifndef PRONG_CONVERSATION_H
 #define PRONG_CONVERSATION_H
@@ -36,11 +36,18 @@ struct conversation {
 };
 
 /*
- * Runs the conversation to its end, of which it tells on stderr. The caller has set
- * the first four fields, and the others to zero. SIGPIPE must be ignored, SIGCHLD
- * must not. No process is left. Returns the exit status.
+ * Starts the conversation and its writing process. The caller has set the first four
+ * fields, and the others to zero. SIGPIPE must be ignored, SIGCHLD must not.
+ * Returns 0, and the caller ends it with conversation_finish(); or a negative errno of
+ * writer_start(), and nothing is left.
  */
-int conversation_run(struct conversation *talk);
+int conversation_start(struct conversation *talk);
+
+/*
+ * Finishes a conversation that has an ending: stops the writing process, closes
+ * stdout, and reports the ending on stderr. Returns the exit status.
+ */
+int conversation_finish(struct conversation *talk);
 
 /* Ends it: sets ending and error. */
 void conversation_end(struct conversation *talk, enum ending ending, int error);
