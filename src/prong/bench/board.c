@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "run.h"
+#include "nanoclock.h"
 
 static size_t size_for(unsigned workers)
 {
@@ -62,7 +62,7 @@ void board_open_gate(struct board *board)
 {
 	unsigned gate = atomic_load(&board->open);
 
-	atomic_store(&board->opened_at[gate], run_clock());
+	atomic_store(&board->opened_at[gate], nanoclock_now());
 	atomic_store(&board->open, gate + 1);
 	wake(board->to_workers);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mode.h"
+#include "nanoclock.h"
 
 #define SEGMENT 1400 /* one write up to here is one segment: no need of TCP_NODELAY */
 
@@ -114,7 +115,7 @@ static bool note_connected(struct run *run, struct client *client, uint64_t now)
 /* The kernel took so many bytes; a connection that takes bytes is connected. */
 static void note_sent(struct run *run, struct client *client, uint64_t sent)
 {
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	if (client->step == STEP_CONNECT && !note_connected(run, client, now))
 		return;
@@ -149,7 +150,7 @@ static void push(struct run *run, struct client *client)
 
 		/* Whoever was held has no deadline yet. */
 		if (client->deadline == 0)
-			run_set_deadline(run, client, run_clock());
+			run_set_deadline(run, client, nanoclock_now());
 		set_interest(run, client, also | EPOLLOUT);
 		return;
 	}
@@ -163,7 +164,7 @@ static void push(struct run *run, struct client *client)
 /* The connection stands: talk if there is something to say, or wait to be told. */
 static void connected(struct run *run, struct client *client)
 {
-	if (!note_connected(run, client, run_clock()))
+	if (!note_connected(run, client, nanoclock_now()))
 		return;
 	if (client->goal > 0)
 		push(run, client);
@@ -205,7 +206,7 @@ void client_open(struct run *run, uint64_t begun)
 		.begun = begun,
 	};
 	set_step(run, client, STEP_CONNECT);
-	run_set_deadline(run, client, run_clock());
+	run_set_deadline(run, client, nanoclock_now());
 	fd = target_socket(&run->plan->target, &run->origin,
 			   run->plan->bytes > SEGMENT);
 	if (fd < 0) {
@@ -257,7 +258,7 @@ void client_finish(struct run *run, struct client *client)
 	set_step(run, client, STEP_FINISH);
 	if (!half_close(run, client))
 		return;
-	run_set_deadline(run, client, run_clock());
+	run_set_deadline(run, client, nanoclock_now());
 }
 
 static void take_end_of_file(struct run *run, struct client *client)
@@ -273,7 +274,7 @@ static void take_end_of_file(struct run *run, struct client *client)
 /* length bytes are in run->in, at their place. */
 static void take_bytes(struct run *run, struct client *client, size_t length)
 {
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	run->figures->bytes_in += length;
 	if (length > client->sent - client->received ||

@@ -20,6 +20,7 @@
 #include "board.h"
 #include "live.h"
 #include "mode.h"
+#include "nanoclock.h"
 #include "run.h"
 
 #define FIXED 3 /* descriptors that are waited for, besides those of the workers */
@@ -119,7 +120,7 @@ static void collect(struct crew *crew, unsigned index)
 	if (status == 0)
 		return;
 	if (*ended == 0)
-		*ended = run_clock();
+		*ended = nanoclock_now();
 	tell_lost(crew, worker, status);
 }
 
@@ -152,7 +153,7 @@ static void tell_held(struct crew *crew)
 static bool hold_is_over(struct crew *crew)
 {
 	const struct plan *plan = crew->plan;
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	if (crew->hold_until == 0) {
 		crew->hold_until = plan->wait ? UINT64_MAX : now + plan->duration;
@@ -185,7 +186,7 @@ static void take_input(struct crew *crew)
 	if (length > 0 && !memchr(text, '\n', (size_t)length))
 		return;
 	crew->reads_stdin = false;
-	crew->hold_until = run_clock();
+	crew->hold_until = nanoclock_now();
 }
 
 /* Workers end by themselves; those that cannot are killed at the next signal. */
@@ -214,7 +215,7 @@ static int milliseconds_to_wait(const struct crew *crew)
 
 	if (crew->hold_until == 0 || crew->hold_until == UINT64_MAX)
 		return live;
-	now = run_clock();
+	now = nanoclock_now();
 	left = crew->hold_until > now ? (crew->hold_until - now) / 1000000 + 1 : 0;
 	/* Once the gate is open it is only for the workers to go on. */
 	if (atomic_load(&crew->board->open) == GATES)

@@ -28,7 +28,7 @@ enum part {
 	PART_COUNT
 };
 
-/* When, by run_clock(); 0 if it has not come to that. The last worker's is what counts. */
+/* When, by nanoclock_now(); 0: not yet. Of several workers the last one counts. */
 enum moment {
 	MOMENT_OPENED, /* all connections of the worker */
 	MOMENT_ECHOED, /* all that were held, for the second time */

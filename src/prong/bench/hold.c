@@ -4,6 +4,7 @@
  * that is measured, or overflows.
  */
 #include "mode.h"
+#include "nanoclock.h"
 
 enum stage { STAGE_OPENING, STAGE_ECHOING, STAGE_CLOSING };
 
@@ -15,7 +16,7 @@ static void plan_held(struct run *run)
 
 static void echo_again(struct run *run, struct client *client)
 {
-	mode_exchange(run, client, run_clock());
+	mode_exchange(run, client, nanoclock_now());
 }
 
 /* Let all that are held act, some at a time. Returns whether all have. */
@@ -44,7 +45,7 @@ static void start_held(struct run *run)
 	case STAGE_ECHOING:
 		if (!sweep(run, echo_again))
 			return;
-		run->figures->moments[MOMENT_ECHOED] = run_clock();
+		run->figures->moments[MOMENT_ECHOED] = nanoclock_now();
 		run->stage = STAGE_CLOSING;
 		run->cursor = 0;
 		sweep(run, client_finish);

@@ -6,6 +6,7 @@
  * rather than the server.
  */
 #include "mode.h"
+#include "nanoclock.h"
 
 #include <sys/socket.h>
 
@@ -44,7 +45,7 @@ static void next_round(struct run *run, struct client *client, uint64_t now)
 
 static void exchanged(struct run *run, struct client *client)
 {
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	run->figures->ok++;
 	run->figures->moments[MOMENT_ENDED] = now;
@@ -78,7 +79,7 @@ static int judge(const struct run *run, int error, uint64_t begun)
 		return error;
 	if (run_stopped(run))
 		return ECANCELED;
-	return run_clock() - begun < run->plan->timeout ? 0 : ETIMEDOUT;
+	return nanoclock_now() - begun < run->plan->timeout ? 0 : ETIMEDOUT;
 }
 
 /* Returns 0 or a positive errno. */
@@ -150,12 +151,12 @@ static bool round_alone(struct run *run, struct client *client, size_t length)
 	uint64_t offset = client->received;
 	const char *bytes = pattern_fill(run->out, client->seed, client->sent, length);
 	char *place = pattern_place(run->in, offset);
-	uint64_t begun = run_clock();
+	uint64_t begun = nanoclock_now();
 	int err = write_all(run, client, bytes, length, begun);
 
 	if (err == 0)
 		err = read_all(run, client, place, length, begun);
-	figures->moments[MOMENT_ENDED] = run_clock();
+	figures->moments[MOMENT_ENDED] = nanoclock_now();
 	if (err == ECANCELED)
 		return false;
 	if (err == 0 && !pattern_matches(run->in, client->seed, offset, length))
@@ -200,7 +201,7 @@ static void keep_alone(struct run *run, struct client *client)
 /* Whoever is free when the last round has begun is not needed any more. */
 static void start_due(struct run *run)
 {
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	while (run->rounds < run->rounds_total && run->held.first &&
 	       run_due(run, run->rounds) <= now)
@@ -224,7 +225,7 @@ static void start_rounds(struct run *run)
 		if (alone)
 			keep_alone(run, run->held.first);
 		else
-			next_round(run, run->held.first, run_clock());
+			next_round(run, run->held.first, nanoclock_now());
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mode.h"
+#include "nanoclock.h"
 #include "quantity.h"
 
 #define EVERY      UINT64_C(200000000) /* ns */
@@ -26,7 +27,7 @@ int live_open(struct live *live, const struct plan *plan)
 	if (!live->result)
 		return -ENOMEM;
 	live->result->plan = plan;
-	live->at = run_clock();
+	live->at = nanoclock_now();
 	live->next = live->at + EVERY;
 	return 0;
 }
@@ -43,7 +44,7 @@ int live_timeout(const struct live *live)
 
 	if (!live->on)
 		return -1;
-	now = run_clock();
+	now = nanoclock_now();
 	return now >= live->next ? 0 : (int)((live->next - now) / 1000000) + 1;
 }
 
@@ -109,7 +110,7 @@ void live_show(struct live *live, const struct board *board)
 
 	if (live_timeout(live) != 0)
 		return;
-	now = run_clock();
+	now = nanoclock_now();
 	collect(live->result, board);
 	times = result_main_part(live->result, &name);
 	done = progress(live->result, times);

@@ -10,7 +10,7 @@
 
 struct live {
 	bool on;               /* stderr is a terminal */
-	uint64_t next;         /* run_clock() of the next line */
+	uint64_t next;         /* nanoclock_now() of the next line */
 	uint64_t at, done;     /* of the last one */
 	struct result *result; /* as of the last one; its own memory */
 };

@@ -3,11 +3,12 @@
  * stream, and what the others have in common with them.
  */
 #include "mode.h"
+#include "nanoclock.h"
 
 void mode_open_some(struct run *run, uint64_t limit)
 {
 	while (run_can_begin(run) && run_active(run) - run->in_step[STEP_HELD] < limit)
-		client_open(run, run_clock());
+		client_open(run, nanoclock_now());
 }
 
 bool mode_all_held(const struct run *run)
@@ -24,7 +25,7 @@ void mode_count(struct run *run, struct client *client)
 {
 	struct figures *figures = run->figures;
 
-	histogram_add(&figures->parts[PART_WHOLE], run_clock() - client->begun);
+	histogram_add(&figures->parts[PART_WHOLE], nanoclock_now() - client->begun);
 	figures->ok++;
 }
 
@@ -40,7 +41,7 @@ static void plan_connections(struct run *run)
 /* If all clients are busy the next is late, and what it waits counts as latency. */
 static void start_due(struct run *run)
 {
-	uint64_t now = run_clock();
+	uint64_t now = nanoclock_now();
 
 	while (run_can_begin(run) && run_due(run, run->started) <= now)
 		client_open(run, run_due(run, run->started));

@@ -8,7 +8,7 @@
 struct result {
 	const struct plan *plan;
 	char target[ADDRESS_TEXT_MAX];
-	uint64_t begun;   /* run_clock(); 0: it has not */
+	uint64_t begun;   /* nanoclock_now(); 0: it has not */
 	uint64_t went_on; /* keep and hold: after all were open */
 	unsigned lost;    /* workers that died */
 	int signo;        /* by which it was broken off, or 0 */

@@ -10,21 +10,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "mode.h"
+#include "nanoclock.h"
 
 #define EVENTS 256
 #define BUDGET 256 /* connections begun between two looks at events */
-
-uint64_t run_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 size_t run_active(const struct run *run)
 {
@@ -65,7 +57,7 @@ void run_set_timer(struct run *run, uint64_t when)
 
 void run_opened(struct run *run)
 {
-	run->figures->moments[MOMENT_OPENED] = run_clock();
+	run->figures->moments[MOMENT_OPENED] = nanoclock_now();
 	run->figures->held = run->in_step[STEP_HELD];
 	board_reach(run->board, run->row);
 }
@@ -92,7 +84,7 @@ static void fail_overdue(struct run *run)
 
 	if (!run->due.first)
 		return;
-	now = run_clock();
+	now = nanoclock_now();
 	while (run->due.first && run->due.first->deadline <= now)
 		client_fail(run, run->due.first, FAILURE_TIMED_OUT);
 }
@@ -119,7 +111,7 @@ static int milliseconds_to_wait(const struct run *run)
 		until = run->due.first->deadline;
 	if (until == UINT64_MAX)
 		return -1;
-	now = run_clock();
+	now = nanoclock_now();
 	if (until <= now)
 		return 0;
 	wait = (until - now) / 1000000 + 1;
@@ -148,7 +140,7 @@ static void begin(struct run *run)
 
 static void stop_when_time_is_over(struct run *run)
 {
-	if (run->stop_at == 0 || run_clock() < run->stop_at)
+	if (run->stop_at == 0 || nanoclock_now() < run->stop_at)
 		return;
 	run->stop_at = 0;
 	run->mode->over(run);
@@ -186,7 +178,7 @@ void run_all(struct run *run)
 	}
 	run->figures->unfinished = run_active(run);
 	if (*ended == 0)
-		*ended = run_clock();
+		*ended = nanoclock_now();
 }
 
 static int raise_descriptor_limit(void)

@@ -53,9 +53,6 @@ struct run {
 	uint64_t out[PATTERN_WORDS(RUN_BUFFER)];
 };
 
-/* CLOCK_MONOTONIC in ns, as all times here. */
-uint64_t run_clock(void);
-
 /*
  * Make a run; the caller gives it to run_close(). The plan, a share of a whole one,
  * and the board must outlive it.
@@ -93,7 +90,7 @@ void run_set_timer(struct run *run, uint64_t when);
 /* Say that all connections are open, and wait at the gate for those of others. */
 void run_opened(struct run *run);
 
-/* The client's deadline is the timeout from now; or it has none. now is run_clock(). */
+/* The client's deadline is the timeout from now, a nanoclock_now(); or it has none. */
 void run_set_deadline(struct run *run, struct client *client, uint64_t now);
 void run_clear_deadline(struct run *run, struct client *client);
 
