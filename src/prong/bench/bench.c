@@ -17,6 +17,7 @@
 #include "chart.h"
 #include "crew.h"
 #include "json.h"
+#include "planner.h"
 #include "table.h"
 
 #define WIDTH 80 /* of the chart, if stdout is no terminal */
@@ -177,7 +178,7 @@ int bench_run(int argc, char **argv)
 	look_up(&found, argv[first]);
 	interrupts = prepare_signals();
 	target = choose_address(&found, &settings, interrupts);
-	plan_make(&plan, &settings, &target);
+	planner_make(&plan, &settings, &target);
 	status = run_plan(&plan, &settings, interrupts);
 	close(interrupts);
 	return status;

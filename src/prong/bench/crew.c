@@ -17,6 +17,7 @@
 #include "prong/common/command.h"
 #include "prong/common/interrupt.h"
 #include "base/die.h"
+#include "bench_options.h"
 #include "board.h"
 #include "live.h"
 #include "mode.h"

@@ -1,5 +1,5 @@
 /*
- * What a run is to do, worked out from the command line, and each worker's share of it.
+ * What a run is to do, and each worker's share of it.
  *
  * Whatever is counted is split so that the shares add up to the whole exactly.
  */
@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "base/address.h"
-#include "bench_options.h"
 #include "origin.h"
 
 #define PLAN_UNBOUNDED UINT64_MAX
@@ -33,13 +32,6 @@ struct plan {
 	/* Of a share. Of what is due this worker does the index-th of each workers. */
 	unsigned index, workers;
 };
-
-/*
- * Work out a plan for target from settings that option_parse() has filled. What cannot
- * be is told on stderr, and the program exits with 2.
- */
-void plan_make(struct plan *out, const struct bench_settings *settings,
-	       const struct address *target);
 
 /* What worker index, of plan->workers, is to do. */
 struct plan plan_share(const struct plan *plan, unsigned index);

@@ -1,0 +1,184 @@
+#include "planner.h"
+
+#include <sys/resource.h>
+
+#include "mode.h"
+#include "run.h"
+
+#define UNDER_WAY 256 /* connections that keep and hold open at once by themselves */
+
+static const struct mode *choose_mode(const struct bench_settings *settings)
+{
+	const struct {
+		bool asked;
+		const struct mode *mode;
+	} choices[] = {
+		{ settings->churn, &mode_churn },
+		{ settings->keep, &mode_keep },
+		{ settings->hold > 0, &mode_hold },
+		{ settings->stream, &mode_stream },
+	};
+	const struct mode *chosen = NULL;
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		if (!choices[i].asked)
+			continue;
+		if (chosen)
+			option_die(&bench_page, "--%s and --%s: choose one of them",
+				   chosen->name, choices[i].mode->name);
+		chosen = choices[i].mode;
+	}
+	return chosen ? chosen : &mode_churn;
+}
+
+/* Whether what was asked for means something in this mode. */
+static void check_taken(const struct bench_settings *settings, const struct mode *mode)
+{
+	const struct {
+		const char *name;
+		bool given;
+		unsigned bit;
+	} options[] = {
+		{ "rate", settings->rate.count > 0, MODE_TAKES_RATE },
+		{ "count", settings->count > 0, MODE_TAKES_COUNT },
+		{ "wait", settings->wait, MODE_TAKES_WAIT },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (options[i].given && !(mode->takes & options[i].bit))
+			option_die(&bench_page, "--%s is not for --%s", options[i].name,
+				   mode->name);
+	if (settings->wait && settings->duration != BENCH_NOT_GIVEN)
+		option_die(&bench_page, "--wait and --duration: choose one of them");
+	if (settings->duration == 0 && mode != &mode_hold)
+		option_die(&bench_page, "--duration: 0 leaves no time for anything");
+	if (settings->timeout == 0)
+		option_die(&bench_page, "--timeout: 0 leaves no time for anything");
+}
+
+/* How many are due before the time is over; the first one is due at once. */
+static uint64_t count_due(const struct number_rate *rate, int64_t duration)
+{
+	uint64_t period = (uint64_t)rate->period;
+
+	return ((uint64_t)duration * rate->count + period - 1) / period;
+}
+
+static void bound_open_loop(struct plan *plan, const struct bench_settings *settings)
+{
+	const struct number_rate *rate = &settings->rate;
+	int64_t duration = settings->duration;
+	uint64_t due;
+
+	plan->interval = (double)rate->period * 1e6 / rate->count;
+	if (duration == BENCH_NOT_GIVEN && settings->count > 0) {
+		plan->count = settings->count;
+		return;
+	}
+	if (duration == BENCH_NOT_GIVEN)
+		duration = MODE_DURATION;
+	due = count_due(rate, duration);
+	plan->count =
+		settings->count > 0 && settings->count < due ? settings->count : due;
+}
+
+static void bound_closed_loop(struct plan *plan, const struct bench_settings *settings)
+{
+	bool timed = settings->duration != BENCH_NOT_GIVEN;
+
+	if (timed)
+		plan->duration = (uint64_t)settings->duration * 1000000;
+	if (plan->mode == &mode_stream && timed && settings->size == 0)
+		plan->bytes = PLAN_UNBOUNDED;
+	if (settings->count > 0)
+		plan->count = settings->count;
+	else if (plan->mode == &mode_hold)
+		plan->count = settings->hold;
+	else if (plan->bytes == PLAN_UNBOUNDED)
+		plan->count = plan->concurrency; /* none ends before the time is over */
+	else if (timed)
+		plan->count = PLAN_UNBOUNDED;
+	else
+		plan->count =
+			plan->mode->count > 0 ? plan->mode->count : plan->concurrency;
+	if (plan->mode == &mode_hold && !timed && !plan->wait)
+		plan->duration = (uint64_t)MODE_DURATION * 1000000;
+}
+
+/* Each process needs a connection of its own, or it has nothing to do. */
+static void choose_concurrency(struct plan *plan, const struct bench_settings *settings)
+{
+	uint64_t given = settings->concurrency;
+	uint64_t usual = settings->rate.count > 0 ? plan->mode->rate_concurrency
+						  : plan->mode->concurrency;
+
+	if (given > 0 && given < plan->workers)
+		option_die(&bench_page, "--processes %u: more than --concurrency, %llu",
+			   plan->workers, (unsigned long long)given);
+	if (usual < plan->workers)
+		usual = plan->workers;
+	plan->concurrency = given > 0 ? given : usual;
+	plan->under_way = UNDER_WAY;
+	if (plan->mode != &mode_hold)
+		return;
+	if (settings->hold < plan->workers)
+		option_die(&bench_page, "--processes %u: more than --hold, %llu",
+			   plan->workers, (unsigned long long)settings->hold);
+	plan->under_way = given > 0 ? given : UNDER_WAY;
+	plan->concurrency = settings->hold;
+}
+
+static uint64_t descriptors_for_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < RUN_SPARE_FDS)
+		return 0;
+	return limit.rlim_max - RUN_SPARE_FDS;
+}
+
+/* What nobody asked for is cut to what is possible; what was asked for is not. */
+static void check_descriptors(struct plan *plan, const struct bench_settings *settings)
+{
+	uint64_t room = descriptors_for_connections();
+	uint64_t at_once =
+		plan->concurrency < plan->count ? plan->concurrency : plan->count;
+
+	if (plan->mode == &mode_keep)
+		at_once = plan->concurrency;
+	if (room == 0 || (at_once + plan->workers - 1) / plan->workers <= room)
+		return;
+	if (settings->concurrency > 0 || plan->mode == &mode_hold)
+		option_die(&bench_page,
+			   "%llu connections at once: a process may have %llu (ulimit "
+			   "-Hn), so --processes %llu at least",
+			   (unsigned long long)at_once, (unsigned long long)room,
+			   (unsigned long long)((at_once + room - 1) / room));
+	plan->concurrency = room * plan->workers;
+}
+
+void planner_make(struct plan *out, const struct bench_settings *settings,
+		  const struct address *target)
+{
+	const struct mode *mode = choose_mode(settings);
+	struct plan plan = {
+		.mode = mode,
+		.target = *target,
+		.origin = settings->origin,
+		.bytes = settings->size > 0 ? settings->size : mode->bytes,
+		.timeout = (uint64_t)settings->timeout * 1000000,
+		.wait = settings->wait,
+		.workers = settings->processes,
+	};
+
+	check_taken(settings, mode);
+	if (plan.origin.count > 0 && address_family(target) != AF_INET)
+		option_die(&bench_page, "--sources is for an IPv4 address");
+	choose_concurrency(&plan, settings);
+	if (settings->rate.count > 0)
+		bound_open_loop(&plan, settings);
+	else
+		bound_closed_loop(&plan, settings);
+	check_descriptors(&plan, settings);
+	*out = plan;
+}
