@@ -290,7 +290,7 @@ static void prongds_options_become_the_librarys(void **state)
 		"--at-limit=refuse:go",
 		"--idle-timeout=5s",
 		"--grace=0",
-		"-r0",
+		"-ralways",
 		"-v",
 	};
 	static const char *const second[WORDS_MAX + 1] = {
