@@ -30,20 +30,17 @@ static void set_ipv6(struct address *address, const struct in6_addr *host,
 	address->length = sizeof(address->any.in6);
 }
 
-static int set_unix(struct address *address, const char *path, char *why)
+static int set_unix(struct address *address, const char *path, struct why *why)
 {
 	size_t length = strlen(path);
 
-	if (length == 0) {
-		snprintf(why, ADDRESS_WHY_MAX, "a path is missing after unix:");
-		return -EINVAL;
-	}
-	if (length >= sizeof(address->any.un.sun_path)) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "the path has %zu bytes; a UNIX socket's has %zu at most",
-			 length, sizeof(address->any.un.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
+	if (length == 0)
+		return why_fail(why, -EINVAL, "a path is missing after unix:");
+	if (length >= sizeof(address->any.un.sun_path))
+		return why_fail(
+			why, -ENAMETOOLONG,
+			"the path has %zu bytes; a UNIX socket's has %zu at most",
+			length, sizeof(address->any.un.sun_path) - 1);
 	memset(address, 0, sizeof(*address));
 	address->any.un.sun_family = AF_UNIX;
 	memcpy(address->any.un.sun_path, path, length + 1);
@@ -52,15 +49,13 @@ static int set_unix(struct address *address, const char *path, char *why)
 	return 0;
 }
 
-static int parse_port(const char *text, in_port_t *out, char *why)
+static int parse_port(const char *text, in_port_t *out, struct why *why)
 {
 	uint64_t port;
 
-	if (number_parse(text, 0, 65535, &port) < 0) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "port \"%.40s\" is not a number from 0 to 65535", text);
-		return -EINVAL;
-	}
+	if (number_parse(text, 0, 65535, &port) < 0)
+		return why_fail(why, -EINVAL,
+				"port \"%.40s\" is not a number from 0 to 65535", text);
 	*out = (in_port_t)port;
 	return 0;
 }
@@ -87,23 +82,20 @@ static bool looks_like_a_name(const char *host)
 }
 
 static int resolve(struct address_list *out, const char *host, in_port_t port,
-		   char *why)
+		   struct why *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	int err;
 
-	if (!looks_like_a_name(host)) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "that is neither an address nor a host name");
-		return -EINVAL;
-	}
+	if (!looks_like_a_name(host))
+		return why_fail(why, -EINVAL,
+				"that is neither an address nor a host name");
 	err = getaddrinfo(host, NULL, &hints, &found);
-	if (err != 0) {
-		snprintf(why, ADDRESS_WHY_MAX, "cannot find the host \"%.255s\": %s",
-			 host, err == EAI_SYSTEM ? strerror(errno) : gai_strerror(err));
-		return -EHOSTUNREACH;
-	}
+	if (err != 0)
+		return why_fail(
+			why, -EHOSTUNREACH, "cannot find the host \"%.255s\": %s", host,
+			err == EAI_SYSTEM ? strerror(errno) : gai_strerror(err));
 	out->count = 0;
 	for (struct addrinfo *ai = found; ai != NULL; ai = ai->ai_next) {
 		struct address *next = &out->at[out->count];
@@ -126,11 +118,11 @@ static int resolve(struct address_list *out, const char *host, in_port_t port,
 }
 
 int address_lookup_host(struct address_list *out, const char *host,
-			const char *port_text, char why[ADDRESS_WHY_MAX])
+			const char *port_text, struct why *why)
 {
 	struct in6_addr ipv6;
 	struct in_addr ipv4;
-	in_port_t port;
+	in_port_t port = 0;
 
 	if (parse_port(port_text, &port, why) < 0)
 		return -EINVAL;
@@ -144,28 +136,25 @@ int address_lookup_host(struct address_list *out, const char *host,
 	return 0;
 }
 
-static int lookup_bracketed(struct address_list *out, const char *text, char *why)
+static int lookup_bracketed(struct address_list *out, const char *text, struct why *why)
 {
 	char host[HOST_MAX];
 	const char *end = strchr(text, ']');
 
-	if (end == NULL || end[1] != ':' || end - text > (ptrdiff_t)sizeof(host)) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "an IPv6 address is written [address]:port");
-		return -EINVAL;
-	}
+	if (end == NULL || end[1] != ':' || end - text > (ptrdiff_t)sizeof(host))
+		return why_fail(why, -EINVAL,
+				"an IPv6 address is written [address]:port");
 	snprintf(host, sizeof(host), "%.*s", (int)(end - text - 1), text + 1);
-	if (strchr(host, ':') == NULL) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "only an IPv6 address stands in brackets");
-		return -EINVAL;
-	}
+	if (strchr(host, ':') == NULL)
+		return why_fail(why, -EINVAL,
+				"only an IPv6 address stands in brackets");
 	return address_lookup_host(out, host, end + 2, why);
 }
 
-static int lookup_wildcard(struct address_list *out, const char *port_text, char *why)
+static int lookup_wildcard(struct address_list *out, const char *port_text,
+			   struct why *why)
 {
-	in_port_t port;
+	in_port_t port = 0;
 
 	if (parse_port(port_text, &port, why) < 0)
 		return -EINVAL;
@@ -175,8 +164,7 @@ static int lookup_wildcard(struct address_list *out, const char *port_text, char
 	return 0;
 }
 
-int address_lookup(struct address_list *out, const char *text,
-		   char why[ADDRESS_WHY_MAX])
+int address_lookup(struct address_list *out, const char *text, struct why *why)
 {
 	char host[HOST_MAX];
 	const char *colon = strrchr(text, ':');
@@ -190,24 +178,18 @@ int address_lookup(struct address_list *out, const char *text,
 	}
 	if (text[0] == '[')
 		return lookup_bracketed(out, text, why);
-	if (colon == NULL) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "write host:port, :port, [v6]:port or unix:/path");
-		return -EINVAL;
-	}
+	if (colon == NULL)
+		return why_fail(why, -EINVAL,
+				"write host:port, :port, [v6]:port or unix:/path");
 	if (colon == text)
 		return lookup_wildcard(out, colon + 1, why);
-	if (strchr(text, ':') != colon) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "an IPv6 address is written [address]:port");
-		return -EINVAL;
-	}
-	if ((size_t)(colon - text) >= sizeof(host)) {
-		snprintf(why, ADDRESS_WHY_MAX,
-			 "the host name is longer than %zu characters",
-			 sizeof(host) - 1);
-		return -EINVAL;
-	}
+	if (strchr(text, ':') != colon)
+		return why_fail(why, -EINVAL,
+				"an IPv6 address is written [address]:port");
+	if ((size_t)(colon - text) >= sizeof(host))
+		return why_fail(why, -EINVAL,
+				"the host name is longer than %zu characters",
+				sizeof(host) - 1);
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
 	return address_lookup_host(out, host, colon + 1, why);
 }

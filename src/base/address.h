@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "why.h"
+
 #define ADDRESS_TEXT_MAX 128 /* a formatted address, NUL included */
-#define ADDRESS_WHY_MAX  384 /* a message of a failed lookup, NUL included */
 #define ADDRESS_LIST_MAX 16
 
 struct address {
@@ -37,16 +38,14 @@ struct address_list {
  * "unix:/path". Numbers and "unix:" need no resolver; a name is looked up with
  * getaddrinfo(3), and each of its addresses is listed, in its order (RFC 6724).
  *
- * why receives a one-line reason, without a newline, after a failure.
- * Returns 0; -EINVAL for malformed text; -ENAMETOOLONG for a UNIX path that does
- * not fit (unix(7)); -EHOSTUNREACH for a name that has no address.
+ * Returns 0; or, with a sentence in why: -EINVAL for malformed text; -ENAMETOOLONG for
+ * a UNIX path that does not fit (unix(7)); -EHOSTUNREACH for a name that has no address.
  */
-int address_lookup(struct address_list *out, const char *text,
-		   char why[ADDRESS_WHY_MAX]);
+int address_lookup(struct address_list *out, const char *text, struct why *why);
 
 /* The same for a host and a port given apart; host needs no brackets. */
 int address_lookup_host(struct address_list *out, const char *host, const char *port,
-			char why[ADDRESS_WHY_MAX]);
+			struct why *why);
 
 /*
  * Writes the address as the user would type it; always NUL-terminated, and cut to

@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,24 +229,22 @@ static int set_adopted(int fd, int family)
 	return err < 0 ? err : set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-int listener_adopt(struct listener *out, int fd, const char *name,
-		   char why[LISTENER_WHY_MAX])
+int listener_adopt(struct listener *out, int fd, const char *name, struct why *why)
 {
 	struct listener listener = { .fd = fd, .name = name, .adopted = true };
 	struct address *address = &listener.address;
 	const char *wrong = misfit(fd);
 	int err;
 
-	if (wrong != NULL) {
-		snprintf(why, LISTENER_WHY_MAX, "descriptor %d: %s", fd, wrong);
-		return -EINVAL;
-	}
+	if (wrong != NULL)
+		return why_fail(why, -EINVAL, "descriptor %d: %s", fd, wrong);
 	address->length = sizeof(address->any);
 	if (getsockname(fd, &address->any.sa, &address->length) < 0)
-		return -errno;
-	err = set_adopted(fd, address_family(address));
+		err = -errno;
+	else
+		err = set_adopted(fd, address_family(address));
 	if (err < 0)
-		return err;
+		return why_fail(why, err, "descriptor %d: %s", fd, strerror(-err));
 	address_normalize(address);
 	*out = listener;
 	return 0;

@@ -9,8 +9,7 @@
 #include <sys/types.h>
 
 #include "address.h"
-
-#define LISTENER_WHY_MAX 120
+#include "why.h"
 
 #define LISTENER_BACKLOG 4096 /* the kernel caps it at net.core.somaxconn */
 
@@ -41,11 +40,10 @@ int listener_open(struct listener *out, const struct address *address);
  * Takes a listening stream socket that somebody else has opened, and sets what
  * listener_open() would. name (NULL: none) stays the caller's. On success *out has fd,
  * whose path is never removed, and listener_close() closes it.
- * Returns 0; -EINVAL, with a line in why, if it is anything else; or another negative
- * errno.
+ * Returns 0; or, with a sentence in why that names the descriptor, -EINVAL if it is
+ * anything else, or another negative errno.
  */
-int listener_adopt(struct listener *out, int fd, const char *name,
-		   char why[LISTENER_WHY_MAX]);
+int listener_adopt(struct listener *out, int fd, const char *name, struct why *why);
 
 /*
  * Takes no new clients from now on, while those already queued can still be

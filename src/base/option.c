@@ -20,7 +20,8 @@ struct getopt_form {
 	char letters[2 * ROWS_MAX + 4];
 };
 
-int option_flag(const struct option_row *row, const char *value, void *field, char *why)
+int option_flag(const struct option_row *row, const char *value, void *field,
+		struct why *why)
 {
 	(void)row, (void)value, (void)why;
 	*(bool *)field = true;
@@ -28,7 +29,7 @@ int option_flag(const struct option_row *row, const char *value, void *field, ch
 }
 
 int option_count(const struct option_row *row, const char *value, void *field,
-		 char *why)
+		 struct why *why)
 {
 	(void)row, (void)value, (void)why;
 	*(unsigned *)field += 1;
@@ -36,57 +37,53 @@ int option_count(const struct option_row *row, const char *value, void *field,
 }
 
 int option_number(const struct option_row *row, const char *value, void *field,
-		  char *why)
+		  struct why *why)
 {
 	uint64_t number;
 
-	if (number_parse(value, row->min, row->max, &number) < 0) {
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is not a number from %llu to %llu", value,
-			 (unsigned long long)row->min, (unsigned long long)row->max);
-		return -EINVAL;
-	}
+	if (number_parse(value, row->min, row->max, &number) < 0)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a number from %llu to %llu", value,
+				(unsigned long long)row->min,
+				(unsigned long long)row->max);
 	*(unsigned *)field = (unsigned)number;
 	return 0;
 }
 
 int option_duration(const struct option_row *row, const char *value, void *field,
-		    char *why)
+		    struct why *why)
 {
 	(void)row;
 	switch (number_parse_duration(value, field)) {
 	case 0:
 		return 0;
 	case -ERANGE:
-		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is too long: 3650d at most",
-			 value);
-		return -EINVAL;
+		return why_fail(why, -EINVAL, "\"%.60s\" is too long: 3650d at most",
+				value);
 	default:
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is not a duration: write 500ms, 30s, 5m, 2h or 0",
-			 value);
-		return -EINVAL;
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is not a duration: write 500ms, 30s, 5m, 2h or 0",
+			value);
 	}
 }
 
-int option_word(const struct option_row *row, const char *value, void *field, char *why)
+int option_word(const struct option_row *row, const char *value, void *field,
+		struct why *why)
 {
-	size_t used;
-
 	for (unsigned i = 0; row->words[i] != NULL; i++)
 		if (strcmp(value, row->words[i]) == 0) {
 			*(unsigned *)field = i;
 			return 0;
 		}
-	used = (size_t)snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of", value);
-	for (unsigned i = 0; row->words[i] != NULL && used < OPTION_WHY_MAX; i++)
-		used += (size_t)snprintf(why + used, OPTION_WHY_MAX - used, "%s %s",
-					 i > 0 ? "," : "", row->words[i]);
+	why_set(why, "\"%.60s\" is none of", value);
+	for (unsigned i = 0; row->words[i] != NULL; i++)
+		why_append(why, "%s %s", i > 0 ? "," : "", row->words[i]);
 	return -EINVAL;
 }
 
 int option_string(const struct option_row *row, const char *value, void *field,
-		  char *why)
+		  struct why *why)
 {
 	(void)row, (void)why;
 	*(const char **)field = value;
@@ -94,16 +91,14 @@ int option_string(const struct option_row *row, const char *value, void *field,
 }
 
 int option_strings(const struct option_row *row, const char *value, void *field,
-		   char *why)
+		   struct why *why)
 {
 	struct option_strings *list = field;
 
 	(void)row;
-	if (list->count == OPTION_LIST_MAX) {
-		snprintf(why, OPTION_WHY_MAX, "it can be given %d times at most",
-			 OPTION_LIST_MAX);
-		return -EINVAL;
-	}
+	if (list->count == OPTION_LIST_MAX)
+		return why_fail(why, -EINVAL, "it can be given %d times at most",
+				OPTION_LIST_MAX);
 	list->at[list->count++] = value;
 	return 0;
 }
@@ -172,7 +167,7 @@ static _Noreturn void die_of_word(const struct option_page *page, int code, char
 int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
 {
 	struct getopt_form form;
-	char why[OPTION_WHY_MAX];
+	struct why why;
 	int code;
 
 	build_getopt_form(&form, page->rows);
@@ -184,8 +179,8 @@ int option_parse(const struct option_page *page, void *settings, int argc, char 
 		if (code == '?' || code == ':')
 			die_of_word(page, code, argv);
 		row = find_row(page->rows, code);
-		if (row->parse(row, optarg, (char *)settings + row->field, why) < 0)
-			option_die(page, "--%s: %s", row->name, why);
+		if (row->parse(row, optarg, (char *)settings + row->field, &why) < 0)
+			option_die(page, "--%s: %s", row->name, why.text);
 	}
 	return optind;
 }

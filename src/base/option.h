@@ -10,17 +10,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define OPTION_WHY_MAX  512
+#include "why.h"
+
 #define OPTION_LIST_MAX 256 /* repeats of an option that may be repeated */
 
 struct option_row;
 
 /*
- * Takes value (NULL for a flag) into field. Returns 0, or -EINVAL with the reason
- * in why, OPTION_WHY_MAX bytes; the caller adds the option's name before it.
+ * Takes value (NULL for a flag) into field. Returns 0, or -EINVAL with a sentence in
+ * why, before which the caller puts the option's name.
  */
 typedef int option_parser(const struct option_row *row, const char *value, void *field,
-			  char *why);
+			  struct why *why);
 
 struct option_row {
 	char letter;          /* 0: it has only a long name */

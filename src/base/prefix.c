@@ -46,25 +46,23 @@ static int parse_address(struct prefix *prefix, const char *text, bool *mapped)
 }
 
 static int parse_bits(struct prefix *prefix, const char *slash, bool mapped,
-		      const char *text, char *why)
+		      const char *text, struct why *why)
 {
 	unsigned most = most_bits(prefix->family);
 	unsigned before = mapped ? 96 : 0; /* the bits that say "v4-mapped" */
 	uint64_t bits = most + before;
 
-	if (slash != NULL &&
-	    number_parse(slash + 1, before, most + before, &bits) < 0) {
-		snprintf(why, PREFIX_WHY_MAX,
-			 "\"%.60s\": the length of its prefix is not a number from %u "
-			 "to %u",
-			 text, before, most + before);
-		return -EINVAL;
-	}
+	if (slash != NULL && number_parse(slash + 1, before, most + before, &bits) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\": the length of its prefix is not a number from %u "
+			"to %u",
+			text, before, most + before);
 	prefix->bits = (unsigned)bits - before;
 	return 0;
 }
 
-int prefix_parse(struct prefix *out, const char *text, char why[PREFIX_WHY_MAX])
+int prefix_parse(struct prefix *out, const char *text, struct why *why)
 {
 	const char *slash = strchr(text, '/');
 	size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
@@ -78,25 +76,22 @@ int prefix_parse(struct prefix *out, const char *text, char why[PREFIX_WHY_MAX])
 		return 0;
 	}
 	snprintf(address, sizeof(address), "%.*s", (int)length, text);
-	if (length >= sizeof(address) || parse_address(&prefix, address, &mapped) < 0) {
-		snprintf(
-			why, PREFIX_WHY_MAX,
+	if (length >= sizeof(address) || parse_address(&prefix, address, &mapped) < 0)
+		return why_fail(
+			why, -EINVAL,
 			"\"%.60s\" is no address, prefix (192.0.2.0/24, 2001:db8::/32) "
 			"or \"all\"",
 			text);
-		return -EINVAL;
-	}
 	if (parse_bits(&prefix, slash, mapped, text, why) < 0)
 		return -EINVAL;
 	whole = prefix;
 	clear_behind(&prefix.bytes, prefix.bits);
 	if (memcmp(&whole.bytes, &prefix.bytes, sizeof(whole.bytes)) != 0) {
 		inet_ntop(prefix.family, prefix.bytes.at, address, sizeof(address));
-		snprintf(
-			why, PREFIX_WHY_MAX,
+		return why_fail(
+			why, -EINVAL,
 			"\"%.60s\" has bits set behind its prefix: the network is %s/%u",
 			text, address, prefix.bits);
-		return -EINVAL;
 	}
 	*out = prefix;
 	return 0;

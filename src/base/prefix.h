@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-struct address;
+#include "why.h"
 
-#define PREFIX_WHY_MAX 160
+struct address;
 
 /* The bytes of an IP address, padded with zeros so that both families compare alike. */
 struct prefix_bytes {
@@ -26,9 +26,9 @@ struct prefix {
 /*
  * Reads a prefix. Bits set behind its length are an error: "10.0.0.1/8" may mean the
  * host or the network.
- * Returns 0, or -EINVAL with a line in why that says what is wrong.
+ * Returns 0, or -EINVAL with a sentence in why.
  */
-int prefix_parse(struct prefix *out, const char *text, char why[PREFIX_WHY_MAX]);
+int prefix_parse(struct prefix *out, const char *text, struct why *why);
 
 /* Whether an IP address lies in it; no UNIX address does. */
 bool prefix_holds(const struct prefix *prefix, const struct address *address);

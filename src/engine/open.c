@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,67 +50,64 @@ static int open_log(struct prong *server, const struct prong_options *options)
 	return err;
 }
 
-static int open_listener(struct prong *server, const struct prong_options *options,
-			 const char *text, const struct address *address)
+static int open_listener(struct prong *server, const char *text,
+			 const struct address *address, struct why *why)
 {
 	int err;
 
 	if (server->listener_count == LISTENERS_MAX)
-		return options_fail(options, -EINVAL,
-				    "more than %d addresses to listen on",
-				    LISTENERS_MAX);
+		return why_fail(why, -EINVAL, "more than %d addresses to listen on",
+				LISTENERS_MAX);
 	err = listener_open(&server->listeners[server->listener_count], address);
 	if (err == -EADDRINUSE)
-		return options_fail(options, err,
-				    "cannot listen on %s: another server has it", text);
+		return why_fail(why, err, "cannot listen on %s: another server has it",
+				text);
 	if (err == -EACCES && address_family(address) != AF_UNIX)
-		return options_fail(options, err,
-				    "cannot listen on %s: this port needs root or "
-				    "CAP_NET_BIND_SERVICE",
-				    text);
+		return why_fail(why, err,
+				"cannot listen on %s: this port needs root or "
+				"CAP_NET_BIND_SERVICE",
+				text);
 	if (err == -EEXIST)
-		return options_fail(
-			options, err,
+		return why_fail(
+			why, err,
 			"cannot listen on %s: the path is there and is no socket",
 			text);
 	if (err < 0)
-		return options_fail(options, err, "cannot listen on %s: %s", text,
-				    strerror(-err));
+		return why_fail(why, err, "cannot listen on %s: %s", text,
+				strerror(-err));
 	server->listener_count++;
 	return 0;
 }
 
-static int adopt_listeners(struct prong *server, const struct prong_options *options)
+static int adopt_listeners(struct prong *server, const struct prong_options *options,
+			   struct why *why)
 {
 	for (size_t i = 0; i < options->listen_fd_count; i++) {
-		char why[LISTENER_WHY_MAX];
 		const char *name =
 			options->listen_names != NULL ? options->listen_names[i] : NULL;
 		int err;
 
 		if (server->listener_count == LISTENERS_MAX)
-			return options_fail(options, -EINVAL, "more than %d listeners",
-					    LISTENERS_MAX);
+			return why_fail(why, -EINVAL, "more than %d listeners",
+					LISTENERS_MAX);
 		if (options->listen_fds[i] < server->settings.keep_fds)
-			return options_fail(
-				options, -EINVAL,
+			return why_fail(
+				why, -EINVAL,
 				"descriptor %d is a listener, and workers would "
 				"have it: it is below keep_fds",
 				options->listen_fds[i]);
 		if (options->ready_fd > 0 &&
 		    options->listen_fds[i] == options->ready_fd)
-			return options_fail(options, -EINVAL,
-					    "descriptor %d is a listener, and not for "
-					    "readiness",
-					    options->ready_fd);
+			return why_fail(why, -EINVAL,
+					"descriptor %d is a listener, and not for "
+					"readiness",
+					options->ready_fd);
 		err = listener_adopt(&server->listeners[server->listener_count],
 				     options->listen_fds[i], name, why);
-		if (err == -EINVAL)
-			return options_fail(options, err, "cannot serve %s", why);
-		if (err < 0)
-			return options_fail(options, err,
-					    "cannot serve descriptor %d: %s",
-					    options->listen_fds[i], strerror(-err));
+		if (err < 0) {
+			why_prepend(why, "cannot serve ");
+			return err;
+		}
 		server->listener_count++;
 	}
 	return 0;
@@ -125,7 +121,8 @@ static void disown_listeners(struct prong *server)
 			server->listeners[i].fd = -1;
 }
 
-static int open_listeners(struct prong *server, const struct prong_options *options)
+static int open_listeners(struct prong *server, const struct prong_options *options,
+			  struct why *why)
 {
 	const char *const *text = options->listen;
 
@@ -133,31 +130,30 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 		text = default_listen + (options->listen_fd_count > 0);
 	for (; *text != NULL; text++) {
 		struct address_list list;
-		char why[ADDRESS_WHY_MAX];
 		int err = address_lookup(&list, *text, why);
 
-		if (err < 0)
-			return options_fail(options, err, "bad address %.100s: %s",
-					    *text, why);
+		if (err < 0) {
+			why_prepend(why, "bad address %.100s: ", *text);
+			return err;
+		}
 		for (unsigned i = 0; i < list.count; i++) {
-			err = open_listener(server, options, *text, &list.at[i]);
+			err = open_listener(server, *text, &list.at[i], why);
 			if (err < 0)
 				return err;
 		}
 	}
 	if (server->listener_count == 0)
-		return options_fail(options, -EINVAL,
-				    "there is no address to listen on");
+		return why_fail(why, -EINVAL, "there is no address to listen on");
 	if (server->tallies != NULL &&
 	    (server->listener_count > 1 || server->listeners[0].adopted))
-		return options_fail(
-			options, -EINVAL,
+		return why_fail(
+			why, -EINVAL,
 			"accept workers: one address, which nobody else has open");
 	return 0;
 }
 
 static int open_tables(struct prong *server, const struct prong_options *options,
-		       unsigned max)
+		       unsigned max, struct why *why)
 {
 	int err = processes_open(&server->processes, max);
 
@@ -170,61 +166,54 @@ static int open_tables(struct prong *server, const struct prong_options *options
 		err = server->tallies == NULL ? -ENOMEM : 0;
 	}
 	if (err < 0)
-		return options_fail(options, err, "no memory for %u processes", max);
+		return why_fail(why, err, "no memory for %u processes", max);
 	linger_open(&server->lingering);
 	return 0;
 }
 
 static int open_policy(struct prong *server, const struct prong_options *options,
-		       unsigned max)
+		       unsigned max, struct why *why)
 {
-	char why[POLICY_WHY_MAX];
-	int err = policy_open(&server->policy, options, max, options->program != NULL,
-			      why);
-
-	return err < 0 ? options_fail(options, err, "%s", why) : 0;
+	return policy_open(&server->policy, options, max, options->program != NULL,
+			   why);
 }
 
-static int open_program(struct prong *server, const struct prong_options *options)
+static int open_program(struct prong *server, const struct prong_options *options,
+			struct why *why)
 {
-	char why[PROGRAM_WHY_MAX];
-	int err;
-
 	if (options->program == NULL)
 		return 0;
 	server->program = malloc(sizeof(*server->program));
 	server->sessions.environment = malloc(sizeof(*server->sessions.environment));
 	if (server->program == NULL || server->sessions.environment == NULL)
-		return options_fail(options, -ENOMEM, "no memory");
-	err = program_prepare(server->program, options->program, why);
-	return err < 0 ? options_fail(options, err, "%s", why) : 0;
+		return why_fail(why, -ENOMEM, "no memory");
+	return program_prepare(server->program, options->program, why);
 }
 
 static int check_sandbox(const struct prong *server,
-			 const struct prong_options *options)
+			 const struct prong_options *options, struct why *why)
 {
 	if (options->sandbox != PRONG_SANDBOX_STRICT)
 		return 0;
 	if (!server->sandbox.on)
-		return options_fail(
-			options, -ENOTSUP,
-			"sandbox strict: there is no seccomp filter to be had "
-			"here");
+		return why_fail(why, -ENOTSUP,
+				"sandbox strict: there is no seccomp filter to be had "
+				"here");
 	if (!server->sandbox.landlock)
-		return options_fail(options, -ENOTSUP,
-				    "sandbox strict: this kernel has no landlock(7)");
+		return why_fail(why, -ENOTSUP,
+				"sandbox strict: this kernel has no landlock(7)");
 	return 0;
 }
 
 /* Tries out what can fail in children, where there is anything that can. */
-static int open_privileges(struct prong *server, const struct prong_options *options)
+static int open_privileges(struct prong *server, const struct prong_options *options,
+			   struct why *why)
 {
 	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
-	char why[PREFLIGHT_WHY_MAX];
 	int err = privileges_open(&server->privileges, options->privileges, sandbox);
 
 	if (err < 0)
-		return options_fail(options, err, "no memory");
+		return why_fail(why, err, "no memory");
 	server->sandbox = (struct sandbox){
 		.on = sandbox,
 		.landlock = sandbox,
@@ -238,27 +227,24 @@ static int open_privileges(struct prong *server, const struct prong_options *opt
 	else if (server->program != NULL)
 		err = program_find(server->program, why);
 	if (err < 0)
-		return options_fail(options, err, "%s", why);
+		return err;
 	if (server->program != NULL &&
 	    (server->program->asked.warm == NULL || server->program->cold != NULL))
 		server->settings.spare = 0;
-	return check_sandbox(server, options);
+	return check_sandbox(server, options, why);
 }
 
 /* The listeners are open: the last moment for a supervisor to give up its rights. */
-static int drop_privileges(struct prong *server, const struct prong_options *options)
+static int drop_privileges(struct prong *server, const struct prong_options *options,
+			   struct why *why)
 {
 	struct privileges_failure failure;
-	char why[PRIVILEGES_WHY_MAX];
-	int err;
 
 	if (options->privileges == NULL ||
 	    options->privileges->drop != PRONG_DROP_SUPERVISOR)
 		return 0;
-	if (privileges_take_once(server->privileges, &failure) < 0) {
-		err = privileges_explain(server->privileges, &failure, why);
-		return options_fail(options, err, "%s", why);
-	}
+	if (privileges_take_once(server->privileges, &failure) < 0)
+		return privileges_explain(server->privileges, &failure, why);
 	server->sandbox.lends_gate = privileges_need_gate(server->privileges);
 	return 0;
 }
@@ -267,66 +253,65 @@ static int drop_privileges(struct prong *server, const struct prong_options *opt
  * Workers keep the low descriptors, so none of the supervisor's own may come to lie
  * there: whatever is free below keep_fds becomes /dev/null.
  */
-static int fill_low_descriptors(struct prong *server,
-				const struct prong_options *options)
+static int fill_low_descriptors(struct prong *server, struct why *why)
 {
 	int fd = -1;
 
 	do {
 		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
-			return options_fail(options, -errno,
-					    "cannot open /dev/null: %s",
-					    strerror(errno));
+			return why_fail(why, -errno, "cannot open /dev/null: %s",
+					strerror(errno));
 	} while (fd < server->settings.keep_fds);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	server->null_fd = fd;
 	return 0;
 }
 
-static int open_notify(struct prong *server, const struct prong_options *options)
+static int open_notify(struct prong *server, const struct prong_options *options,
+		       struct why *why)
 {
 	int err = notify_open(&server->notify, options->notify);
 
-	return err < 0 ? options_fail(options, err, "cannot notify: %s", strerror(-err))
-		       : 0;
+	return err < 0 ? why_fail(why, err, "cannot notify: %s", strerror(-err)) : 0;
 }
 
 static int open_parts(struct prong *server, const struct prong_options *options,
-		      unsigned max)
+		      unsigned max, struct why *why)
 {
-	int err = open_program(server, options);
+	int err = open_program(server, options, why);
 
 	if (err == 0)
-		err = open_privileges(server, options);
+		err = open_privileges(server, options, why);
 	if (err == 0)
-		err = fill_low_descriptors(server, options);
+		err = fill_low_descriptors(server, why);
 	if (err == 0)
-		err = open_tables(server, options, max);
+		err = open_tables(server, options, max, why);
 	if (err == 0)
-		err = open_policy(server, options, max);
+		err = open_policy(server, options, max, why);
 	if (err == 0)
-		err = adopt_listeners(server, options);
+		err = adopt_listeners(server, options, why);
 	if (err == 0)
-		err = open_listeners(server, options);
+		err = open_listeners(server, options, why);
 	if (err == 0)
-		err = open_notify(server, options);
-	return err < 0 ? err : drop_privileges(server, options);
+		err = open_notify(server, options, why);
+	return err < 0 ? err : drop_privileges(server, options, why);
 }
 
-int prong_open(struct prong **out, const struct prong_options *options,
-	       prong_handler *handler, void *arg)
+/* As prong_open(), with what failed in why. */
+static int open_server(struct prong **out, const struct prong_options *options,
+		       prong_handler *handler, void *arg, struct why *why)
 {
 	struct prong *server;
 	unsigned max;
-	int err = options_check(options, handler != NULL);
+	int err = options_check(options, handler != NULL, why);
 
 	if (err < 0)
 		return err;
 	max = options_max_processes(options);
 	server = memory_private(sizeof(*server));
 	if (server == NULL)
-		return options_fail(options, -ENOMEM, "no memory");
+		return why_fail(why, -ENOMEM, "no memory");
 	server->handler = handler;
 	server->arg = arg;
 	server->epoll_fd = server->null_fd = server->reserve_fd = -1;
@@ -336,7 +321,7 @@ int prong_open(struct prong **out, const struct prong_options *options,
 	server->sessions.look_at = CLOCK_NEVER;
 	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
 	fill_settings(&server->settings, options, max);
-	err = open_parts(server, options, max);
+	err = open_parts(server, options, max, why);
 	if (err < 0) {
 		disown_listeners(server);
 		prong_close(server);
@@ -344,6 +329,17 @@ int prong_open(struct prong **out, const struct prong_options *options,
 	}
 	*out = server;
 	return 0;
+}
+
+int prong_open(struct prong **out, const struct prong_options *options,
+	       prong_handler *handler, void *arg)
+{
+	struct why why = { "" };
+	int err = open_server(out, options, handler, arg, &why);
+
+	if (err < 0)
+		options_tell(options, &why);
+	return err;
 }
 
 void prong_close(struct prong *server)

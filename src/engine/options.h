@@ -4,15 +4,16 @@
 
 #include <stdbool.h>
 
+#include "base/why.h"
 #include "prong.h"
 
-/* Returns 0, or -EINVAL or -ENOTSUP with a line in the caller's buffer. */
-int options_check(const struct prong_options *options, bool has_handler);
+/* Returns 0, or -EINVAL or -ENOTSUP with a sentence in why. */
+int options_check(const struct prong_options *options, bool has_handler,
+		  struct why *why);
 
 unsigned options_max_processes(const struct prong_options *options);
 
-/* Says what failed, in the caller's buffer if there is one; returns err. */
-__attribute__((format(printf, 3, 4))) int options_fail(
-	const struct prong_options *options, int err, const char *format, ...);
+/* Hands the sentence to the caller of prong_open(), if there is a buffer for it. */
+void options_tell(const struct prong_options *options, const struct why *why);
 
 #endif

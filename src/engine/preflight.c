@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,19 +21,18 @@ struct findings {
 	struct privileges_failure failure;
 	int program_error; /* of program_find() */
 	struct program program;
-	char why[PROGRAM_WHY_MAX];
+	struct why why;
 };
 
 /* Where the program will be looked for: in its own directory, if the name is relative. */
-static int find_program(struct program *program, char *why)
+static int find_program(struct program *program, struct why *why)
 {
 	const char *directory = program->asked.directory;
 
 	if (directory == NULL || chdir(directory) == 0)
 		return program_find(program, why);
-	snprintf(why, PROGRAM_WHY_MAX, "cannot start in %.150s: %s", directory,
-		 strerror(errno));
-	return -errno;
+	return why_fail(why, -errno, "cannot start in %.150s: %s", directory,
+			strerror(errno));
 }
 
 /* Landlock may be there, and not to be had: too many layers of it, say. */
@@ -67,7 +65,7 @@ static _Noreturn void rehearse(const struct privileges *privileges,
 		_exit(0);
 	if (program != NULL)
 		findings->program_error =
-			find_program(&findings->program, findings->why);
+			find_program(&findings->program, &findings->why);
 	if (!try_sandbox(findings))
 		_exit(0);
 	findings->finished = true;
@@ -78,7 +76,8 @@ static _Noreturn void rehearse(const struct privileges *privileges,
  * A child that has ended and is not collected yet has the rights it ended with. A
  * supervisor that will be of the same user itself may signal it then.
  */
-static int check_signalling(const struct privileges *privileges, pid_t pid, char *why)
+static int check_signalling(const struct privileges *privileges, pid_t pid,
+			    struct why *why)
 {
 	siginfo_t info;
 
@@ -89,42 +88,39 @@ static int check_signalling(const struct privileges *privileges, pid_t pid, char
 		;
 	if (kill(pid, 0) == 0 || errno != EPERM)
 		return 0;
-	snprintf(why, PREFLIGHT_WHY_MAX,
-		 "cannot end processes of that user: this needs CAP_KILL");
-	return -EPERM;
+	return why_fail(why, -EPERM,
+			"cannot end processes of that user: this needs CAP_KILL");
 }
 
 static int preflight_result(const struct privileges *privileges,
 			    struct program *program, struct sandbox *sandbox,
-			    const struct findings *findings, char *why)
+			    const struct findings *findings, struct why *why)
 {
 	if (!findings->finished && findings->failure.step != PRIVILEGES_NONE)
 		return privileges_explain(privileges, &findings->failure, why);
-	if (!findings->finished) {
-		snprintf(why, PREFLIGHT_WHY_MAX,
-			 "a process with these rights and limits does not live");
-		return -ECHILD;
-	}
+	if (!findings->finished)
+		return why_fail(why, -ECHILD,
+				"a process with these rights and limits does not live");
 	*sandbox = findings->sandbox;
 	sandbox->ruleset = -1;
 	if (program == NULL)
 		return 0;
 	*program = findings->program;
-	memcpy(why, findings->why, sizeof(findings->why));
+	if (why != NULL)
+		*why = findings->why;
 	return findings->program_error;
 }
 
 int preflight_run(const struct privileges *privileges, struct program *program,
-		  struct sandbox *sandbox, char why[PREFLIGHT_WHY_MAX])
+		  struct sandbox *sandbox, struct why *why)
 {
 	struct findings *findings = memory_shared(sizeof(*findings));
 	pid_t parent = getpid();
 	pid_t pid = -1;
 	int err;
 
-	snprintf(why, PREFLIGHT_WHY_MAX, "no memory for a trial");
 	if (findings == NULL)
-		return -ENOMEM;
+		return why_fail(why, -ENOMEM, "no memory for a trial");
 	findings->sandbox = *sandbox;
 	if (program != NULL)
 		findings->program = *program;
@@ -134,8 +130,7 @@ int preflight_run(const struct privileges *privileges, struct program *program,
 		rehearse(privileges, program, parent, findings);
 	err = pid < 0 ? (int)pid : check_signalling(privileges, pid, why);
 	if (pid < 0)
-		snprintf(why, PREFLIGHT_WHY_MAX, "cannot make a process: %s",
-			 strerror(-err));
+		why_set(why, "cannot make a process: %s", strerror(-err));
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	if (err == 0)

@@ -10,14 +10,12 @@
 #include "engine/confine/privileges.h"
 #include "engine/confine/sandbox.h"
 
-#define PREFLIGHT_WHY_MAX PROGRAM_WHY_MAX /* and RIGHTS_WHY_MAX, which is the same */
-
 /*
  * Tries. program (NULL: none) is found on the way; of sandbox only that stays on which
- * this system has. Returns 0, or a negative errno with a line in why: that of the step
+ * this system has. Returns 0, or a negative errno with a sentence in why: that of the step
  * that failed, or of program_find().
  */
 int preflight_run(const struct privileges *privileges, struct program *program,
-		  struct sandbox *sandbox, char why[PREFLIGHT_WHY_MAX]);
+		  struct sandbox *sandbox, struct why *why);
 
 #endif

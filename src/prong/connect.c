@@ -54,18 +54,18 @@ static void check_port(const struct address *address, const char *host)
 
 static void look_up(struct address_list *found, int count, char **words)
 {
-	char why[ADDRESS_WHY_MAX];
+	struct why why;
 	int err;
 
 	check_words(count, words);
 	if (count == 2)
-		err = address_lookup_host(found, words[0], words[1], why);
+		err = address_lookup_host(found, words[0], words[1], &why);
 	else
-		err = address_lookup(found, words[0], why);
+		err = address_lookup(found, words[0], &why);
 	if (err == -EHOSTUNREACH)
-		die(EXIT_FAILED, connect_page.program, "%s", why);
+		die(EXIT_FAILED, connect_page.program, "%s", why.text);
 	if (err < 0)
-		option_die(&connect_page, "\"%.80s\": %s", words[0], why);
+		option_die(&connect_page, "\"%.80s\": %s", words[0], why.text);
 	check_port(&found->at[0], words[0]);
 }
 

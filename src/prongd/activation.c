@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +29,7 @@ static size_t split(char *names, struct activation *activation)
 	return count;
 }
 
-static int take_names(struct activation *activation, char *why)
+static int take_names(struct activation *activation, struct why *why)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 	char *copy;
@@ -42,42 +41,39 @@ static int take_names(struct activation *activation, char *why)
 		return 0;
 	copy = strdup(names);
 	if (copy == NULL)
-		return -ENOMEM;
+		return why_fail(why, -ENOMEM, "no memory");
 	count = split(copy, activation);
 	if (count == activation->count)
 		return 0;
-	snprintf(why, ACTIVATION_WHY_MAX,
-		 "LISTEN_FDNAMES has %zu names, and LISTEN_FDS says %zu sockets", count,
-		 activation->count);
+	why_set(why, "LISTEN_FDNAMES has %zu names, and LISTEN_FDS says %zu sockets",
+		count, activation->count);
 	free(copy);
 	return -EINVAL;
 }
 
-static int take(struct activation *activation, const char *count, char *why)
+static int take(struct activation *activation, const char *count, struct why *why)
 {
 	uint64_t number;
 
-	if (number_parse(count, 0, ACTIVATION_MAX, &number) < 0) {
-		snprintf(why, ACTIVATION_WHY_MAX,
-			 "LISTEN_FDS is \"%.20s\", not a number of sockets, %d at most",
-			 count, ACTIVATION_MAX);
-		return -EINVAL;
-	}
+	if (number_parse(count, 0, ACTIVATION_MAX, &number) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"LISTEN_FDS is \"%.20s\", not a number of sockets, %d at most",
+			count, ACTIVATION_MAX);
 	activation->count = (size_t)number;
 	for (int i = 0; i < (int)number; i++) {
 		activation->fds[i] = FIRST + i;
-		if (fcntl(FIRST + i, F_SETFD, FD_CLOEXEC) < 0) {
-			snprintf(why, ACTIVATION_WHY_MAX,
-				 "LISTEN_FDS says %d sockets, but descriptor %d is not "
-				 "open",
-				 (int)number, FIRST + i);
-			return -EINVAL;
-		}
+		if (fcntl(FIRST + i, F_SETFD, FD_CLOEXEC) < 0)
+			return why_fail(
+				why, -EINVAL,
+				"LISTEN_FDS says %d sockets, but descriptor %d is not "
+				"open",
+				(int)number, FIRST + i);
 	}
 	return take_names(activation, why);
 }
 
-int activation_take(struct activation *out, char why[ACTIVATION_WHY_MAX])
+int activation_take(struct activation *out, struct why *why)
 {
 	struct activation activation = { 0 };
 	const char *count = getenv("LISTEN_FDS");
@@ -85,7 +81,6 @@ int activation_take(struct activation *out, char why[ACTIVATION_WHY_MAX])
 	uint64_t number = 0;
 	int err = 0;
 
-	snprintf(why, ACTIVATION_WHY_MAX, "no memory");
 	/* A parent's, which was not cleared for us: none of our business. */
 	if (count != NULL && pid != NULL &&
 	    number_parse(pid, 1, INT_MAX, &number) == 0 && (pid_t)number == getpid())

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#define ACTIVATION_MAX     64 /* sockets */
-#define ACTIVATION_WHY_MAX 160
+#include "base/why.h"
 
+#define ACTIVATION_MAX 64 /* sockets */
 struct activation {
 	size_t count; /* 0: none were handed over */
 	int fds[ACTIVATION_MAX];
@@ -16,8 +16,8 @@ struct activation {
 /*
  * Takes what LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES tell, if that is meant for this
  * process, and removes them from the environment. Names last as long as the process.
- * Returns 0; -EINVAL, or -ENOMEM, with a line in why.
+ * Returns 0; -EINVAL, or -ENOMEM, with a sentence in why.
  */
-int activation_take(struct activation *out, char why[ACTIVATION_WHY_MAX]);
+int activation_take(struct activation *out, struct why *why);
 
 #endif

@@ -5,22 +5,21 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/number.h"
 
 #define ID_MAX (UINT32_MAX - 1) /* (uid_t)-1 means nobody at all */
 
-static int unknown(char *why, const char *what, const char *name)
+static int unknown(struct why *why, const char *what, const char *name)
 {
-	snprintf(why, IDENTITY_WHY_MAX,
-		 "unknown %s \"%.60s\" (those of /etc/%s, and numbers, are known)",
-		 what, name, what[0] == 'u' ? "passwd" : "group");
-	return -ENOENT;
+	return why_fail(
+		why, -ENOENT,
+		"unknown %s \"%.60s\" (those of /etc/%s, and numbers, are known)", what,
+		name, what[0] == 'u' ? "passwd" : "group");
 }
 
-static int find_group(gid_t *out, const char *text, char *why)
+static int find_group(gid_t *out, const char *text, struct why *why)
 {
 	const struct group *group = getgrnam(text);
 	uint64_t number;
@@ -34,27 +33,24 @@ static int find_group(gid_t *out, const char *text, char *why)
 	return 0;
 }
 
-static int list_groups(struct identity *identity, const char *name, char *why)
+static int list_groups(struct identity *identity, const char *name, struct why *why)
 {
 	int count = NGROUPS_MAX;
 
 	if (getgrouplist(name, identity->gid, identity->groups, &count) < 0) {
-		if (count <= NGROUPS_MAX) {
-			snprintf(why, IDENTITY_WHY_MAX,
-				 "the groups of %.60s cannot be read: no memory?",
-				 name);
-			return -ENOMEM;
-		}
-		snprintf(why, IDENTITY_WHY_MAX, "%.60s is in over %d groups", name,
-			 NGROUPS_MAX);
-		return -E2BIG;
+		if (count <= NGROUPS_MAX)
+			return why_fail(
+				why, -ENOMEM,
+				"the groups of %.60s cannot be read: no memory?", name);
+		return why_fail(why, -E2BIG, "%.60s is in over %d groups", name,
+				NGROUPS_MAX);
 	}
 	identity->group_count = (size_t)count;
 	return 0;
 }
 
 static int fill(struct identity *identity, const char *user, const char *group,
-		char *why)
+		struct why *why)
 {
 	const struct passwd *entry = getpwnam(user);
 	uint64_t number = 0;
@@ -64,13 +60,12 @@ static int fill(struct identity *identity, const char *user, const char *group,
 		return unknown(why, "user", user);
 	if (entry == NULL)
 		entry = getpwuid((uid_t)number);
-	if (entry == NULL && group == NULL) {
-		snprintf(why, IDENTITY_WHY_MAX,
-			 "no user in /etc/passwd has the number %.20s: name a group, "
-			 "too",
-			 user);
-		return -ENOENT;
-	}
+	if (entry == NULL && group == NULL)
+		return why_fail(
+			why, -ENOENT,
+			"no user in /etc/passwd has the number %.20s: name a group, "
+			"too",
+			user);
 	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	identity->gid = entry != NULL ? entry->pw_gid : 0;
 	if (group != NULL)
@@ -81,15 +76,14 @@ static int fill(struct identity *identity, const char *user, const char *group,
 }
 
 int identity_find(struct identity *out, const char *user, const char *group,
-		  char why[IDENTITY_WHY_MAX])
+		  struct why *why)
 {
 	struct identity identity = { 0 };
 	int err;
 
-	snprintf(why, IDENTITY_WHY_MAX, "no memory for a list of groups");
 	identity.groups = malloc(NGROUPS_MAX * sizeof(gid_t));
 	if (identity.groups == NULL)
-		return -ENOMEM;
+		return why_fail(why, -ENOMEM, "no memory for a list of groups");
 	err = fill(&identity, user, group, why);
 	if (err < 0) {
 		free(identity.groups);

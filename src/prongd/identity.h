@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define IDENTITY_WHY_MAX 160
+#include "base/why.h"
 
 struct identity {
 	uid_t uid;
@@ -17,9 +17,9 @@ struct identity {
 /*
  * Finds user, a name or a number, and its groups; group, if not NULL, replaces its own.
  * A number that no user has has no supplementary groups, and needs a group.
- * Returns 0; -ENOENT, -E2BIG or -ENOMEM with a line in why.
+ * Returns 0; -ENOENT, -E2BIG or -ENOMEM with a sentence in why.
  */
 int identity_find(struct identity *out, const char *user, const char *group,
-		  char why[IDENTITY_WHY_MAX]);
+		  struct why *why);
 
 #endif

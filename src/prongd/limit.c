@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -72,16 +71,14 @@ static int parse_value(const char *text, size_t length, uint64_t *out)
 	return err;
 }
 
-static void say_names(const char *text, char *why, size_t size)
+static void say_names(const char *text, struct why *why)
 {
-	size_t used = (size_t)snprintf(why, size, "\"%.40s\" names none of", text);
-
-	for (size_t i = 0; i < LIMITS && used < size; i++)
-		used += (size_t)snprintf(why + used, size - used, " %s",
-					 limits[i].name);
+	why_set(why, "\"%.40s\" names none of", text);
+	for (size_t i = 0; i < LIMITS; i++)
+		why_append(why, " %s", limits[i].name);
 }
 
-int limit_parse(struct prong_rlimit *out, const char *text, char *why, size_t size)
+int limit_parse(struct prong_rlimit *out, const char *text, struct why *why)
 {
 	size_t name = strcspn(text, "=");
 	struct prong_rlimit limit = { 0 };
@@ -90,25 +87,21 @@ int limit_parse(struct prong_rlimit *out, const char *text, char *why, size_t si
 	size_t length;
 
 	if (find_name(&limit.resource, text, name) < 0) {
-		say_names(text, why, size);
+		say_names(text, why);
 		return -EINVAL;
 	}
 	soft = text + name + (text[name] == '=');
 	length = strcspn(soft, ":");
 	hard = soft[length] == ':' ? soft + length + 1 : soft;
 	if (parse_value(soft, length, &limit.soft) < 0 ||
-	    parse_value(hard, hard == soft ? length : strlen(hard), &limit.hard) < 0) {
-		snprintf(why, size,
-			 "\"%.60s\" is not NAME=SOFT[:HARD] with numbers, or "
-			 "\"unlimited\": write nofile=64, as=512M:1G",
-			 text);
-		return -EINVAL;
-	}
-	if (limit.soft > limit.hard) {
-		snprintf(why, size, "\"%.60s\": the soft limit is over the hard one",
-			 text);
-		return -EINVAL;
-	}
+	    parse_value(hard, hard == soft ? length : strlen(hard), &limit.hard) < 0)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not NAME=SOFT[:HARD] with numbers, or "
+				"\"unlimited\": write nofile=64, as=512M:1G",
+				text);
+	if (limit.soft > limit.hard)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\": the soft limit is over the hard one", text);
 	*out = limit;
 	return 0;
 }

@@ -4,13 +4,14 @@
 
 #include <stddef.h>
 
+#include "base/why.h"
 #include "prong.h"
 
 /*
  * Reads NAME=SOFT[:HARD]; without HARD that is SOFT. Values are numbers, with K, M or G
  * for 1024, its square and its cube, or "unlimited".
- * Returns 0, or -EINVAL with what is wrong in why, of size bytes.
+ * Returns 0, or -EINVAL with a sentence in why.
  */
-int limit_parse(struct prong_rlimit *out, const char *text, char *why, size_t size);
+int limit_parse(struct prong_rlimit *out, const char *text, struct why *why);
 
 #endif

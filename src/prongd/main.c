@@ -160,7 +160,7 @@ static void choose_privileges(struct prong_privileges *privileges,
 			      const struct prongd_settings *settings)
 {
 	static struct identity identity;
-	char why[IDENTITY_WHY_MAX];
+	struct why why;
 
 	prongd_fill_privileges(privileges, settings);
 	if (settings->user == NULL && settings->group != NULL)
@@ -173,8 +173,8 @@ static void choose_privileges(struct prong_privileges *privileges,
 			"--user or --chroot");
 	if (settings->user == NULL)
 		return;
-	if (identity_find(&identity, settings->user, settings->group, why) < 0)
-		die(EXIT_FAILED, "prongd", "%s", why);
+	if (identity_find(&identity, settings->user, settings->group, &why) < 0)
+		die(EXIT_FAILED, "prongd", "%s", why.text);
 	privileges->change_ids = true;
 	privileges->uid = identity.uid;
 	privileges->gid = identity.gid;
@@ -186,10 +186,10 @@ static void choose_privileges(struct prong_privileges *privileges,
 static void take_activation(struct prong_options *options,
 			    struct activation *activation)
 {
-	char why[ACTIVATION_WHY_MAX];
+	struct why why;
 
-	if (activation_take(activation, why) < 0)
-		die(EXIT_USAGE, "prongd", "%s", why);
+	if (activation_take(activation, &why) < 0)
+		die(EXIT_USAGE, "prongd", "%s", why.text);
 	options->listen_fds = activation->fds;
 	options->listen_names = activation->names;
 	options->listen_fd_count = activation->count;

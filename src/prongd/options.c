@@ -11,7 +11,7 @@
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
 static int parse_at_limit(const struct option_row *row, const char *value, void *field,
-			  char *why)
+			  struct why *why)
 {
 	struct prongd_settings *settings =
 		(struct prongd_settings *)(void *)((char *)field - FIELD(at_limit));
@@ -29,47 +29,44 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 		settings->at_limit.text = value + 7;
 		return 0;
 	}
-	snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is none of wait, refuse, refuse:TEXT",
-		 value);
-	return -EINVAL;
+	return why_fail(why, -EINVAL, "\"%.60s\" is none of wait, refuse, refuse:TEXT",
+			value);
 }
 
 static int parse_reuse(const struct option_row *row, const char *value, void *field,
-		       char *why)
+		       struct why *why)
 {
 	uint64_t number = PRONG_REUSE_ALWAYS;
 
 	if (strcmp(value, "always") != 0 &&
-	    number_parse(value, row->min, row->max, &number) < 0) {
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is neither a number from 1 to %llu nor \"always\"",
-			 value, (unsigned long long)row->max);
-		return -EINVAL;
-	}
+	    number_parse(value, row->min, row->max, &number) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is neither a number from 1 to %llu nor \"always\"",
+			value, (unsigned long long)row->max);
 	*(unsigned *)field = (unsigned)number;
 	return 0;
 }
 
 static int parse_rate(const struct option_row *row, const char *value, void *field,
-		      char *why)
+		      struct why *why)
 {
 	struct prong_rate *rate = field;
 	struct number_rate parsed;
 
 	(void)row;
-	if (number_parse_rate(value, &parsed) < 0) {
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
-			 "its burst; both counts from 1 to %d, the time from 1ms to 1d",
-			 value, NUMBER_RATE_MAX);
-		return -EINVAL;
-	}
+	if (number_parse_rate(value, &parsed) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
+			"its burst; both counts from 1 to %d, the time from 1ms to 1d",
+			value, NUMBER_RATE_MAX);
 	*rate = (struct prong_rate){ parsed.count, parsed.period, parsed.burst };
 	return 0;
 }
 
 static int parse_source_prefix(const struct option_row *row, const char *value,
-			       void *field, char *why)
+			       void *field, struct why *why)
 {
 	struct prongd_settings *settings =
 		(struct prongd_settings *)(void *)((char *)field -
@@ -82,21 +79,19 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 	if (length < sizeof(ipv4))
 		memcpy(ipv4, value, length);
 	if (value[length] != ':' || number_parse(ipv4, 1, 32, &bits[0]) < 0 ||
-	    number_parse(value + length + 1, 1, 128, &bits[1]) < 0) {
-		snprintf(
-			why, OPTION_WHY_MAX,
+	    number_parse(value + length + 1, 1, 128, &bits[1]) < 0)
+		return why_fail(
+			why, -EINVAL,
 			"\"%.60s\" is not two lengths, of IPv4 (1 to 32) and of IPv6 (1 "
 			"to 128): write 32:64",
 			value);
-		return -EINVAL;
-	}
 	settings->source_prefix.ipv4 = (unsigned)bits[0];
 	settings->source_prefix.ipv6 = (unsigned)bits[1];
 	return 0;
 }
 
 static int parse_on_hangup(const struct option_row *row, const char *value, void *field,
-			   char *why)
+			   struct why *why)
 {
 	unsigned word = 0;
 	int err = option_word(row, value, &word, why);
@@ -106,22 +101,19 @@ static int parse_on_hangup(const struct option_row *row, const char *value, void
 }
 
 static int parse_rlimit(const struct option_row *row, const char *value, void *field,
-			char *why)
+			struct why *why)
 {
 	struct prongd_settings *settings =
 		(struct prongd_settings *)(void *)((char *)field - FIELD(limits));
 
 	(void)row;
-	if (settings->limits.count == OPTION_LIST_MAX) {
-		snprintf(why, OPTION_WHY_MAX, "more than %d limits", OPTION_LIST_MAX);
-		return -EINVAL;
-	}
-	return limit_parse(&settings->limits.at[settings->limits.count++], value, why,
-			   OPTION_WHY_MAX);
+	if (settings->limits.count == OPTION_LIST_MAX)
+		return why_fail(why, -EINVAL, "more than %d limits", OPTION_LIST_MAX);
+	return limit_parse(&settings->limits.at[settings->limits.count++], value, why);
 }
 
 static int parse_umask(const struct option_row *row, const char *value, void *field,
-		       char *why)
+		       struct why *why)
 {
 	struct prong_program *program = field;
 	mode_t mask = 0;
@@ -130,45 +122,38 @@ static int parse_umask(const struct option_row *row, const char *value, void *fi
 	(void)row;
 	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
 		mask = mask * 8 + (mode_t)(*c - '0');
-	if (c == value || *c != '\0' || mask > 0777) {
-		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is not a mask from 000 to 777",
-			 value);
-		return -EINVAL;
-	}
+	if (c == value || *c != '\0' || mask > 0777)
+		return why_fail(why, -EINVAL, "\"%.60s\" is not a mask from 000 to 777",
+				value);
 	program->set_umask = true;
 	program->umask = mask;
 	return 0;
 }
 
 static int parse_env(const struct option_row *row, const char *value, void *field,
-		     char *why)
+		     struct why *why)
 {
-	if (value[0] == '=' || value[0] == '\0') {
-		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is not NAME or NAME=VALUE",
-			 value);
-		return -EINVAL;
-	}
+	if (value[0] == '=' || value[0] == '\0')
+		return why_fail(why, -EINVAL, "\"%.60s\" is not NAME or NAME=VALUE",
+				value);
 	return option_strings(row, value, field, why);
 }
 
 /* 0 would close our own stdin; 2 is the log's. */
 static int parse_ready_fd(const struct option_row *row, const char *value, void *field,
-			  char *why)
+			  struct why *why)
 {
 	uint64_t fd;
 	int mode;
 
-	if (number_parse(value, row->min, row->max, &fd) < 0 || fd == 2) {
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is not a descriptor: 1, or one from 3 up", value);
-		return -EINVAL;
-	}
+	if (number_parse(value, row->min, row->max, &fd) < 0 || fd == 2)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a descriptor: 1, or one from 3 up",
+				value);
 	mode = fcntl((int)fd, F_GETFL);
-	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY) {
-		snprintf(why, OPTION_WHY_MAX, "descriptor %d is not open for writing",
-			 (int)fd);
-		return -EINVAL;
-	}
+	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
+		return why_fail(why, -EINVAL, "descriptor %d is not open for writing",
+				(int)fd);
 	*(int *)field = (int)fd;
 	return 0;
 }

@@ -5,9 +5,9 @@
 struct address peer_at(const char *host)
 {
 	struct address_list list;
-	char why[ADDRESS_WHY_MAX];
+	struct why why;
 
-	assert_int_equal(address_lookup_host(&list, host, "7", why), 0);
+	assert_int_equal(address_lookup_host(&list, host, "7", &why), 0);
 	address_normalize(&list.at[0]);
 	return list.at[0];
 }

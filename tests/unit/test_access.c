@@ -8,7 +8,7 @@
 #include "peer.h"
 
 /* "+prefix" allows, "-prefix" denies. */
-static int add(struct access *access, const char *rule, char why[PREFIX_WHY_MAX])
+static int add(struct access *access, const char *rule, struct why *why)
 {
 	const char *const texts[] = { rule + 1, NULL };
 
@@ -17,10 +17,10 @@ static int add(struct access *access, const char *rule, char why[PREFIX_WHY_MAX]
 
 static void must_add(struct access *access, const char *rule)
 {
-	char why[PREFIX_WHY_MAX] = "";
+	struct why why = { "" };
 
-	if (add(access, rule, why) < 0)
-		fail_msg("%s", why);
+	if (add(access, rule, &why) < 0)
+		fail_msg("%s", why.text);
 }
 
 static bool allows(const struct access *access, const char *host)
@@ -184,7 +184,8 @@ static void what_is_both_allowed_and_denied_is_an_error(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct access access = { 0 };
-		char why[PREFIX_WHY_MAX] = "", expected[PREFIX_WHY_MAX];
+		struct why why = { "" };
+		char expected[WHY_MAX];
 
 		/* Others of its length are about. */
 		must_add(&access, "+12.0.0.0/8");
@@ -193,8 +194,8 @@ static void what_is_both_allowed_and_denied_is_an_error(void **state)
 		must_add(&access, "+::/0");
 		snprintf(expected, sizeof(expected),
 			 "\"%s\" is both allowed and denied", rows[i][1] + 1);
-		assert_int_equal(add(&access, rows[i][1], why), -EINVAL);
-		assert_string_equal(why, expected);
+		assert_int_equal(add(&access, rows[i][1], &why), -EINVAL);
+		assert_string_equal(why.text, expected);
 		assert_int_equal(access.count, 4);
 	}
 }
@@ -204,43 +205,44 @@ static void a_text_that_is_no_prefix_is_an_error(void **state)
 	static const char *const texts[] = { "10.0.0.0/8", "10.0.0.0/33", "::/0",
 					     NULL };
 	struct access access = { 0 };
-	char why[PREFIX_WHY_MAX] = "";
+	struct why why = { "" };
 
 	(void)state;
-	assert_int_equal(access_add(&access, texts, true, why), -EINVAL);
-	assert_non_null(strstr(why, "\"10.0.0.0/33\": the length of its prefix"));
+	assert_int_equal(access_add(&access, texts, true, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "\"10.0.0.0/33\": the length of its prefix"));
 }
 
 static void no_list_and_an_empty_one_add_nothing(void **state)
 {
 	static const char *const none[] = { NULL };
 	struct access access = { 0 };
-	char why[PREFIX_WHY_MAX];
+	struct why why;
 
 	(void)state;
-	assert_int_equal(access_add(&access, NULL, true, why), 0);
-	assert_int_equal(access_add(&access, none, true, why), 0);
+	assert_int_equal(access_add(&access, NULL, true, &why), 0);
+	assert_int_equal(access_add(&access, none, true, &why), 0);
 	assert_int_equal(access.count, 0);
 }
 
 static void there_are_256_rules_at_most(void **state)
 {
 	struct access access = { 0 };
-	char why[PREFIX_WHY_MAX] = "", rule[32];
+	struct why why = { "" };
+	char rule[32];
 
 	(void)state;
 	for (int i = 0; i < 256; i++) {
 		snprintf(rule, sizeof(rule), "%c10.0.%d.0/24", i % 2 ? '+' : '-', i);
 		must_add(&access, rule);
 	}
-	assert_int_equal(add(&access, "+10.1.0.0/24", why), -EINVAL);
-	assert_string_equal(why, "there are more than 256 prefixes");
-	assert_int_equal(add(&access, "+all", why), -EINVAL);
-	assert_string_equal(why, "there are more than 256 prefixes");
+	assert_int_equal(add(&access, "+10.1.0.0/24", &why), -EINVAL);
+	assert_string_equal(why.text, "there are more than 256 prefixes");
+	assert_int_equal(add(&access, "+all", &why), -EINVAL);
+	assert_string_equal(why.text, "there are more than 256 prefixes");
 	/* One that is there already needs no room. */
 	must_add(&access, "+10.0.255.0/24");
-	assert_int_equal(add(&access, "-10.0.255.0/24", why), -EINVAL);
-	assert_string_equal(why, "\"10.0.255.0/24\" is both allowed and denied");
+	assert_int_equal(add(&access, "-10.0.255.0/24", &why), -EINVAL);
+	assert_string_equal(why.text, "\"10.0.255.0/24\" is both allowed and denied");
 	assert_int_equal(access.count, 256);
 	for (int i = 0; i < 256; i++) {
 		snprintf(rule, sizeof(rule), "10.0.%d.1", i);

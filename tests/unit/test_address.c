@@ -39,10 +39,11 @@ static void numeric_addresses_are_read_and_written(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct address_list list = { 0 };
-		char why[ADDRESS_WHY_MAX] = "", text[ADDRESS_TEXT_MAX];
+		struct why why = { "" };
+		char text[ADDRESS_TEXT_MAX];
 
 		print_message("# \"%s\"\n", rows[i].text);
-		assert_int_equal(address_lookup(&list, rows[i].text, why), 0);
+		assert_int_equal(address_lookup(&list, rows[i].text, &why), 0);
 		assert_int_equal(list.count, 1);
 		address_format(&list.at[0], text, sizeof(text));
 		assert_string_equal(text, rows[i].written);
@@ -92,12 +93,12 @@ static void malformed_addresses_are_refused_with_a_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct address_list list = { 0 };
-		char why[ADDRESS_WHY_MAX] = "";
+		struct why why = { "" };
 
 		print_message("# row %zu\n", i);
-		assert_int_equal(address_lookup(&list, texts[i], why), -EINVAL);
-		assert_true(strlen(why) > 10);
-		assert_null(strchr(why, '\n'));
+		assert_int_equal(address_lookup(&list, texts[i], &why), -EINVAL);
+		assert_true(strlen(why.text) > 10);
+		assert_null(strchr(why.text, '\n'));
 	}
 }
 
@@ -105,38 +106,39 @@ static void malformed_addresses_are_refused_with_a_reason(void **state)
 static void a_unix_path_has_107_bytes_at_most(void **state)
 {
 	struct address_list list = { 0 };
-	char why[ADDRESS_WHY_MAX] = "", text[ADDRESS_TEXT_MAX];
+	struct why why = { "" };
+	char text[ADDRESS_TEXT_MAX];
 
 	(void)state;
-	assert_int_equal(address_lookup(&list, "unix:/" A100 "aaaaaa", why), 0);
+	assert_int_equal(address_lookup(&list, "unix:/" A100 "aaaaaa", &why), 0);
 	assert_int_equal(list.at[0].length, sizeof(struct sockaddr_un));
 	address_format(&list.at[0], text, sizeof(text));
 	assert_string_equal(text, "unix:/" A100 "aaaaaa");
 
-	assert_int_equal(address_lookup(&list, "unix:/" A100 "aaaaaaa", why),
+	assert_int_equal(address_lookup(&list, "unix:/" A100 "aaaaaaa", &why),
 			 -ENAMETOOLONG);
-	assert_non_null(strstr(why, "108"));
-	assert_non_null(strstr(why, "107"));
+	assert_non_null(strstr(why.text, "108"));
+	assert_non_null(strstr(why.text, "107"));
 }
 
 /* Brackets hold an address, and an address is short; it is not for the resolver. */
 static void brackets_hold_no_endless_text(void **state)
 {
 	struct address_list list = { 0 };
-	char why[ADDRESS_WHY_MAX] = "";
+	struct why why = { "" };
 
 	(void)state;
-	assert_int_equal(address_lookup(&list, "[::1" A250 A10 "]:80", why), -EINVAL);
-	assert_true(strlen(why) > 10);
+	assert_int_equal(address_lookup(&list, "[::1" A250 A10 "]:80", &why), -EINVAL);
+	assert_true(strlen(why.text) > 10);
 }
 
 static void a_name_gives_each_of_its_addresses_once(void **state)
 {
 	struct address_list list = { 0 };
-	char why[ADDRESS_WHY_MAX] = "";
+	struct why why = { "" };
 
 	(void)state;
-	assert_int_equal(address_lookup(&list, "localhost:80", why), 0);
+	assert_int_equal(address_lookup(&list, "localhost:80", &why), 0);
 	assert_in_range(list.count, 1, ADDRESS_LIST_MAX);
 	for (unsigned i = 0; i < list.count; i++) {
 		assert_false(list.at[i].both_families);
@@ -168,11 +170,12 @@ static void host_and_port_given_apart_need_no_brackets(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct address_list list = { 0 };
-		char why[ADDRESS_WHY_MAX] = "", text[ADDRESS_TEXT_MAX];
+		struct why why = { "" };
+		char text[ADDRESS_TEXT_MAX];
 
 		print_message("# \"%s\" \"%s\"\n", rows[i].host, rows[i].port);
 		assert_int_equal(
-			address_lookup_host(&list, rows[i].host, rows[i].port, why),
+			address_lookup_host(&list, rows[i].host, rows[i].port, &why),
 			rows[i].err);
 		if (rows[i].err < 0)
 			continue;
@@ -258,10 +261,11 @@ static void v4_mapped_addresses_become_ipv4_and_others_stay(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct address_list list = { 0 };
-		char why[ADDRESS_WHY_MAX] = "", text[ADDRESS_TEXT_MAX];
+		struct why why = { "" };
+		char text[ADDRESS_TEXT_MAX];
 
 		print_message("# %s\n", rows[i].text);
-		assert_int_equal(address_lookup(&list, rows[i].text, why), 0);
+		assert_int_equal(address_lookup(&list, rows[i].text, &why), 0);
 		address_normalize(&list.at[0]);
 		address_format(&list.at[0], text, sizeof(text));
 		assert_string_equal(text, rows[i].written);

@@ -9,11 +9,11 @@
 
 #define UNTOUCHED -7
 
-static int parse(struct prong_rlimit *out, const char *text, char why[512])
+static int parse(struct prong_rlimit *out, const char *text, struct why *why)
 {
 	*out = (struct prong_rlimit){ UNTOUCHED, 0, 0 };
-	why[0] = '\0';
-	return limit_parse(out, text, why, 512);
+	why_set(why, "%s", "");
+	return limit_parse(out, text, why);
 }
 
 static void a_limit_is_read_with_its_units(void **state)
@@ -34,11 +34,11 @@ static void a_limit_is_read_with_its_units(void **state)
 		  17179869183ULL << 30 },
 	};
 	struct prong_rlimit limit;
-	char why[512];
+	struct why why;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(parse(&limit, rows[i].text, why), 0);
+		assert_int_equal(parse(&limit, rows[i].text, &why), 0);
 		assert_int_equal(limit.resource, rows[i].resource);
 		assert_true(limit.soft == rows[i].soft && limit.hard == rows[i].hard);
 	}
@@ -72,26 +72,26 @@ static void what_is_no_limit_is_told_and_leaves_nothing(void **state)
 		"as=99999999999999999999999999999999999999",
 	};
 	struct prong_rlimit limit;
-	char why[512];
+	struct why why;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
-		assert_int_equal(parse(&limit, texts[i], why), -EINVAL);
+		assert_int_equal(parse(&limit, texts[i], &why), -EINVAL);
 		assert_int_equal(limit.resource, UNTOUCHED);
-		assert_true(strlen(why) > 10);
+		assert_true(strlen(why.text) > 10);
 	}
 }
 
 static void an_unknown_name_is_answered_by_those_that_are_known(void **state)
 {
 	struct prong_rlimit limit;
-	char why[512];
+	struct why why;
 
 	(void)state;
-	parse(&limit, "memory=1", why);
-	assert_non_null(strstr(why, "memory"));
-	assert_non_null(strstr(why, " as "));
-	assert_non_null(strstr(why, " stack"));
+	parse(&limit, "memory=1", &why);
+	assert_non_null(strstr(why.text, "memory"));
+	assert_non_null(strstr(why.text, " as "));
+	assert_non_null(strstr(why.text, " stack"));
 }
 
 int main(void)

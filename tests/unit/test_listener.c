@@ -39,9 +39,9 @@ static int remove_folder(void **state)
 static int try_open(struct listener *listener, const char *text)
 {
 	struct address_list list = { 0 };
-	char why[ADDRESS_WHY_MAX];
+	struct why why;
 
-	assert_int_equal(address_lookup(&list, text, why), 0);
+	assert_int_equal(address_lookup(&list, text, &why), 0);
 	return listener_open(listener, &list.at[0]);
 }
 

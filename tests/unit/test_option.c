@@ -167,19 +167,19 @@ static void bad_usage_is_told_and_exits_with_2(void **state)
 
 static void a_word_is_its_place_in_the_list(void **state)
 {
-	char why[OPTION_WHY_MAX];
+	struct why why;
 	const struct option_row *row = rows;
 	unsigned word = 7;
 
 	(void)state;
 	while (row->parse != option_word)
 		row++;
-	assert_int_equal(option_word(row, "two", &word, why), 0);
+	assert_int_equal(option_word(row, "two", &word, &why), 0);
 	assert_int_equal(word, 2);
-	assert_int_equal(option_word(row, "three", &word, why), -EINVAL);
-	assert_int_equal(option_word(row, "", &word, why), -EINVAL);
+	assert_int_equal(option_word(row, "three", &word, &why), -EINVAL);
+	assert_int_equal(option_word(row, "", &word, &why), -EINVAL);
 	assert_int_equal(word, 2);
-	assert_string_equal(why, "\"\" is none of none, one, two");
+	assert_string_equal(why.text, "\"\" is none of none, one, two");
 }
 
 static int repeat_too_often(void *arg)

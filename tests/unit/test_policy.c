@@ -21,11 +21,11 @@ static struct policy policy;
 
 static void open_policy(const struct prong_options *options)
 {
-	char why[POLICY_WHY_MAX] = "";
+	struct why why = { "" };
 
 	policy = (struct policy){ 0 };
-	if (policy_open(&policy, options, MOST, false, why) < 0)
-		fail_msg("%s", why);
+	if (policy_open(&policy, options, MOST, false, &why) < 0)
+		fail_msg("%s", why.text);
 }
 
 static struct client client_at(const char *host)
@@ -463,11 +463,11 @@ static void connections_are_counted_where_that_is_asked_for(void **state)
 {
 	struct prong_options options = { 0 };
 	struct client clients[3];
-	char why[POLICY_WHY_MAX];
+	struct why why;
 
 	(void)state;
 	policy = (struct policy){ 0 };
-	assert_int_equal(policy_open(&policy, &options, 3, true, why), 0);
+	assert_int_equal(policy_open(&policy, &options, 3, true, &why), 0);
 	for (unsigned i = 0; i < COUNT(clients); i++) {
 		assert_int_equal(come(&clients[i], "192.0.2.1", START), REASON_NONE);
 		assert_int_equal(policy_connections(&policy, &clients[i]), i + 1);

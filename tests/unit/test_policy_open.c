@@ -13,7 +13,7 @@
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static int open_policy(struct policy *policy, const struct prong_options *options,
-		       char why[POLICY_WHY_MAX])
+		       struct why *why)
 {
 	*policy = (struct policy){ 0 };
 	return policy_open(policy, options, 10, false, why);
@@ -65,13 +65,14 @@ static void a_bad_option_is_told_in_words(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		char why[POLICY_WHY_MAX] = "";
+		struct why why = { "" };
 		struct policy policy;
 
 		print_message("# row %zu, \"%s\"\n", i, bad[i].says);
-		assert_int_equal(open_policy(&policy, &bad[i].options, why), -EINVAL);
-		assert_int_equal(strncmp(why, bad[i].says, strlen(bad[i].says)), 0);
-		assert_null(strchr(why, '\n'));
+		assert_int_equal(open_policy(&policy, &bad[i].options, &why), -EINVAL);
+		assert_int_equal(strncmp(why.text, bad[i].says, strlen(bad[i].says)),
+				 0);
+		assert_null(strchr(why.text, '\n'));
 		/* As prong_open() does then. */
 		policy_close(&policy);
 	}
@@ -99,12 +100,12 @@ static void the_bounds_are_still_good(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++) {
-		char why[POLICY_WHY_MAX] = "";
+		struct why why = { "" };
 		struct policy policy;
 
 		print_message("# row %zu\n", i);
-		if (open_policy(&policy, &good[i], why) < 0)
-			fail_msg("%s", why);
+		if (open_policy(&policy, &good[i], &why) < 0)
+			fail_msg("%s", why.text);
 		assert_true(policy.rate_per_source.interval >= 0);
 		assert_true(policy.rate_per_source.allowance >= 0);
 		if (good[i].allow == NULL)
@@ -118,7 +119,8 @@ static void the_bounds_are_still_good(void **state)
 
 static void each_list_may_have_256_prefixes(void **state)
 {
-	char texts[257][24], why[POLICY_WHY_MAX] = "";
+	struct why why = { "" };
+	char texts[257][24];
 	const char *list[258] = { NULL };
 	struct prong_options options[] = {
 		{ .allow = list },
@@ -139,11 +141,11 @@ static void each_list_may_have_256_prefixes(void **state)
 		for (int i = 0; i < 256; i++)
 			list[i] = texts[i];
 		list[256] = NULL;
-		assert_int_equal(open_policy(&policy, &options[k], why), 0);
+		assert_int_equal(open_policy(&policy, &options[k], &why), 0);
 		policy_close(&policy);
 		list[256] = texts[256];
-		assert_int_equal(open_policy(&policy, &options[k], why), -EINVAL);
-		assert_string_equal(why, says[k]);
+		assert_int_equal(open_policy(&policy, &options[k], &why), -EINVAL);
+		assert_string_equal(why.text, says[k]);
 		policy_close(&policy);
 	}
 }
@@ -170,10 +172,10 @@ static void as_much_is_remembered_as_the_limits_need(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		char why[POLICY_WHY_MAX];
+		struct why why;
 		struct policy policy;
 
-		assert_int_equal(open_policy(&policy, &rows[i].options, why), 0);
+		assert_int_equal(open_policy(&policy, &rows[i].options, &why), 0);
 		assert_int_equal(policy.counts, rows[i].counts);
 		assert_int_equal(policy.sources.max, rows[i].places);
 		policy_close(&policy);

@@ -16,10 +16,10 @@
 static struct prefix parsed(const char *text)
 {
 	struct prefix prefix;
-	char why[PREFIX_WHY_MAX] = "";
+	struct why why = { "" };
 
-	if (prefix_parse(&prefix, text, why) < 0)
-		fail_msg("%s", why);
+	if (prefix_parse(&prefix, text, &why) < 0)
+		fail_msg("%s", why.text);
 	return prefix;
 }
 
@@ -157,19 +157,20 @@ static void what_is_no_prefix_is_refused_with_a_reason(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		char why[PREFIX_WHY_MAX] = "";
+		struct why why = { "" };
 		struct prefix prefix, before;
 
 		memset(&before, 0xa5, sizeof(before));
 		memcpy(&prefix, &before, sizeof(prefix));
 		print_message("# \"%.60s\"\n", bad[i].text);
-		assert_int_equal(prefix_parse(&prefix, bad[i].text, why), -EINVAL);
+		assert_int_equal(prefix_parse(&prefix, bad[i].text, &why), -EINVAL);
 		assert_memory_equal(&prefix, &before, sizeof(prefix));
-		assert_non_null(memchr(why, '\0', sizeof(why)));
-		assert_non_null(strstr(why, bad[i].says));
+		assert_non_null(memchr(why.text, '\0', sizeof(why.text)));
+		assert_non_null(strstr(why.text, bad[i].says));
 		/* It says which text was meant. */
 		assert_int_equal(
-			strncmp(why + 1, bad[i].text, strnlen(bad[i].text, 60)), 0);
+			strncmp(why.text + 1, bad[i].text, strnlen(bad[i].text, 60)),
+			0);
 	}
 }
 

@@ -14,7 +14,7 @@
 #include "engine/program/prelaunch.h"
 
 static int prepare(struct program *program, const char *name, const char *const *env,
-		   char *why)
+		   struct why *why)
 {
 	const char *argv[] = { name, NULL };
 	struct prong_program asked = { .argv = argv, .env = env };
@@ -39,15 +39,15 @@ static void a_program_that_cannot_run_is_told_with_its_path(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct program program;
-		char why[PROGRAM_WHY_MAX] = "";
+		struct why why = { "" };
 
-		assert_int_equal(prepare(&program, rows[i].name, NULL, why),
+		assert_int_equal(prepare(&program, rows[i].name, NULL, &why),
 				 rows[i].error);
-		assert_non_null(strstr(why, rows[i].name));
+		assert_non_null(strstr(why.text, rows[i].name));
 	}
 }
 
-static int prepare_text(const char *text, char *why)
+static int prepare_text(const char *text, struct why *why)
 {
 	char path[] = "/tmp/prong-test-XXXXXX";
 	struct program program;
@@ -65,15 +65,15 @@ static int prepare_text(const char *text, char *why)
 
 static void what_execve_would_not_take_is_refused(void **state)
 {
-	char why[PROGRAM_WHY_MAX];
+	struct why why;
 
 	(void)state;
-	assert_int_equal(prepare_text("#!/bin/sh\n", why), 0);
-	assert_int_equal(prepare_text("#!  /bin/sh -e\n", why), 0);
-	assert_int_equal(prepare_text("echo no first line\n", why), -ENOEXEC);
-	assert_int_equal(prepare_text("", why), -ENOEXEC);
-	assert_int_equal(prepare_text("#!/no/such/interpreter\n", why), -ENOENT);
-	assert_non_null(strstr(why, "/no/such/interpreter"));
+	assert_int_equal(prepare_text("#!/bin/sh\n", &why), 0);
+	assert_int_equal(prepare_text("#!  /bin/sh -e\n", &why), 0);
+	assert_int_equal(prepare_text("echo no first line\n", &why), -ENOEXEC);
+	assert_int_equal(prepare_text("", &why), -ENOEXEC);
+	assert_int_equal(prepare_text("#!/no/such/interpreter\n", &why), -ENOENT);
+	assert_non_null(strstr(why.text, "/no/such/interpreter"));
 }
 
 static void what_was_given_does_not_replace_what_is_known(void **state)
@@ -82,14 +82,14 @@ static void what_was_given_does_not_replace_what_is_known(void **state)
 					   NULL };
 	struct client client = { .fd = -1, .peer.length = sizeof(struct sockaddr_in) };
 	struct environment environment;
-	char why[PROGRAM_WHY_MAX];
+	struct why why;
 	struct program program;
 	int addresses = 0, mine = 0;
 
 	(void)state;
 	client.peer.any.in.sin_family = AF_INET;
 	unsetenv("NOT_SET");
-	assert_int_equal(prepare(&program, "/bin/sh", env, why), 0);
+	assert_int_equal(prepare(&program, "/bin/sh", env, &why), 0);
 	environment_fill(&environment, &program, &client, 3);
 	for (unsigned i = 0; i < environment.count; i++) {
 		const char *variable = environment.at[i];

@@ -3,12 +3,11 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Equal lengths cannot hold the same address, unless they are the same prefix. */
 static int insert(struct access *access, const struct access_rule *rule,
-		  const char *text, char *why)
+		  const char *text, struct why *why)
 {
 	unsigned at = 0;
 
@@ -19,15 +18,12 @@ static int insert(struct access *access, const struct access_rule *rule,
 			continue;
 		if (access->rules[i].allow == rule->allow)
 			return 0;
-		snprintf(why, PREFIX_WHY_MAX, "\"%.60s\" is both allowed and denied",
-			 text);
-		return -EINVAL;
+		return why_fail(why, -EINVAL, "\"%.60s\" is both allowed and denied",
+				text);
 	}
-	if (access->count == ACCESS_RULES_MAX) {
-		snprintf(why, PREFIX_WHY_MAX, "there are more than %d prefixes",
-			 ACCESS_RULES_MAX);
-		return -EINVAL;
-	}
+	if (access->count == ACCESS_RULES_MAX)
+		return why_fail(why, -EINVAL, "there are more than %d prefixes",
+				ACCESS_RULES_MAX);
 	/* "all" is shorter than 0.0.0.0/0 and ::/0. */
 	while (at < access->count &&
 	       access->rules[at].prefix.bits == rule->prefix.bits &&
@@ -41,7 +37,7 @@ static int insert(struct access *access, const struct access_rule *rule,
 }
 
 int access_add(struct access *access, const char *const *texts, bool allow,
-	       char why[PREFIX_WHY_MAX])
+	       struct why *why)
 {
 	for (; texts != NULL && *texts != NULL; texts++) {
 		struct access_rule rule = { .allow = allow };

@@ -24,11 +24,11 @@ struct access {
 
 /*
  * Adds a rule for each text (NULL-terminated; NULL: none).
- * Returns 0, or -EINVAL, with a line in why, for text that is no prefix, for one that
+ * Returns 0, or -EINVAL, with a sentence in why, for text that is no prefix, for one that
  * is both allowed and denied, and for more than ACCESS_RULES_MAX.
  */
 int access_add(struct access *access, const char *const *texts, bool allow,
-	       char why[PREFIX_WHY_MAX]);
+	       struct why *why);
 
 /* Whether the client's address is allowed. */
 bool access_allows(const struct access *access, const struct address *address);

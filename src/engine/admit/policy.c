@@ -1,7 +1,6 @@
 #include "policy.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -10,7 +9,7 @@
 #define IPV6_BITS 64 /* what one customer or one machine commonly has: RFC 6177 */
 
 static int fill_rate(struct rate *rate, const struct prong_rate *asked,
-		     const char *name, char *why)
+		     const char *name, struct why *why)
 {
 	unsigned burst = asked->burst == 0 ? asked->count : asked->burst;
 
@@ -19,26 +18,24 @@ static int fill_rate(struct rate *rate, const struct prong_rate *asked,
 		return 0;
 	if (asked->count < 1 || asked->count > NUMBER_RATE_MAX ||
 	    burst > NUMBER_RATE_MAX || asked->period < 1 ||
-	    asked->period > NUMBER_RATE_PERIOD_MAX) {
-		snprintf(why, POLICY_WHY_MAX,
-			 "%s: counts are from 1 to %d, the period from 1 ms to a day",
-			 name, NUMBER_RATE_MAX);
-		return -EINVAL;
-	}
+	    asked->period > NUMBER_RATE_PERIOD_MAX)
+		return why_fail(
+			why, -EINVAL,
+			"%s: counts are from 1 to %d, the period from 1 ms to a day",
+			name, NUMBER_RATE_MAX);
 	rate->interval = asked->period * 1000000 / asked->count;
 	if (__builtin_mul_overflow(rate->interval, (int64_t)burst - 1,
 				   &rate->allowance) ||
-	    rate->allowance > NUMBER_DURATION_MAX * 1000000) {
-		snprintf(why, POLICY_WHY_MAX,
-			 "%s: at this rate the burst takes over ten years to regain",
-			 name);
-		return -EINVAL;
-	}
+	    rate->allowance > NUMBER_DURATION_MAX * 1000000)
+		return why_fail(
+			why, -EINVAL,
+			"%s: at this rate the burst takes over ten years to regain",
+			name);
 	return 0;
 }
 
 static int fill_prefix(struct policy *policy, const struct prong_options *options,
-		       char *why)
+		       struct why *why)
 {
 	policy->ipv4_bits = options->source_prefix_ipv4;
 	policy->ipv6_bits = options->source_prefix_ipv6;
@@ -48,25 +45,23 @@ static int fill_prefix(struct policy *policy, const struct prong_options *option
 		policy->ipv6_bits = IPV6_BITS;
 	if (policy->ipv4_bits <= 32 && policy->ipv6_bits <= 128)
 		return 0;
-	snprintf(why, POLICY_WHY_MAX,
-		 "source prefix: at most 32 bits of IPv4 and 128 of IPv6");
-	return -EINVAL;
+	return why_fail(why, -EINVAL,
+			"source prefix: at most 32 bits of IPv4 and 128 of IPv6");
 }
 
 static int add_list(struct access *access, const char *const *texts, bool allow,
-		    const char *name, char *why)
+		    const char *name, struct why *why)
 {
-	char what[PREFIX_WHY_MAX];
-	int err = access_add(access, texts, allow, what);
+	int err = access_add(access, texts, allow, why);
 
 	if (err < 0)
-		snprintf(why, POLICY_WHY_MAX, "%s: %s", name, what);
+		why_prepend(why, "%s: ", name);
 	return err;
 }
 
 /* Who only says whom to allow means: nobody else. */
 static int fill_lists(struct policy *policy, const struct prong_options *options,
-		      char *why)
+		      struct why *why)
 {
 	int err = add_list(&policy->access, options->allow, true, "allow", why);
 
@@ -80,7 +75,7 @@ static int fill_lists(struct policy *policy, const struct prong_options *options
 }
 
 int policy_open(struct policy *policy, const struct prong_options *options,
-		unsigned max, bool count, char why[POLICY_WHY_MAX])
+		unsigned max, bool count, struct why *why)
 {
 	bool remembers;
 	int err = fill_rate(&policy->rate_per_source, &options->rate_per_source,
@@ -99,10 +94,10 @@ int policy_open(struct policy *policy, const struct prong_options *options,
 	policy->counts = count || remembers || policy->max_per_source > 0;
 	if (!policy->counts)
 		return 0;
-	snprintf(why, POLICY_WHY_MAX, "no memory for the table of sources");
 	/* One more than there are processes: the client that is held. */
-	return sources_open(&policy->sources, max + 1,
-			    remembers ? SOURCES_REMEMBERED : 0);
+	err = sources_open(&policy->sources, max + 1,
+			   remembers ? SOURCES_REMEMBERED : 0);
+	return err < 0 ? why_fail(why, err, "no memory for the table of sources") : 0;
 }
 
 void policy_close(struct policy *policy)

@@ -12,8 +12,6 @@
 #include "engine/record/reason.h"
 #include "source.h"
 
-#define POLICY_WHY_MAX (PREFIX_WHY_MAX + 80)
-
 struct policy {
 	struct access access; /* who may connect */
 	struct access exempt; /* whom rates and max_per_source do not concern */
@@ -28,10 +26,10 @@ struct policy {
 /*
  * Takes the options; counts connections by source if count is set, or a limit needs
  * it. max is how many connections there can be. *policy is zeroed before.
- * Returns 0; -EINVAL with a line in why; -ENOMEM.
+ * Returns 0; -EINVAL or -ENOMEM, with a sentence in why.
  */
 int policy_open(struct policy *policy, const struct prong_options *options,
-		unsigned max, bool count, char why[POLICY_WHY_MAX]);
+		unsigned max, bool count, struct why *why);
 void policy_close(struct policy *policy);
 
 /* The first check that the client fails; REASON_NONE if it may in. Counts nothing. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,8 +252,7 @@ int privileges_take_once(struct privileges *privileges,
 }
 
 int privileges_explain(const struct privileges *privileges,
-		       const struct privileges_failure *failure,
-		       char why[PRIVILEGES_WHY_MAX])
+		       const struct privileges_failure *failure, struct why *why)
 {
 	const char *what = "";
 	const char *hint = "";
@@ -264,10 +262,9 @@ int privileges_explain(const struct privileges *privileges,
 	if (failure->error == EPERM)
 		hint = getuid() == 0 ? " (a capability is missing)"
 				     : " (this needs root, or its capability)";
-	snprintf(why, PRIVILEGES_WHY_MAX, "cannot change rights: %s%s%.100s: %s%s",
-		 privileges_step_name((int)failure->step), *what != '\0' ? " " : "",
-		 what, strerror(failure->error), hint);
-	return -failure->error;
+	return why_fail(why, -failure->error, "cannot change rights: %s%s%.100s: %s%s",
+			privileges_step_name((int)failure->step),
+			*what != '\0' ? " " : "", what, strerror(failure->error), hint);
 }
 
 _Noreturn void privileges_leave(struct score_row *row,

@@ -8,9 +8,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "base/why.h"
 #include "prong.h"
-
-#define PRIVILEGES_WHY_MAX 300
 
 struct score_row;
 
@@ -75,8 +74,7 @@ int privileges_take_once(struct privileges *privileges,
 
 /* Says in why which step failed, and of what. Returns its errno, negative. */
 int privileges_explain(const struct privileges *privileges,
-		       const struct privileges_failure *failure,
-		       char why[PRIVILEGES_WHY_MAX]);
+		       const struct privileges_failure *failure, struct why *why);
 
 /* Leaves the process, with failure in row for the supervisor to tell. */
 _Noreturn void privileges_leave(struct score_row *row,

@@ -18,8 +18,6 @@
 #include "prong.h"
 #include "privileges.h"
 
-#define SANDBOX_WHY_MAX 120
-
 struct score_row;
 
 struct sandbox {

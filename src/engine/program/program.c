@@ -14,14 +14,13 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static int fail(char *why, int error, const char *path, const char *what)
+static int fail(struct why *why, int error, const char *path, const char *what)
 {
-	snprintf(why, PROGRAM_WHY_MAX, "cannot run %.150s: %s", path, what);
-	return -error;
+	return why_fail(why, -error, "cannot run %.150s: %s", path, what);
 }
 
 /* The first bytes tell what execve(2) will take: ELF, or a script and its interpreter. */
-static int check_format(const char *path, char *why)
+static int check_format(const char *path, struct why *why)
 {
 	char head[256] = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -40,16 +39,14 @@ static int check_format(const char *path, char *why)
 			    "#!/bin/sh, say)");
 	interpreter = head + 2 + strspn(head + 2, " \t");
 	interpreter[strcspn(interpreter, " \t\r\n")] = '\0';
-	if (access(interpreter, X_OK) < 0) {
-		snprintf(why, PROGRAM_WHY_MAX,
-			 "cannot run %.120s: its interpreter %.80s: %s", path,
-			 interpreter, strerror(errno));
-		return -errno;
-	}
+	if (access(interpreter, X_OK) < 0)
+		return why_fail(why, -errno,
+				"cannot run %.120s: its interpreter %.80s: %s", path,
+				interpreter, strerror(errno));
 	return 0;
 }
 
-static int check(const char *path, char *why)
+static int check(const char *path, struct why *why)
 {
 	struct stat file;
 
@@ -63,7 +60,8 @@ static int check(const char *path, char *why)
 }
 
 /* Looks name up in the directories of PATH, as execvp(3) does. */
-static int find(struct program *program, const char *name, const char *path, char *why)
+static int find(struct program *program, const char *name, const char *path,
+		struct why *why)
 {
 	size_t size = sizeof(program->path);
 
@@ -84,14 +82,12 @@ static bool is_variable_name(const char *text, size_t length)
 	return length > 0 && memchr(text, '=', length) == NULL;
 }
 
-static int add_variable(struct program *program, const char *text, char *why)
+static int add_variable(struct program *program, const char *text, struct why *why)
 {
 	size_t length = strcspn(text, "=");
 
-	if (!is_variable_name(text, length)) {
-		snprintf(why, PROGRAM_WHY_MAX, "\"%.60s\" names no variable", text);
-		return -EINVAL;
-	}
+	if (!is_variable_name(text, length))
+		return why_fail(why, -EINVAL, "\"%.60s\" names no variable", text);
 	if (text[length] == '\0') {
 		/* The environment's own string: NAME=VALUE stands before its value. */
 		const char *value = getenv(text);
@@ -100,20 +96,16 @@ static int add_variable(struct program *program, const char *text, char *why)
 			return 0;
 		text = value - length - 1;
 	}
-	if (strncmp(text, "LD_PRELOAD=", 11) == 0 && strlen(text) > WARM_TEXT_MAX / 4) {
-		snprintf(why, PROGRAM_WHY_MAX, "LD_PRELOAD is too long");
-		return -E2BIG;
-	}
-	if (program->env_count == PROGRAM_ENV_MAX) {
-		snprintf(why, PROGRAM_WHY_MAX, "more than %d variables",
-			 PROGRAM_ENV_MAX - 1);
-		return -E2BIG;
-	}
+	if (strncmp(text, "LD_PRELOAD=", 11) == 0 && strlen(text) > WARM_TEXT_MAX / 4)
+		return why_fail(why, -E2BIG, "LD_PRELOAD is too long");
+	if (program->env_count == PROGRAM_ENV_MAX)
+		return why_fail(why, -E2BIG, "more than %d variables",
+				PROGRAM_ENV_MAX - 1);
 	program->env[program->env_count++] = text;
 	return 0;
 }
 
-static int locate(struct program *program, char *why)
+static int locate(struct program *program, struct why *why)
 {
 	const char *path = program->path_variable + strlen("PATH=");
 	const char *name = program->asked.argv[0];
@@ -127,33 +119,27 @@ static int locate(struct program *program, char *why)
 }
 
 /* Warm programs wait for their connection alone: there is no attendant to each. */
-static int check_prelaunch(const struct program *program, char *why)
+static int check_prelaunch(const struct program *program, struct why *why)
 {
 	if (program->asked.warm == NULL)
 		return 0;
-	if (program->asked.resolve || program->asked.kill_descendants) {
-		snprintf(why, PROGRAM_WHY_MAX,
-			 "warm goes with neither resolve nor kill-descendants");
-		return -EINVAL;
-	}
-	if (strlen(program->asked.warm) > WARM_TEXT_MAX / 4) {
-		snprintf(why, PROGRAM_WHY_MAX, "the shim's path is too long");
-		return -ENAMETOOLONG;
-	}
+	if (program->asked.resolve || program->asked.kill_descendants)
+		return why_fail(why, -EINVAL,
+				"warm goes with neither resolve nor kill-descendants");
+	if (strlen(program->asked.warm) > WARM_TEXT_MAX / 4)
+		return why_fail(why, -ENAMETOOLONG, "the shim's path is too long");
 	return 0;
 }
 
 int program_prepare(struct program *program, const struct prong_program *asked,
-		    char why[PROGRAM_WHY_MAX])
+		    struct why *why)
 {
 	const char *path = getenv("PATH");
 	int err = 0;
 
 	*program = (struct program){ .asked = *asked };
-	if (asked->argv == NULL || asked->argv[0] == NULL || *asked->argv[0] == '\0') {
-		snprintf(why, PROGRAM_WHY_MAX, "which program?");
-		return -EINVAL;
-	}
+	if (asked->argv == NULL || asked->argv[0] == NULL || *asked->argv[0] == '\0')
+		return why_fail(why, -EINVAL, "which program?");
 	if (path == NULL)
 		path = DEFAULT_PATH;
 	if (strlen(path) + sizeof("PATH=") > sizeof(program->path_variable))
@@ -169,7 +155,7 @@ int program_prepare(struct program *program, const struct prong_program *asked,
 	return check_prelaunch(program, why);
 }
 
-int program_find(struct program *program, char why[PROGRAM_WHY_MAX])
+int program_find(struct program *program, struct why *why)
 {
 	int err = locate(program, why);
 

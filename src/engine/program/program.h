@@ -7,10 +7,10 @@
 
 #include <limits.h>
 
+#include "base/why.h"
 #include "prong.h"
 
 #define PROGRAM_ENV_MAX 64 /* variables of the administrator's, PATH included */
-#define PROGRAM_WHY_MAX 300
 
 struct program {
 	struct prong_program asked;
@@ -22,19 +22,19 @@ struct program {
 };
 
 /*
- * Takes what was asked for and its environment. Strings stay the caller's. why receives
- * a line that says what is wrong after a failure.
- * Returns 0; -EINVAL; -E2BIG for too many variables.
+ * Takes what was asked for and its environment. Strings stay the caller's.
+ * Returns 0; or, with a sentence in why, -EINVAL, -ENAMETOOLONG, or -E2BIG for too many
+ * variables.
  */
 int program_prepare(struct program *program, const struct prong_program *asked,
-		    char why[PROGRAM_WHY_MAX]);
+		    struct why *why);
 
 /*
  * Finds and checks the program, with the rights and in the root directory of the
  * calling process. A program that is to be kept warm and cannot be is no failure: cold
  * says why.
- * Returns 0; -ENOENT, -EACCES or -ENOEXEC with a line in why.
+ * Returns 0; -ENOENT, -EACCES or -ENOEXEC with a sentence in why.
  */
-int program_find(struct program *program, char why[PROGRAM_WHY_MAX]);
+int program_find(struct program *program, struct why *why);
 
 #endif

@@ -72,13 +72,13 @@ static struct address choose_address(const struct address_list *found,
 
 static void look_up(struct address_list *found, const char *word)
 {
-	char why[ADDRESS_WHY_MAX];
-	int err = address_lookup(found, word, why);
+	struct why why;
+	int err = address_lookup(found, word, &why);
 
 	if (err == -EHOSTUNREACH)
-		die(EXIT_FAILED, bench_page.program, "%s", why);
+		die(EXIT_FAILED, bench_page.program, "%s", why.text);
 	if (err < 0)
-		option_die(&bench_page, "\"%.80s\": %s", word, why);
+		option_die(&bench_page, "\"%.80s\": %s", word, why.text);
 	/* sin_port and sin6_port are at the same place */
 	if (address_family(&found->at[0]) != AF_UNIX &&
 	    found->at[0].any.in.sin_port == 0)

@@ -1,7 +1,6 @@
 #include "bench_options.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define FIELD(name)  offsetof(struct bench_settings, name)
@@ -11,53 +10,52 @@
 #define PROCESSES    256
 
 static int take_amount(const struct option_row *row, const char *value, void *field,
-		       char *why)
+		       struct why *why)
 {
 	if (number_parse(value, row->min, row->max, field) == 0)
 		return 0;
-	snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is not a number from %llu to %llu",
-		 value, (unsigned long long)row->min, (unsigned long long)row->max);
-	return -EINVAL;
+	return why_fail(why, -EINVAL, "\"%.60s\" is not a number from %llu to %llu",
+			value, (unsigned long long)row->min,
+			(unsigned long long)row->max);
 }
 
 static int take_size(const struct option_row *row, const char *value, void *field,
-		     char *why)
+		     struct why *why)
 {
 	switch (number_parse_size(value, row->min, row->max, field)) {
 	case 0:
 		return 0;
 	case -ERANGE:
-		snprintf(why, OPTION_WHY_MAX, "\"%.60s\" is out of range: 1 to 1024T",
-			 value);
-		return -EINVAL;
+		return why_fail(why, -EINVAL, "\"%.60s\" is out of range: 1 to 1024T",
+				value);
 	default:
-		snprintf(why, OPTION_WHY_MAX,
-			 "\"%.60s\" is not a size: write 64, 4K, 16M or 1G", value);
-		return -EINVAL;
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a size: write 64, 4K, 16M or 1G",
+				value);
 	}
 }
 
 static int take_rate(const struct option_row *row, const char *value, void *field,
-		     char *why)
+		     struct why *why)
 {
 	(void)row;
 	if (strchr(value, ':') == NULL && number_parse_rate(value, field) == 0)
 		return 0;
-	snprintf(why, OPTION_WHY_MAX,
-		 "\"%.60s\" is not a rate: write 500/s or 30/1m, 1000000 at most",
-		 value);
-	return -EINVAL;
+	return why_fail(
+		why, -EINVAL,
+		"\"%.60s\" is not a rate: write 500/s or 30/1m, 1000000 at most",
+		value);
 }
 
 static int take_sources(const struct option_row *row, const char *value, void *field,
-			char *why)
+			struct why *why)
 {
 	(void)row;
 	if (origin_parse(field, value) == 0)
 		return 0;
-	snprintf(why, OPTION_WHY_MAX,
-		 "\"%.60s\" is not ADDR or ADDR/COUNT: write 127.0.0.2/100", value);
-	return -EINVAL;
+	return why_fail(why, -EINVAL,
+			"\"%.60s\" is not ADDR or ADDR/COUNT: write 127.0.0.2/100",
+			value);
 }
 
 static const struct option_row rows[] = {
