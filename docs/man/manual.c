@@ -60,13 +60,14 @@ static void print_row(const struct option_row *row)
 
 static bool print_options(const char *name, size_t length)
 {
+	const struct option_row *row = NULL;
+
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strlen(pages[i].name) != length ||
 		    strncmp(pages[i].name, name, length) != 0)
 			continue;
 		puts(".Bl -tag -width Ds");
-		for (const struct option_row *row = pages[i].page->rows; row->name;
-		     row++)
+		while ((row = option_next(pages[i].page, row)) != NULL)
 			print_row(row);
 		puts(".El");
 		return true;

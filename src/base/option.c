@@ -1,5 +1,6 @@
 #include "option.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -14,8 +15,24 @@
 #define HELP_COLUMN 30
 #define HELP_WIDTH  79
 
+/* The options of every program, and what they set. */
+struct questions {
+	bool version, help;
+};
+
+static const struct option_row own_rows[] = {
+	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
+	  offsetof(struct questions, version), 0, 0, NULL },
+	{ 'h', "help", NULL, NULL, "print this and exit", option_flag,
+	  offsetof(struct questions, help), 0, 0, NULL },
+	{ .name = NULL },
+};
+
+#define OWN_ROWS (sizeof(own_rows) / sizeof(own_rows[0]) - 1)
+
 /* The table as getopt_long(3) wants it. */
 struct getopt_form {
+	const struct option_row *rows[ROWS_MAX + 1];
 	struct option longs[ROWS_MAX + 1];
 	char letters[2 * ROWS_MAX + 4];
 };
@@ -115,74 +132,72 @@ _Noreturn void option_die(const struct option_page *page, const char *format, ..
 	exit(EXIT_USAGE);
 }
 
-/* "+": options end at the first other word; ":": a missing argument gives ':'. */
-static void build_getopt_form(struct getopt_form *form, const struct option_row *rows)
+const struct option_row *option_next(const struct option_page *page,
+				     const struct option_row *row)
 {
+	row = row == NULL ? page->rows : row + 1;
+	if (row->name == NULL && row != &own_rows[OWN_ROWS])
+		row = own_rows;
+	return row->name == NULL ? NULL : row;
+}
+
+/* "+": options end at the first other word; ":": a missing argument gives ':'. */
+static void build_getopt_form(struct getopt_form *form, const struct option_page *page)
+{
+	const struct option_row *row = NULL;
 	char *letter = form->letters;
-	int i;
 
 	memset(form, 0, sizeof(*form));
 	*letter++ = '+';
 	*letter++ = ':';
-	for (i = 0; rows[i].name != NULL && i < ROWS_MAX; i++) {
-		form->longs[i].name = rows[i].name;
+	for (int i = 0; (row = option_next(page, row)) != NULL; i++) {
+		assert(i < ROWS_MAX);
+		form->rows[i] = row;
+		form->longs[i].name = row->name;
 		form->longs[i].has_arg =
-			rows[i].argument ? required_argument : no_argument;
+			row->argument ? required_argument : no_argument;
 		form->longs[i].val = LONG_ONLY + i;
-		if (rows[i].letter == 0)
+		if (row->letter == 0)
 			continue;
-		*letter++ = rows[i].letter;
-		if (rows[i].argument != NULL)
+		*letter++ = row->letter;
+		if (row->argument != NULL)
 			*letter++ = ':';
 	}
 }
 
-static const struct option_row *find_row(const struct option_row *rows, int code)
+static const struct option_row *find_row(const struct getopt_form *form, int code)
 {
+	const struct option_row *const *row = form->rows;
+
 	if (code >= LONG_ONLY)
-		return &rows[code - LONG_ONLY];
-	while (rows->letter != code)
-		rows++;
-	return rows;
+		return form->rows[code - LONG_ONLY];
+	while ((*row)->letter != code)
+		row++;
+	return *row;
+}
+
+static bool is_own(const struct option_row *row)
+{
+	return row == &own_rows[0] || row == &own_rows[1];
 }
 
 /* What getopt_long(3) says of a word it cannot take: only optopt and optind tell. */
-static _Noreturn void die_of_word(const struct option_page *page, int code, char **argv)
+static _Noreturn void die_of_word(const struct option_page *page,
+				  const struct getopt_form *form, int code, char **argv)
 {
 	const char *word = argv[optind - 1];
 
 	if (code == ':' && optopt >= LONG_ONLY)
 		option_die(page, "--%s needs an argument",
-			   page->rows[optopt - LONG_ONLY].name);
+			   find_row(form, optopt)->name);
 	if (code == ':')
 		option_die(page, "-%c needs an argument", optopt);
 	if (optopt >= LONG_ONLY)
 		option_die(page, "--%s takes no argument",
-			   page->rows[optopt - LONG_ONLY].name);
+			   find_row(form, optopt)->name);
 	if (optopt != 0)
 		option_die(page, "unknown option -%c", optopt);
 	option_die(page, "unknown or ambiguous option %.80s", word);
-}
-
-int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
-{
-	struct getopt_form form;
-	struct why why;
-	int code;
-
-	build_getopt_form(&form, page->rows);
-	opterr = 0;
-	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
-	while ((code = getopt_long(argc, argv, form.letters, form.longs, NULL)) != -1) {
-		const struct option_row *row;
-
-		if (code == '?' || code == ':')
-			die_of_word(page, code, argv);
-		row = find_row(page->rows, code);
-		if (row->parse(row, optarg, (char *)settings + row->field, &why) < 0)
-			option_die(page, "--%s: %s", row->name, why.text);
-	}
-	return optind;
 }
 
 /* Prints words wrapped between HELP_COLUMN and HELP_WIDTH; the cursor is at at. */
@@ -220,14 +235,63 @@ static void print_row(FILE *out, const struct option_row *row)
 	print_wrapped(out, text, at);
 }
 
-void option_help(const struct option_page *page, FILE *out)
+/* The text that was asked for is the program's whole work: it has to arrive. */
+static _Noreturn void finish(const struct option_page *page)
 {
+	if (fflush(stdout) != 0 || ferror(stdout))
+		die(EXIT_FAILED, page->program, "cannot write to standard output: %s",
+		    strerror(errno));
+	exit(0);
+}
+
+_Noreturn void option_help(const struct option_page *page)
+{
+	const struct option_row *row = NULL;
+
 	for (const char *const *line = page->usage; *line != NULL; line++)
-		fprintf(out, "%s %s\n", line == page->usage ? "usage:" : "      ",
-			*line);
-	fprintf(out, "\n%s\n\n", page->summary);
-	for (const struct option_row *row = page->rows; row->name != NULL; row++)
-		print_row(out, row);
+		printf("%s %s\n", line == page->usage ? "usage:" : "      ", *line);
+	printf("\n%s\n\n", page->summary);
+	while ((row = option_next(page, row)) != NULL)
+		print_row(stdout, row);
 	if (page->epilogue != NULL)
-		fprintf(out, "\n%s", page->epilogue);
+		printf("\n%s", page->epilogue);
+	if (page->print_more != NULL)
+		page->print_more(stdout);
+	finish(page);
+}
+
+/* Ends the program here if an option only asks for a text. */
+static void answer(const struct option_page *page, const struct questions *questions)
+{
+	if (questions->help)
+		option_help(page);
+	if (!questions->version)
+		return;
+	puts(page->version);
+	finish(page);
+}
+
+int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
+{
+	struct questions questions = { .help = false };
+	struct getopt_form form;
+	struct why why;
+	int code;
+
+	build_getopt_form(&form, page);
+	opterr = 0;
+	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
+	while ((code = getopt_long(argc, argv, form.letters, form.longs, NULL)) != -1) {
+		const struct option_row *row;
+		char *fields;
+
+		if (code == '?' || code == ':')
+			die_of_word(page, &form, code, argv);
+		row = find_row(&form, code);
+		fields = is_own(row) ? (char *)&questions : settings;
+		if (row->parse(row, optarg, fields + row->field, &why) < 0)
+			option_die(page, "--%s: %s", row->name, why.text);
+	}
+	answer(page, &questions);
+	return optind;
 }

@@ -1,6 +1,9 @@
 /*
  * Command lines from tables. A row is an option; parsing, --help and the manual
  * page all come from it. The values land in a settings structure of the program.
+ *
+ * -h, --help and -V, --version are in every table without a row of their own: they
+ * come last, and option_parse() answers them.
  */
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
@@ -38,10 +41,12 @@ struct option_row {
 /* A program, or a command of one, as --help and the manual show it. */
 struct option_page {
 	const char *program;      /* "prong connect" */
+	const char *version;      /* what --version prints: "prong 1.2.3" */
 	const char *const *usage; /* lines, NULL-terminated */
 	const char *summary;      /* what it does, one sentence */
 	const struct option_row *rows;
-	const char *epilogue; /* after the options; NULL: nothing */
+	const char *epilogue;          /* after the options; NULL: nothing */
+	void (*print_more)(FILE *out); /* prints what --help ends with; NULL: nothing */
 };
 
 struct option_strings {
@@ -61,11 +66,22 @@ option_parser option_strings;  /* struct option_strings: one more */
  * Reads the options of argv into settings, up to the first word that is none, or
  * "--". Returns the index of the first word behind them. With bad usage it says
  * on stderr what is wrong, and how to get help, and exits with 2.
+ *
+ * If --help or --version is among the options, it prints that text on stdout instead,
+ * once all options have been read, and exits with 0; --help wins over --version. If
+ * stdout cannot be written, it says so on stderr and exits with 1.
  */
 int option_parse(const struct option_page *page, void *settings, int argc, char **argv);
 
-/* Writes the --help text. */
-void option_help(const struct option_page *page, FILE *out);
+/*
+ * The row that follows row in the page's table; NULL: the first. The rows of --version
+ * and --help come after the page's own. Returns NULL at the end.
+ */
+const struct option_row *option_next(const struct option_page *page,
+				     const struct option_row *row);
+
+/* Prints the --help text on stdout and exits, as option_parse() does. */
+_Noreturn void option_help(const struct option_page *page);
 
 /* Says on stderr what is wrong with the usage, and how to get help; exits with 2. */
 _Noreturn void option_die(const struct option_page *page, const char *format, ...)

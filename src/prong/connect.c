@@ -157,7 +157,6 @@ int connect_run(int argc, char **argv)
 	int status = EXIT_FAILED;
 
 	first = option_parse(&connect_page, &settings, argc, argv);
-	command_answer(&connect_page, settings.help, settings.version);
 	talk.verbose = settings.verbose;
 	talk.server = name;
 	if (talk.verbose && first < argc)

@@ -11,10 +11,6 @@ static const struct option_row rows[] = {
 	  "say on stderr what happens, and at the end how many bytes went each way and "
 	  "how long it took",
 	  option_flag, FIELD(verbose), 0, 0, NULL },
-	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0, NULL },
-	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0, NULL },
 	{ .name = NULL },
 };
 
@@ -26,6 +22,7 @@ static const char *const usage[] = {
 
 const struct option_page connect_page = {
 	.program = "prong connect",
+	.version = "prong " PROGRAM_VERSION,
 	.usage = usage,
 	.summary = "Send standard input to a server and print what it answers.",
 	.rows = rows,

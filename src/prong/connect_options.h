@@ -6,7 +6,7 @@
 
 struct connect_settings {
 	int64_t timeout; /* milliseconds an address; 0: the system's */
-	bool verbose, version, help;
+	bool verbose;
 };
 
 extern const struct option_page connect_page;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,23 +15,15 @@
 #include "connect.h"
 #include "connect_options.h"
 
-struct prong_settings {
-	bool version, help;
-};
-
 static const struct command commands[] = {
 	{ "connect", &connect_page, connect_run },
 	{ "bench", &bench_page, bench_run },
 };
 
-#define COMMANDS    (sizeof(commands) / sizeof(commands[0]))
-#define FIELD(name) offsetof(struct prong_settings, name)
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+/* None but those of every program. */
 static const struct option_row rows[] = {
-	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0, NULL },
-	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0, NULL },
 	{ .name = NULL },
 };
 
@@ -42,11 +33,22 @@ static const char *const usage[] = {
 	NULL,
 };
 
+static void print_commands(FILE *out)
+{
+	fputs("\ncommands:\n", out);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name,
+			commands[i].page->summary);
+	fputs("\n'prong COMMAND --help' tells more.\n", out);
+}
+
 static const struct option_page prong_page = {
 	.program = "prong",
+	.version = "prong " PROGRAM_VERSION,
 	.usage = usage,
 	.summary = "Talk to TCP servers and see what they do.",
 	.rows = rows,
+	.print_more = print_commands,
 };
 
 /* A command given a closed stream must not find a socket in that stream's place. */
@@ -63,19 +65,6 @@ static void fill_closed_streams(void)
 	close(fd);
 }
 
-static _Noreturn void print_help(void)
-{
-	option_help(&prong_page, stdout);
-	puts("\ncommands:");
-	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].page->summary);
-	puts("\n'prong COMMAND --help' tells more.");
-	if (fflush(stdout) != 0)
-		die(EXIT_FAILED, "prong", "cannot write to standard output: %s",
-		    strerror(errno));
-	exit(0);
-}
-
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -90,21 +79,15 @@ static _Noreturn void help(int argc, char **argv)
 	if (argc > 2)
 		option_die(&prong_page, "unexpected \"%.80s\" after the command",
 			   argv[2]);
-	if (argc == 2)
-		command_answer(find_command(argv[1])->page, true, false);
-	print_help();
+	option_help(argc == 2 ? find_command(argv[1])->page : &prong_page);
 }
 
 int main(int argc, char **argv)
 {
-	struct prong_settings settings = { .help = false };
 	int first;
 
 	fill_closed_streams();
-	first = option_parse(&prong_page, &settings, argc, argv);
-	if (settings.help)
-		print_help();
-	command_answer(&prong_page, false, settings.version);
+	first = option_parse(&prong_page, NULL, argc, argv);
 	if (first == argc)
 		option_die(&prong_page, "which command? \"prong help\" lists them");
 	if (strcmp(argv[first], "help") == 0)

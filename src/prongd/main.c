@@ -24,28 +24,6 @@
 #define OWN_DESCRIPTORS    160 /* of the supervisor itself, with room */
 #define FEWEST_DESCRIPTORS 40  /* with which it can do */
 
-static void print_help(void)
-{
-	option_help(&prongd_page, stdout);
-	puts("\nservices:");
-	for (const struct service *service = services; service->name != NULL; service++)
-		printf("  %-10s %s (%s)\n", service->name, service->what, service->rfc);
-}
-
-/* Ends the program here if the options only ask for a text. */
-static void answer_questions(const struct prongd_settings *settings)
-{
-	if (!settings->help && !settings->version)
-		return;
-	if (settings->help)
-		print_help();
-	else
-		printf("prongd %s\n", prong_version());
-	if (fflush(stdout) != 0)
-		die(EXIT_FAILED, "prongd", "cannot write to standard output");
-	exit(0);
-}
-
 static const struct service *choose_service(char **words)
 {
 	const struct service *service;
@@ -238,7 +216,6 @@ int main(int argc, char **argv)
 	int first;
 
 	first = option_parse(&prongd_page, &settings, argc, argv);
-	answer_questions(&settings);
 	limit_name_sources();
 	prongd_fill_program(&program, &settings);
 	handler = choose_what_to_serve(argv, first, &program);

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "limit.h"
+#include "service/service.h"
 
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
@@ -312,10 +313,6 @@ static const struct option_row rows[] = {
 	  FIELD(verbose), 0, 0, NULL },
 	{ 'q', "quiet", NULL, NULL, "log errors only", option_flag, FIELD(quiet), 0, 0,
 	  NULL },
-	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0, NULL },
-	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0, NULL },
 	{ .name = NULL },
 };
 
@@ -325,8 +322,17 @@ static const char *const usage[] = {
 	NULL,
 };
 
+static void print_services(FILE *out)
+{
+	fputs("\nservices:\n", out);
+	for (const struct service *service = services; service->name != NULL; service++)
+		fprintf(out, "  %-10s %s (%s)\n", service->name, service->what,
+			service->rfc);
+}
+
 const struct option_page prongd_page = {
 	.program = "prongd",
+	.version = "prongd " PRONG_VERSION,
 	.usage = usage,
 	.summary = "Serve TCP connections, each with a process of its own: a built-in "
 		   "service, or\nany program with the connection as standard input and "
@@ -336,6 +342,7 @@ const struct option_page prongd_page = {
 		"signals: TERM, INT: stop accepting, let sessions finish; a second one, or\n"
 		"         QUIT: stop now; USR1: log the totals\n"
 		"exit:    0 stopped as asked, 1 could not start or failed, 2 bad usage\n",
+	.print_more = print_services,
 };
 
 const struct prongd_settings prongd_defaults = {

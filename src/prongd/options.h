@@ -35,7 +35,7 @@ struct prongd_settings {
 	int ready_fd;                 /* -1: none */
 	enum prong_log_format log_format;
 	unsigned verbose;
-	bool quiet, version, help;
+	bool quiet;
 };
 
 /* Settings as they are before any option has been read. */

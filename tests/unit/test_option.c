@@ -42,13 +42,20 @@ static const struct option_row rows[] = {
 	{ .name = NULL },
 };
 
+static void print_more(FILE *out)
+{
+	fputs("\nand more\n", out);
+}
+
 static const char *const usage[] = { "sample [OPTION]...", "sample --help", NULL };
 static const struct option_page page = {
 	.program = "sample",
+	.version = "sample 1.2.3",
 	.usage = usage,
 	.summary = "A sample.",
 	.rows = rows,
 	.epilogue = "the end\n",
+	.print_more = print_more,
 };
 
 static int count_words(char *const *words)
@@ -211,8 +218,7 @@ static void a_list_takes_256_and_refuses_the_257th(void **state)
 
 static int help(void *arg)
 {
-	option_help(arg, stdout);
-	return 0;
+	option_help(arg);
 }
 
 static void help_shows_every_row(void **state)
@@ -223,14 +229,101 @@ static void help_shows_every_row(void **state)
 		"\n  -f, --flag                  set the flag\n",
 		"\n  -n, --number N              a number [7]\n",
 		"\n      --nap DURATION          sleep\n",
-		"\nthe end\n",
+		"\n  -V, --version               print the version and exit\n"
+		"  -h, --help                  print this and exit\n"
+		"\nthe end\n"
+		"\nand more\n",
 	};
 	struct child_end end;
 
 	(void)state;
 	child_run(&end, help, (void *)&page);
+	assert_true(WIFEXITED(end.status));
+	assert_int_equal(WEXITSTATUS(end.status), 0);
 	for (size_t i = 0; i < COUNT(parts); i++)
 		assert_non_null(strstr(end.text, parts[i]));
+}
+
+static void help_and_version_are_answered_once_all_options_are_read(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX + 1];
+		int status;
+		const char *begins;
+	} cases[] = {
+		{ { "sample", "-V" }, 0, "sample 1.2.3\n" },
+		{ { "sample", "--version" }, 0, "sample 1.2.3\n" },
+		{ { "sample", "-fV", "x" }, 0, "sample 1.2.3\n" },
+		{ { "sample", "--vers" }, 0, "sample 1.2.3\n" },
+		{ { "sample", "-h" }, 0, "usage: sample" },
+		{ { "sample", "--help", "-n", "5" }, 0, "usage: sample" },
+		{ { "sample", "-V", "-h" }, 0, "usage: sample" },
+		{ { "sample", "-hV" }, 0, "usage: sample" },
+		{ { "sample", "--help", "-x" }, 2, "sample: unknown option -x\n" },
+		{ { "sample", "-V", "-n", "0" }, 2, "sample: --number: " },
+		{ { "sample", "--version=1" }, 2, "sample: --version takes no arg" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct child_end end;
+
+		child_run(&end, parse_words, (void *)cases[i].words);
+		print_message("# case %zu\n", i);
+		assert_true(WIFEXITED(end.status));
+		assert_int_equal(WEXITSTATUS(end.status), cases[i].status);
+		assert_int_equal(
+			strncmp(end.text, cases[i].begins, strlen(cases[i].begins)), 0);
+	}
+}
+
+static void a_word_behind_the_options_is_no_question(void **state)
+{
+	static const char *const words[WORDS_MAX + 1] = { "sample", "x", "-h" };
+	struct sample sample;
+
+	(void)state;
+	assert_int_equal(parse(&sample, words), 1);
+}
+
+/* Standard output is full; standard error is still caught. */
+static int parse_with_full_output(void *arg)
+{
+	child_must(freopen("/dev/full", "w", stdout) != NULL);
+	return parse_words(arg);
+}
+
+static void a_text_that_cannot_be_written_is_a_failure(void **state)
+{
+	static const char *const words[][WORDS_MAX + 1] = {
+		{ "sample", "--help" },
+		{ "sample", "--version" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(words); i++) {
+		struct child_end end;
+
+		child_run(&end, parse_with_full_output, (void *)words[i]);
+		assert_true(WIFEXITED(end.status));
+		assert_int_equal(WEXITSTATUS(end.status), 1);
+		assert_string_equal(end.text,
+				    "sample: cannot write to standard output: No space "
+				    "left on device\n");
+	}
+}
+
+static void a_table_may_have_no_rows_of_its_own(void **state)
+{
+	static const struct option_row none[] = { { .name = NULL } };
+	const struct option_page bare = { .program = "bare", .rows = none };
+	const struct option_row *row = option_next(&bare, NULL);
+
+	(void)state;
+	assert_string_equal(row->name, "version");
+	row = option_next(&bare, row);
+	assert_string_equal(row->name, "help");
+	assert_null(option_next(&bare, row));
 }
 
 static void help_fits_80_columns_without_trailing_spaces(void **state)
@@ -327,6 +420,10 @@ int main(void)
 		promise(a_word_is_its_place_in_the_list),
 		promise(a_list_takes_256_and_refuses_the_257th),
 		promise(help_shows_every_row),
+		promise(help_and_version_are_answered_once_all_options_are_read),
+		promise(a_word_behind_the_options_is_no_question),
+		promise(a_text_that_cannot_be_written_is_a_failure),
+		promise(a_table_may_have_no_rows_of_its_own),
 		promise(help_fits_80_columns_without_trailing_spaces),
 		promise(prongds_defaults_are_those_of_its_help),
 		promise(prongds_options_become_the_librarys),

@@ -173,7 +173,6 @@ int bench_run(int argc, char **argv)
 	int first;
 
 	first = option_parse(&bench_page, &settings, argc, argv);
-	command_answer(&bench_page, settings.help, settings.version);
 	check_word(argc - first, argv + first);
 	look_up(&found, argv[first]);
 	interrupts = prepare_signals();

@@ -110,10 +110,6 @@ static const struct option_row rows[] = {
 	{ 0, "histogram", NULL, NULL,
 	  "show too how the whole times, or those of the round trips, are distributed",
 	  option_flag, FIELD(histogram), 0, 0, NULL },
-	{ 'V', "version", NULL, NULL, "print the version and exit", option_flag,
-	  FIELD(version), 0, 0, NULL },
-	{ 'h', "help", NULL, NULL, "print this and exit", option_flag, FIELD(help), 0,
-	  0, NULL },
 	{ .name = NULL },
 };
 
@@ -124,6 +120,7 @@ static const char *const usage[] = {
 
 const struct option_page bench_page = {
 	.program = "prong bench",
+	.version = "prong " PROGRAM_VERSION,
 	.usage = usage,
 	.summary = "Put load on an echo server, verify every byte, time every part.",
 	.rows = rows,

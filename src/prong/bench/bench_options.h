@@ -18,7 +18,7 @@ struct bench_settings {
 	struct number_rate rate;
 	struct origin origin;
 	unsigned processes;
-	bool wait, json, histogram, version, help;
+	bool wait, json, histogram;
 };
 
 extern const struct option_page bench_page;

@@ -5,8 +5,6 @@
 #ifndef PRONG_COMMON_COMMAND_H
 #define PRONG_COMMON_COMMAND_H
 
-#include <stdbool.h>
-
 #include "base/option.h"
 
 struct command {
@@ -14,9 +12,6 @@ struct command {
 	const struct option_page *page;
 	int (*run)(int argc, char **argv); /* argv[0] is the name; returns the status */
 };
-
-/* Ends the program here, with its text on stdout, if --help or --version is asked. */
-void command_answer(const struct option_page *page, bool help, bool version);
 
 /*
  * Writes "program: message\n" on stderr, as die() does, and goes on. One write(2), so
