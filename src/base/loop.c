@@ -1,0 +1,76 @@
+#include "loop.h"
+
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define EVENTS_AT_ONCE 64
+
+int loop_open(struct loop *loop)
+{
+	*loop = (struct loop){ .fd = epoll_create1(EPOLL_CLOEXEC) };
+	return loop->fd < 0 ? -errno : 0;
+}
+
+void loop_close(struct loop *loop)
+{
+	if (loop->fd >= 0)
+		close(loop->fd);
+	loop->fd = -1;
+}
+
+int loop_add(struct loop *loop, int fd, uint32_t events, const struct watch *watch)
+{
+	struct epoll_event event = { .events = events, .data.ptr = (void *)watch };
+
+	if (epoll_ctl(loop->fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+	loop->watched++;
+	return 0;
+}
+
+void loop_remove(struct loop *loop, int fd)
+{
+	if (epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL) == 0)
+		loop->watched--;
+}
+
+/*
+ * What was ready when a look began has been told when a look finds less than it could
+ * take, or after as many full ones in a row as there are descriptors: epoll hands out
+ * what is ready in turn.
+ */
+static void note_heard(struct loop *loop, int events, int64_t began_us)
+{
+	if (loop->full_looks == 0)
+		loop->first_full_us = began_us;
+	if (events == EVENTS_AT_ONCE &&
+	    ++loop->full_looks < loop->watched / EVENTS_AT_ONCE + 1)
+		return;
+	loop->heard_us = loop->first_full_us;
+	loop->full_looks = 0;
+}
+
+int loop_wait(struct loop *loop, int64_t deadline_us)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int64_t now_us = clock_now();
+	int n = epoll_wait(loop->fd, events, EVENTS_AT_ONCE,
+			   clock_timeout(deadline_us, now_us));
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	note_heard(loop, n, now_us);
+	loop->quiet = n == 0;
+	if (n > 0)
+		now_us = clock_now();
+	for (int i = 0; i < n; i++) {
+		const struct watch *watch = events[i].data.ptr;
+
+		watch->ready(watch->owner, watch->index, events[i].events, now_us);
+	}
+	return 0;
+}
