@@ -235,6 +235,9 @@ void address_normalize(struct address *address)
 	struct in6_addr *ipv6 = &address->any.in6.sin6_addr;
 	struct in_addr ipv4;
 
+	/* The kernel tells the length that it would have needed. */
+	if (address->length > sizeof(address->any))
+		address->length = sizeof(address->any);
 	if (address_family(address) != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(ipv6))
 		return;
 	memcpy(&ipv4, &ipv6->s6_addr[12], sizeof(ipv4));

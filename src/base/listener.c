@@ -2,6 +2,7 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "gate.h"
 
 static int set_flag(int fd, int level, int option, int value)
 {
@@ -279,7 +282,25 @@ bool listener_took_one(struct listener *listener)
 	return listener->queued > 0;
 }
 
-void listener_refuse_new(struct listener *listener)
+static int set_blocking(struct listener *listener, bool blocking)
+{
+	int flags = fcntl(listener->fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+	return fcntl(listener->fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int listener_lend(struct listener *listener)
+{
+	int err = set_blocking(listener, true);
+
+	listener->lent = err == 0;
+	return err;
+}
+
+int listener_refuse_new(struct listener *listener)
 {
 	/* The filter sees the TCP header; byte 13 holds the flags, 0x02 is SYN. */
 	struct sock_filter code[] = {
@@ -302,6 +323,7 @@ void listener_refuse_new(struct listener *listener)
 	else
 		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
 			   sizeof(filter));
+	return listener->lent ? set_blocking(listener, false) : 0;
 }
 
 bool listener_queue_is_empty(const struct listener *listener)
@@ -311,14 +333,26 @@ bool listener_queue_is_empty(const struct listener *listener)
 	return poll(&waiting, 1, 0) == 0;
 }
 
-int listener_set_blocking(struct listener *listener, bool blocking)
+bool listener_is_clients_error(int error)
 {
-	int flags = fcntl(listener->fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-	return fcntl(listener->fd, F_SETFL, flags) < 0 ? -errno : 0;
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM: /* a firewall rule */
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+	case ECONNRESET:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void listener_close(struct listener *listener)
@@ -326,6 +360,8 @@ void listener_close(struct listener *listener)
 	if (listener->fd < 0)
 		return;
 	remove_path(listener);
+	if (listener->lent)
+		GATE(shutdown, listener->fd, SHUT_RDWR);
 	close(listener->fd);
 	listener->fd = -1;
 }

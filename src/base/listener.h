@@ -20,6 +20,7 @@ struct listener {
 	ino_t inode;            /* 0: none */
 	const char *name;       /* given to an adopted one; NULL: none */
 	bool adopted;           /* somebody else has it too, and goes on with it */
+	bool lent;              /* workers of ours wait in accept(2) on it */
 	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
 
@@ -46,13 +47,20 @@ int listener_open(struct listener *out, const struct address *address);
 int listener_adopt(struct listener *out, int fd, const char *name, struct why *why);
 
 /*
+ * Lets workers wait in accept(2) on it, all of them at once: it blocks from now on, for
+ * everyone that has it. Returns 0 or a negative errno of fcntl(2).
+ */
+int listener_lend(struct listener *listener);
+
+/*
  * Takes no new clients from now on, while those already queued can still be
  * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER), a UNIX path is
- * removed. Closing at once would reset whoever is in the queue. With an adopted one only
- * those who are in the queue now are left, and counted in queued; the next are its other
- * owner's.
+ * removed. Closing at once would reset the clients in the queue. Of an adopted one only
+ * those in the queue now are left, and counted in queued; the next are its other owner's.
+ * A lent one blocks no more.
+ * Returns 0, or a negative errno of fcntl(2) if accept(2) would go on blocking.
  */
-void listener_refuse_new(struct listener *listener);
+int listener_refuse_new(struct listener *listener);
 
 /* After that: a client was accepted. Returns whether another one may be left. */
 bool listener_took_one(struct listener *listener);
@@ -70,12 +78,15 @@ int listener_queue_length(const struct listener *listener);
 bool listener_queue_is_empty(const struct listener *listener);
 
 /*
- * Sets whether accept(2) waits for a client, for all who have the socket. Returns 0 or a
- * negative errno of fcntl(2).
+ * Errors of accept(2) that are the next client's, or its network's: accept(2) asks to
+ * treat them like EAGAIN and go on. Every other failure is our own.
  */
-int listener_set_blocking(struct listener *listener, bool blocking);
+bool listener_is_clients_error(int error);
 
-/* Closes it and removes its path, unless another server has replaced that. */
+/*
+ * Closes it and removes its path, unless another server has replaced that. A lent one is
+ * shut for the workers that wait on it, too.
+ */
 void listener_close(struct listener *listener);
 
 #endif

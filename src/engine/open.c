@@ -1,13 +1,14 @@
-#include "engine/supervisor/server.h"
+#include "prong.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/confine/privileges.h"
+#include "engine/supervisor/supervisor.h"
 #include "options.h"
 #include "preflight.h"
 
@@ -19,46 +20,48 @@ static int64_t time_or(int64_t milliseconds, int64_t initial)
 }
 
 static void fill_settings(struct settings *settings,
-			  const struct prong_options *options, unsigned max)
+			  const struct prong_options *options)
 {
+	unsigned max = options_max_processes(options);
+
 	*settings = (struct settings){
 		.spare = options->spare < max ? options->spare : max,
 		.reuse = options->reuse == 0 ? 1 : options->reuse,
 		.at_limit = options->at_limit,
 		.refusal = options->refusal,
-		.wants_sandbox = options->sandbox != PRONG_SANDBOX_OFF,
 		.refusal_text = options->refusal_text,
-		.idle_timeout = clock_from_ms(options->idle_timeout),
-		.session_timeout = clock_from_ms(options->session_timeout),
-		.grace = options->grace < 0 ? 0 : time_or(options->grace, 30000),
-		.linger = time_or(options->linger, 2000),
+		.idle_timeout_us = clock_from_ms(options->idle_timeout),
+		.session_timeout_us = clock_from_ms(options->session_timeout),
+		.grace_us = options->grace < 0 ? 0 : time_or(options->grace, 30000),
+		.linger_us = time_or(options->linger, 2000),
 		.ready_fd = options->ready_fd,
 		.keep_fds = options->keep_fds == 0 ? 3 : options->keep_fds,
 	};
 }
 
-static int open_log(struct prong *server, const struct prong_options *options)
+static int open_log(struct log *log, const struct prong_options *options,
+		    struct why *why)
 {
-	int err = log_open(&server->log, options->log_fd > 0 ? options->log_fd : -1,
+	int err = log_open(log, options->log_fd > 0 ? options->log_fd : -1,
 			   options->log, options->log_arg);
 
-	server->log.format = options->log_format == PRONG_LOG_JSON ? LOG_FORMAT_JSON
-								   : LOG_FORMAT_LOGFMT;
-	server->log.most = options->log_level == PRONG_LOG_QUIET    ? LOG_ERROR
-			   : options->log_level == PRONG_LOG_NORMAL ? LOG_INFO
-								    : LOG_DEBUG;
-	return err;
+	log->format = options->log_format == PRONG_LOG_JSON ? LOG_FORMAT_JSON
+							    : LOG_FORMAT_LOGFMT;
+	log->most = options->log_level == PRONG_LOG_QUIET    ? LOG_ERROR
+		    : options->log_level == PRONG_LOG_NORMAL ? LOG_INFO
+							     : LOG_DEBUG;
+	return err < 0 ? why_fail(why, err, "no memory for the log") : 0;
 }
 
-static int open_listener(struct prong *server, const char *text,
+static int open_listener(struct admission *admission, const char *text,
 			 const struct address *address, struct why *why)
 {
 	int err;
 
-	if (server->listener_count == LISTENERS_MAX)
+	if (admission->listener_count == LISTENERS_MAX)
 		return why_fail(why, -EINVAL, "more than %d addresses to listen on",
 				LISTENERS_MAX);
-	err = listener_open(&server->listeners[server->listener_count], address);
+	err = listener_open(&admission->listeners[admission->listener_count], address);
 	if (err == -EADDRINUSE)
 		return why_fail(why, err, "cannot listen on %s: another server has it",
 				text);
@@ -75,22 +78,22 @@ static int open_listener(struct prong *server, const char *text,
 	if (err < 0)
 		return why_fail(why, err, "cannot listen on %s: %s", text,
 				strerror(-err));
-	server->listener_count++;
+	admission->listener_count++;
 	return 0;
 }
 
-static int adopt_listeners(struct prong *server, const struct prong_options *options,
-			   struct why *why)
+static int adopt_listeners(struct admission *admission,
+			   const struct prong_options *options, struct why *why)
 {
 	for (size_t i = 0; i < options->listen_fd_count; i++) {
 		const char *name =
 			options->listen_names != NULL ? options->listen_names[i] : NULL;
 		int err;
 
-		if (server->listener_count == LISTENERS_MAX)
+		if (admission->listener_count == LISTENERS_MAX)
 			return why_fail(why, -EINVAL, "more than %d listeners",
 					LISTENERS_MAX);
-		if (options->listen_fds[i] < server->settings.keep_fds)
+		if (options->listen_fds[i] < admission->settings->keep_fds)
 			return why_fail(
 				why, -EINVAL,
 				"descriptor %d is a listener, and workers would "
@@ -102,27 +105,27 @@ static int adopt_listeners(struct prong *server, const struct prong_options *opt
 					"descriptor %d is a listener, and not for "
 					"readiness",
 					options->ready_fd);
-		err = listener_adopt(&server->listeners[server->listener_count],
+		err = listener_adopt(&admission->listeners[admission->listener_count],
 				     options->listen_fds[i], name, why);
 		if (err < 0) {
 			why_prepend(why, "cannot serve ");
 			return err;
 		}
-		server->listener_count++;
+		admission->listener_count++;
 	}
 	return 0;
 }
 
 /* After a failure those that were handed over are their giver's again. */
-static void disown_listeners(struct prong *server)
+static void disown_listeners(struct admission *admission)
 {
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (server->listeners[i].adopted)
-			server->listeners[i].fd = -1;
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (admission->listeners[i].adopted)
+			admission->listeners[i].fd = -1;
 }
 
-static int open_listeners(struct prong *server, const struct prong_options *options,
-			  struct why *why)
+static int open_addresses(struct admission *admission,
+			  const struct prong_options *options, struct why *why)
 {
 	const char *const *text = options->listen;
 
@@ -137,69 +140,49 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 			return err;
 		}
 		for (unsigned i = 0; i < list.count; i++) {
-			err = open_listener(server, *text, &list.at[i], why);
+			err = open_listener(admission, *text, &list.at[i], why);
 			if (err < 0)
 				return err;
 		}
 	}
-	if (server->listener_count == 0)
-		return why_fail(why, -EINVAL, "there is no address to listen on");
-	if (server->tallies != NULL &&
-	    (server->listener_count > 1 || server->listeners[0].adopted))
-		return why_fail(
-			why, -EINVAL,
-			"accept workers: one address, which nobody else has open");
 	return 0;
 }
 
-static int open_tables(struct prong *server, const struct prong_options *options,
-		       unsigned max, struct why *why)
+static int open_listeners(struct prong *server, const struct prong_options *options,
+			  struct why *why)
 {
-	int err = processes_open(&server->processes, max);
+	const struct model *model = server->dispatch.serving.model;
+	struct admission *admission = &server->admission;
+	int err;
 
+	admission->null_fd = server->null_fd;
+	admission_open(admission);
+	admission->accepts = (model->lacks & LACKS_ADMISSION) == 0;
+	err = adopt_listeners(admission, options, why);
 	if (err == 0)
-		err = scoreboard_open(&server->board, max);
-	if (err == 0)
-		err = open_log(server, options);
-	if (err == 0 && options->accept == PRONG_ACCEPT_WORKERS) {
-		server->tallies = tallies_open(max);
-		err = server->tallies == NULL ? -ENOMEM : 0;
-	}
+		err = open_addresses(admission, options, why);
 	if (err < 0)
-		return why_fail(why, err, "no memory for %u processes", max);
-	linger_open(&server->lingering);
+		return err;
+	if (admission->listener_count == 0)
+		return why_fail(why, -EINVAL, "there is no address to listen on");
+	if ((model->lacks & LACKS_LISTENERS) != 0 &&
+	    (admission->listener_count > 1 || admission->listeners[0].adopted))
+		return why_fail(why, -EINVAL,
+				"%s needs one address, which no other process has open",
+				model->name);
 	return 0;
 }
 
-static int open_policy(struct prong *server, const struct prong_options *options,
-		       unsigned max, struct why *why)
-{
-	return policy_open(&server->policy, options, max, options->program != NULL,
-			   why);
-}
-
-static int open_program(struct prong *server, const struct prong_options *options,
-			struct why *why)
-{
-	if (options->program == NULL)
-		return 0;
-	server->program = malloc(sizeof(*server->program));
-	server->sessions.environment = malloc(sizeof(*server->sessions.environment));
-	if (server->program == NULL || server->sessions.environment == NULL)
-		return why_fail(why, -ENOMEM, "no memory");
-	return program_prepare(server->program, options->program, why);
-}
-
-static int check_sandbox(const struct prong *server,
+static int check_sandbox(const struct sandbox *sandbox,
 			 const struct prong_options *options, struct why *why)
 {
 	if (options->sandbox != PRONG_SANDBOX_STRICT)
 		return 0;
-	if (!server->sandbox.on)
+	if (!sandbox->on)
 		return why_fail(why, -ENOTSUP,
 				"sandbox strict: there is no seccomp filter to be had "
 				"here");
-	if (!server->sandbox.landlock)
+	if (!sandbox->landlock)
 		return why_fail(why, -ENOTSUP,
 				"sandbox strict: this kernel has no landlock(7)");
 	return 0;
@@ -207,41 +190,26 @@ static int check_sandbox(const struct prong *server,
 
 /* Tries out what can fail in children, where there is anything that can. */
 static int open_privileges(struct prong *server, const struct prong_options *options,
-			   struct why *why)
+			   struct program *program, struct why *why)
 {
-	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
-	int err = privileges_open(&server->privileges, options->privileges, sandbox);
+	const struct serving *serving = &server->dispatch.serving;
+	int err;
 
-	if (err < 0)
-		return why_fail(why, err, "no memory");
-	server->sandbox = (struct sandbox){
-		.on = sandbox,
-		.landlock = sandbox,
-		.ruleset = -1,
-		.lends_gate = privileges_need_gate(server->privileges),
-	};
-	if (options->privileges != NULL || sandbox ||
-	    (options->program != NULL && options->program->directory != NULL))
-		err = preflight_run(server->privileges, server->program,
-				    &server->sandbox, why);
-	else if (server->program != NULL)
-		err = program_find(server->program, why);
+	server->sandbox.lends_gate = privileges_need_gate(server->privileges);
+	err = preflight_run(server->privileges, program, &server->sandbox, why);
 	if (err < 0)
 		return err;
-	if (server->program != NULL &&
-	    (server->program->asked.warm == NULL || server->program->cold != NULL))
-		server->settings.spare = 0;
-	return check_sandbox(server, options, why);
+	if (serving->model->settle != NULL)
+		serving->model->settle(serving->self, &server->settings);
+	return check_sandbox(&server->sandbox, options, why);
 }
 
-/* The listeners are open: the last moment for a supervisor to give up its rights. */
-static int drop_privileges(struct prong *server, const struct prong_options *options,
-			   struct why *why)
+/* The listeners are open: the last moment for a supervisor to give up its privileges. */
+static int drop_privileges(struct prong *server, struct why *why)
 {
 	struct privileges_failure failure;
 
-	if (options->privileges == NULL ||
-	    options->privileges->drop != PRONG_DROP_SUPERVISOR)
+	if (server->privileges->asked.drop != PRONG_DROP_SUPERVISOR)
 		return 0;
 	if (privileges_take_once(server->privileges, &failure) < 0)
 		return privileges_explain(server->privileges, &failure, why);
@@ -268,34 +236,103 @@ static int fill_low_descriptors(struct prong *server, struct why *why)
 	return 0;
 }
 
-static int open_notify(struct prong *server, const struct prong_options *options,
-		       struct why *why)
+/* What the model works with is there by now, though not all of it is filled yet. */
+static int open_model(struct prong *server, const struct prong_options *options,
+		      prong_handler *handler, void *arg, struct program **program,
+		      struct why *why)
 {
-	int err = notify_open(&server->notify, options->notify);
+	const struct model_parts parts = {
+		.processes = &server->processes,
+		.sessions = &server->sessions,
+		.report = &server->report,
+		.settings = &server->settings,
+		.privileges = server->privileges,
+		.sandbox = &server->sandbox,
+		.null_fd = &server->null_fd,
+		.handler = handler,
+		.arg = arg,
+	};
+	struct serving *serving = &server->dispatch.serving;
+
+	serving->model = options_model(options);
+	serving->self = &server->model;
+	return serving->model->open(serving->self, &parts, options, program, why);
+}
+
+/* Tells each part which others it works with; what they hold is opened one by one. */
+static void connect_parts(struct prong *server)
+{
+	server->sessions.settings = &server->settings;
+	server->sessions.policy = &server->policy;
+	server->sessions.lingering = &server->lingering;
+	server->sessions.report = &server->report;
+
+	server->dispatch.processes = &server->processes;
+	server->dispatch.sessions = &server->sessions;
+	server->dispatch.report = &server->report;
+
+	server->admission.loop = &server->loop;
+	server->admission.sessions = &server->sessions;
+	server->admission.dispatch = &server->dispatch;
+	server->admission.report = &server->report;
+	server->admission.settings = &server->settings;
+
+	server->departures.processes = &server->processes;
+	server->departures.sessions = &server->sessions;
+	server->departures.dispatch = &server->dispatch;
+	server->departures.report = &server->report;
+	server->reaper.processes = &server->processes;
+	server->reaper.ended = departure;
+	server->reaper.owner = &server->departures;
+
+	server->deadlines.processes = &server->processes;
+	server->stop.admission = &server->admission;
+	server->stop.processes = &server->processes;
+	server->stop.lingering = &server->lingering;
+	server->stop.report = &server->report;
+}
+
+static int open_notify(struct notify *notify, const char *name, struct why *why)
+{
+	int err = notify_open(notify, name);
 
 	return err < 0 ? why_fail(why, err, "cannot notify: %s", strerror(-err)) : 0;
 }
 
 static int open_parts(struct prong *server, const struct prong_options *options,
-		      unsigned max, struct why *why)
+		      prong_handler *handler, void *arg, struct why *why)
 {
-	int err = open_program(server, options, why);
+	unsigned max = options_max_processes(options);
+	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
+	struct program *program = NULL;
+	const struct model *model;
+	int err = processes_open(&server->processes, &server->loop, max);
 
+	server->sandbox =
+		(struct sandbox){ .on = sandbox, .landlock = sandbox, .ruleset = -1 };
 	if (err == 0)
-		err = open_privileges(server, options, why);
+		err = privileges_open(&server->privileges, options->privileges,
+				      sandbox);
+	if (err < 0)
+		return why_fail(why, err, "no memory for %u processes", max);
+	err = open_model(server, options, handler, arg, &program, why);
+	model = server->dispatch.serving.model;
+	if (err == 0)
+		err = open_privileges(server, options, program, why);
 	if (err == 0)
 		err = fill_low_descriptors(server, why);
 	if (err == 0)
-		err = open_tables(server, options, max, why);
+		err = open_log(&server->report.log, options, why);
 	if (err == 0)
-		err = open_policy(server, options, max, why);
-	if (err == 0)
-		err = adopt_listeners(server, options, why);
+		err = policy_open(&server->policy, options, max, model->counts_sources,
+				  why);
 	if (err == 0)
 		err = open_listeners(server, options, why);
 	if (err == 0)
-		err = open_notify(server, options, why);
-	return err < 0 ? err : drop_privileges(server, options, why);
+		err = open_notify(&server->report.notify, options->notify, why);
+	if (err == 0)
+		err = drop_privileges(server, why);
+	return err;
 }
 
 /* As prong_open(), with what failed in why. */
@@ -303,30 +340,28 @@ static int open_server(struct prong **out, const struct prong_options *options,
 		       prong_handler *handler, void *arg, struct why *why)
 {
 	struct prong *server;
-	unsigned max;
 	int err = options_check(options, handler != NULL, why);
 
 	if (err < 0)
 		return err;
-	max = options_max_processes(options);
 	server = memory_private(sizeof(*server));
 	if (server == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
-	server->handler = handler;
-	server->arg = arg;
-	server->epoll_fd = server->null_fd = server->reserve_fd = -1;
-	server->signals.fd = server->notify.fd = -1;
-	server->log_polled = -1;
-	server->admission.limit.left_at = CLOCK_NEVER;
-	server->sessions.look_at = CLOCK_NEVER;
-	server->stop.term_at = server->stop.kill_at = CLOCK_NEVER;
-	fill_settings(&server->settings, options, max);
-	err = open_parts(server, options, max, why);
+	server->loop.fd = server->null_fd = -1;
+	server->signals.fd = server->report.notify.fd = -1;
+	fill_settings(&server->settings, options);
+	connect_parts(server);
+	err = open_parts(server, options, handler, arg, why);
 	if (err < 0) {
-		disown_listeners(server);
+		disown_listeners(&server->admission);
 		prong_close(server);
 		return err;
 	}
+	linger_open(&server->lingering, &server->loop);
+	dispatch_open(&server->dispatch, server->settings.spare);
+	stop_open(&server->stop);
+	server->deadlines.session_timeout_us = server->settings.session_timeout_us;
+	server->deadlines.allowance_us = server->dispatch.serving.model->allowance_us;
 	*out = server;
 	return 0;
 }
@@ -344,21 +379,21 @@ int prong_open(struct prong **out, const struct prong_options *options,
 
 void prong_close(struct prong *server)
 {
+	const struct serving *serving;
+
 	if (server == NULL)
 		return;
-	for (unsigned i = 0; i < server->listener_count; i++)
-		listener_close(&server->listeners[i]);
-	log_close(&server->log);
-	notify_close(&server->notify);
+	serving = &server->dispatch.serving;
+	admission_close_listeners(&server->admission);
+	log_close(&server->report.log);
+	notify_close(&server->report.notify);
 	if (server->null_fd >= 0)
 		close(server->null_fd);
-	free(server->program);
-	free(server->sessions.environment);
+	if (serving->model != NULL)
+		serving->model->close(serving->self);
 	privileges_close(server->privileges);
 	policy_close(&server->policy);
 	processes_close(&server->processes);
-	scoreboard_close(&server->board);
-	tallies_close(server->tallies, server->processes.max);
 	memory_release(server, sizeof(*server));
 }
 
@@ -366,9 +401,10 @@ int prong_listener(const struct prong *server, unsigned index, char *text, size_
 {
 	char whole[ADDRESS_TEXT_MAX];
 
-	if (index >= server->listener_count)
+	if (index >= server->admission.listener_count)
 		return -ENOENT;
-	address_format(&server->listeners[index].address, whole, sizeof(whole));
+	address_format(&server->admission.listeners[index].address, whole,
+		       sizeof(whole));
 	if (strlen(whole) >= size)
 		return -ENOSPC;
 	memcpy(text, whole, strlen(whole) + 1);

@@ -5,6 +5,8 @@
 
 #include "base/number.h"
 #include "engine/confine/sandbox.h"
+#include "engine/supervisor/acceptors.h"
+#include "engine/supervisor/programs.h"
 
 #define MAX_PROCESSES 1000000
 #define KEEP_FDS_MAX  1024
@@ -70,42 +72,71 @@ static bool is_empty(const char *const *list)
 	return list == NULL || list[0] == NULL;
 }
 
-/* Nobody but the supervisor knows who comes, and so who may not. */
-static bool limits_who_comes(const struct prong_options *options)
+static bool limits_sources(const struct prong_options *options)
 {
 	return options->at_limit != PRONG_WAIT || !is_empty(options->allow) ||
 	       !is_empty(options->deny) || options->max_per_source > 0 ||
 	       options->rate_per_source.count > 0 || options->rate.count > 0;
 }
 
-static int check_accept(const struct prong_options *options, struct why *why)
+static bool is_reused(const struct prong_options *options)
 {
-	if (options->accept == PRONG_ACCEPT_SUPERVISOR)
-		return 0;
-	if (options->accept > PRONG_ACCEPT_WORKERS)
-		return why_fail(why, -EINVAL, "accept is unknown");
-	if (options->program != NULL)
-		return why_fail(why, -EINVAL, "accept workers: a program cannot");
-	if (options->reuse <= 1)
-		return why_fail(why, -EINVAL,
-				"accept workers: they must be reused (reuse)");
-	if (options->spare == 0)
-		return why_fail(why, -EINVAL,
-				"accept workers: spare is how many there are at "
-				"least, so not 0");
-	if (limits_who_comes(options))
-		return why_fail(why, -EINVAL,
-				"accept workers: no limits or lists of sources, and no "
-				"refusing, since nobody looks at who comes");
+	return options->reuse > 1;
+}
+
+static bool is_fresh(const struct prong_options *options)
+{
+	return options->reuse <= 1;
+}
+
+static bool has_no_spares(const struct prong_options *options)
+{
+	return options->spare == 0;
+}
+
+static bool has_sandbox(const struct prong_options *options)
+{
+	return options->sandbox != PRONG_SANDBOX_OFF;
+}
+
+/* What may be asked for, and what to say where the model lacks it; model.h. */
+static const struct {
+	unsigned lack;
+	bool (*is_asked)(const struct prong_options *options);
+	const char *what;
+} wishes[] = {
+	{ LACKS_ADMISSION, limits_sources,
+	  "cannot limit, list or refuse clients: workers take them unchecked" },
+	{ LACKS_REUSE, is_reused, "cannot serve a second connection: reuse must be 1" },
+	{ LACKS_FRESH, is_fresh, "needs reuse other than 1" },
+	{ LACKS_NO_SPARES, has_no_spares,
+	  "needs spare other than 0: it is the number of workers at least" },
+	{ LACKS_SANDBOX, has_sandbox,
+	  "cannot be sandboxed: the sandbox is for handlers" },
+};
+
+static int check_model(const struct model *model, const struct prong_options *options,
+		       struct why *why)
+{
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+		if ((model->lacks & wishes[i].lack) != 0 && wishes[i].is_asked(options))
+			return why_fail(why, -EINVAL, "%s %s", model->name,
+					wishes[i].what);
 	return 0;
+}
+
+const struct model *options_model(const struct prong_options *options)
+{
+	if (options->program != NULL)
+		return &model_programs;
+	return options->accept == PRONG_ACCEPT_WORKERS ? &model_acceptors
+						       : &model_workers;
 }
 
 static int check_privileges(const struct prong_options *options, struct why *why)
 {
 	const struct prong_privileges *privileges = options->privileges;
 
-	if (options->program != NULL && options->sandbox != PRONG_SANDBOX_OFF)
-		return why_fail(why, -EINVAL, "the sandbox is for handlers");
 	if (options->program != NULL && sandbox_is_set())
 		return why_fail(why, -ENOTSUP,
 				"programs cannot be started where a sandbox has been");
@@ -138,14 +169,18 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	return 0;
 }
 
-/* The options of a handler and those of a program that go together with nothing else. */
+/* What serves: a handler, or a program; and only the supervisor hands over to programs. */
 static int check_what_serves(const struct prong_options *options, bool has_handler,
 			     struct why *why)
 {
 	if (has_handler == (options->program != NULL))
 		return why_fail(why, -EINVAL, "one of handler and program is needed");
-	if (options->program != NULL && options->reuse > 1)
-		return why_fail(why, -EINVAL, "a program's process cannot be reused");
+	if (options->accept > PRONG_ACCEPT_WORKERS)
+		return why_fail(why, -EINVAL, "accept is unknown");
+	if (options->program != NULL && options->accept == PRONG_ACCEPT_WORKERS)
+		return why_fail(
+			why, -EINVAL,
+			"accept workers needs a handler: a program cannot accept");
 	return 0;
 }
 
@@ -155,8 +190,8 @@ int options_check(const struct prong_options *options, bool has_handler,
 	int err = check_numbers(options, why);
 
 	if (err == 0)
-		err = check_privileges(options, why);
-	if (err == 0)
 		err = check_what_serves(options, has_handler, why);
-	return err == 0 ? check_accept(options, why) : err;
+	if (err == 0)
+		err = check_model(options_model(options), options, why);
+	return err == 0 ? check_privileges(options, why) : err;
 }

@@ -5,11 +5,15 @@
 #include <stdbool.h>
 
 #include "base/why.h"
+#include "engine/supervisor/model.h"
 #include "prong.h"
 
 /* Returns 0, or -EINVAL or -ENOTSUP with a sentence in why. */
 int options_check(const struct prong_options *options, bool has_handler,
 		  struct why *why);
+
+/* The way in which these options, once checked, ask connections to be served. */
+const struct model *options_model(const struct prong_options *options);
 
 unsigned options_max_processes(const struct prong_options *options);
 

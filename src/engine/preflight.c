@@ -111,8 +111,8 @@ static int preflight_result(const struct privileges *privileges,
 	return findings->program_error;
 }
 
-int preflight_run(const struct privileges *privileges, struct program *program,
-		  struct sandbox *sandbox, struct why *why)
+static int try_in_child(const struct privileges *privileges, struct program *program,
+			struct sandbox *sandbox, struct why *why)
 {
 	struct findings *findings = memory_shared(sizeof(*findings));
 	pid_t parent = getpid();
@@ -137,4 +137,13 @@ int preflight_run(const struct privileges *privileges, struct program *program,
 		err = preflight_result(privileges, program, sandbox, findings, why);
 	memory_release(findings, sizeof(*findings));
 	return err;
+}
+
+int preflight_run(const struct privileges *privileges, struct program *program,
+		  struct sandbox *sandbox, struct why *why)
+{
+	if (privileges->given || sandbox->on ||
+	    (program != NULL && program->asked.directory != NULL))
+		return try_in_child(privileges, program, sandbox, why);
+	return program != NULL ? program_find(program, why) : 0;
 }

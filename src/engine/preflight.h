@@ -11,7 +11,8 @@
 #include "engine/confine/sandbox.h"
 
 /*
- * Tries. program (NULL: none) is found on the way; of sandbox only that stays on which
+ * Tries, in a child where privileges, a sandbox or the program's directory can fail; else
+ * here. program (NULL: none) is found on the way; of sandbox only that stays on which
  * this system has. Returns 0, or a negative errno with a sentence in why: that of the step
  * that failed, or of program_find().
  */

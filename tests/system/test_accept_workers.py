@@ -304,7 +304,7 @@ def test_a_listener_that_others_have_too_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         status, line = activation.refused([listener], *map(str, POOL), "echo")
     assert status == 2
-    assert "one address, which nobody else has open" in line
+    assert "needs one address, which no other process has open" in line
 
 
 def test_no_worker_outlives_the_supervisor(prongd):
@@ -357,16 +357,16 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
 
 @pytest.mark.parametrize("words, message", [
     (["--accept", "nobody", "echo"], "none of supervisor, workers"),
-    (["--accept", "workers", "echo"], "they must be reused"),
-    ([*POOL, "-s", "0", "echo"], "spare is how many"),
-    ([*POOL, "--deny", "all", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--allow", "127.0.0.1", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--rate-per-source", "1/1s", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--rate", "1/1s", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--max-per-source", "1", "echo"], "nobody looks at who comes"),
-    ([*POOL, "--at-limit", "refuse", "echo"], "nobody looks at who comes"),
+    (["--accept", "workers", "echo"], "needs reuse other than 1"),
+    ([*POOL, "-s", "0", "echo"], "needs spare other than 0"),
+    ([*POOL, "--deny", "all", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--allow", "127.0.0.1", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--rate-per-source", "1/1s", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--rate", "1/1s", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--max-per-source", "1", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--at-limit", "refuse", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),
-    (["--accept", "workers", "--", "cat"], "a program cannot"),
+    (["--accept", "workers", "--", "cat"], "a program cannot accept"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_said_at_the_start(words, message):
     expect_refusal(run(*map(str, words)), 2, message)

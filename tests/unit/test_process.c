@@ -1,15 +1,18 @@
 #include "engine/supervisor/process.h"
 
+#include <unistd.h>
+
 #include "check.h"
 
 #define MAX 100
 
+static struct loop loop = { .fd = -1 };
 static struct processes processes;
 
 static int open_slots(void **state)
 {
 	note_what_is_open(state);
-	return processes_open(&processes, MAX);
+	return processes_open(&processes, &loop, MAX);
 }
 
 static int close_slots(void **state)
@@ -47,17 +50,17 @@ static void a_freed_slot_is_taken_next_and_is_clean(void **state)
 
 	(void)state;
 	occupied(11, PROCESS_BUSY, 5);
-	first->client.id = 7;
-	first->channel = 3;
-	first->cut = REASON_STOPPED;
+	first->session.client.id = 7;
+	first->channel = dup(STDERR_FILENO);
+	first->end_cause = REASON_STOPPED;
 	process_free(&processes, first);
 	assert_int_equal(processes.used, 1);
 	assert_ptr_equal(process_take(&processes), first);
 	assert_int_equal(first->pid, 0);
-	assert_int_equal(first->client.id, 0);
-	assert_int_equal(first->client.fd, -1);
+	assert_int_equal(first->session.client.id, 0);
+	assert_int_equal(first->session.client.fd, -1);
 	assert_int_equal(first->channel, -1);
-	assert_int_equal(first->cut, REASON_NONE);
+	assert_int_equal(first->end_cause, REASON_NONE);
 }
 
 static void a_slot_without_a_process_can_be_given_back(void **state)
@@ -108,7 +111,7 @@ static void each_state_lists_its_slots_the_oldest_first(void **state)
 	assert_ptr_equal(processes.in[PROCESS_BUSY].first, b);
 	assert_ptr_equal(processes.in[PROCESS_BUSY].last, a);
 	assert_int_equal(processes.in[PROCESS_BUSY].count, 2);
-	assert_int_equal(b->since, 40);
+	assert_int_equal(b->since_us, 40);
 	process_set_state(&processes, b, PROCESS_BUSY, 60);
 	assert_ptr_equal(processes.in[PROCESS_BUSY].last, b);
 	process_free(&processes, a);
@@ -143,7 +146,7 @@ static void even_a_million_slots_can_be_opened(void **state)
 	struct processes many;
 
 	(void)state;
-	assert_int_equal(processes_open(&many, 1000000), 0);
+	assert_int_equal(processes_open(&many, &loop, 1000000), 0);
 	process_occupy(&many, process_take(&many), 4194304, PROCESS_BUSY, 0);
 	assert_ptr_equal(process_find(&many, 4194304), &many.at[0]);
 	processes_close(&many);
@@ -164,5 +167,5 @@ int main(void)
 		with_slots(even_a_million_slots_can_be_opened),
 	};
 
-	return cmocka_run_group_tests_name("slot", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }

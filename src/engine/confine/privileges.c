@@ -71,6 +71,7 @@ int privileges_open(struct privileges **out, const struct prong_privileges *aske
 
 	if (privileges == NULL)
 		return -ENOMEM;
+	privileges->given = asked != NULL;
 	if (asked == NULL)
 		asked = &none;
 	privileges->asked = *asked;

@@ -36,6 +36,7 @@ enum privileges_step {
 /* On the heap, which children inherit; what the caller's options point to is copied. */
 struct privileges {
 	struct prong_privileges asked;
+	bool given;     /* by the options; else they are the default */
 	bool keeps_ids; /* nothing is to be done about them here (any more) */
 	bool keeps_root;
 	bool keeps_capabilities; /* unless ids change */

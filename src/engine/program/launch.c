@@ -11,7 +11,7 @@
 #include "warm.h"
 #include "engine/confine/privileges.h"
 #include "engine/record/scoreboard.h"
-#include "engine/supervisor/signals.h"
+#include "engine/worker/child.h"
 
 static int direct_error_output(const struct launch *launch)
 {
@@ -64,7 +64,7 @@ static void become_program(const struct launch *launch)
 		return;
 	if (asked->set_umask)
 		umask(asked->umask);
-	signals_reset_child();
+	child_reset_signals();
 	execve(launch->program->path, (char *const *)asked->argv,
 	       (char *const *)launch->environment->at);
 }

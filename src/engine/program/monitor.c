@@ -6,16 +6,13 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "children.h"
+#include "engine/worker/child.h"
 #include "launch.h"
-#include "engine/supervisor/signals.h"
-#include "engine/worker/worker.h"
 
 #define TERM_TO_KILL    300000 /* for what a program left behind; microseconds */
 #define EXIT_NOT_BEGUN  127
@@ -24,38 +21,6 @@
 bool monitor_is_needed(const struct program *program)
 {
 	return program->asked.resolve || program->asked.kill_descendants;
-}
-
-/* The list of this process's children: proc(5), /proc/PID/task/TID/children. */
-static int open_children(void)
-{
-	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-}
-
-/* Calls visit for each child that the list has now. */
-static void each_child(int children, void (*visit)(void *arg, pid_t pid), void *arg)
-{
-	char text[4096 + 1];
-	size_t kept = 0;
-	off_t at = 0;
-	ssize_t n;
-
-	while ((n = pread(children, text + kept, sizeof(text) - 1 - kept, at)) > 0) {
-		char *rest = text;
-		char *end;
-
-		at += n;
-		kept += (size_t)n;
-		text[kept] = '\0';
-		/* A number is whole when the blank behind it has come too. */
-		for (long pid = strtol(rest, &end, 10); *end == ' ';
-		     pid = strtol(rest, &end, 10)) {
-			visit(arg, (pid_t)pid);
-			rest = end + 1;
-		}
-		kept -= (size_t)(rest - text);
-		memmove(text, rest, kept);
-	}
 }
 
 static void signal_child(void *number, pid_t pid)
@@ -84,7 +49,7 @@ static void end_descendants(int children)
 	int64_t deadline = clock_now() + TERM_TO_KILL;
 	int number = SIGTERM;
 
-	each_child(children, signal_child, &number);
+	children_each(children, signal_child, &number);
 	number = SIGKILL;
 	for (;;) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
@@ -94,7 +59,7 @@ static void end_descendants(int children)
 		if (pid > 0)
 			continue;
 		if (clock_now() >= deadline) {
-			each_child(children, signal_child, &number);
+			children_each(children, signal_child, &number);
 			deadline = clock_now() + TERM_TO_KILL;
 		}
 		wait_for_child(deadline);
@@ -142,7 +107,7 @@ static _Noreturn void leave_as(int status)
 	if (WIFEXITED(status))
 		_exit(WEXITSTATUS(status));
 	setrlimit(RLIMIT_CORE, &none);
-	signals_reset_child();
+	child_reset_signals();
 	raise(WTERMSIG(status));
 	_exit(128 + WTERMSIG(status));
 }
@@ -153,11 +118,11 @@ static int prepare(const struct monitor *monitor)
 	int children = -1;
 	struct privileges_failure failure;
 
-	worker_detach(monitor->supervisor);
-	worker_close_others(3, monitor->client.fd, monitor->null);
+	child_detach(monitor->supervisor);
+	child_close_others(3, monitor->client.fd, monitor->null);
 	if (monitor->program->asked.kill_descendants) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		children = open_children();
+		children = children_open();
 	}
 	if (privileges_take(monitor->privileges, monitor->supervisor, &failure) < 0)
 		privileges_leave(monitor->row, &failure);
@@ -205,27 +170,4 @@ pid_t monitor_start(const struct monitor *monitor)
 	if (pid == 0)
 		watch_over(monitor);
 	return pid < 0 ? -errno : pid;
-}
-
-struct census {
-	bool (*is_known)(void *arg, pid_t pid);
-	void *arg;
-};
-
-static void kill_unknown(void *arg, pid_t pid)
-{
-	const struct census *census = arg;
-
-	if (!census->is_known(census->arg, pid))
-		kill(pid, SIGKILL);
-}
-
-void orphans_kill(bool (*is_known)(void *arg, pid_t pid), void *arg)
-{
-	struct census census = { is_known, arg };
-	int children = open_children();
-
-	each_child(children, kill_unknown, &census);
-	if (children >= 0)
-		close(children);
 }

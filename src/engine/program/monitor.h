@@ -33,10 +33,4 @@ bool monitor_is_needed(const struct program *program);
 /* Forks one, which starts the program. Returns its pid or a negative errno. */
 pid_t monitor_start(const struct monitor *monitor);
 
-/*
- * Kills the children of this process of which is_known says no: those whose attendant
- * was killed. Their own children become ours in turn, and SIGCHLD tells.
- */
-void orphans_kill(bool (*is_known)(void *arg, pid_t pid), void *arg);
-
 #endif

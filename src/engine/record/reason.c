@@ -47,7 +47,7 @@ int reason_exit_status(enum reason reason)
 	return reasons[reason].status;
 }
 
-bool reason_is_completion(unsigned number)
+bool reason_is_completion(uint64_t number)
 {
 	return number < REASON_COUNT && reasons[number].status != 0 &&
 	       number != REASON_CRASH_SANDBOX && number != REASON_REFUSED_PRIVILEGES;

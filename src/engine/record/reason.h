@@ -6,6 +6,7 @@
 #define ENGINE_REASON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum reason {
 	REASON_NONE,     /* it has not ended */
@@ -41,7 +42,7 @@ bool reason_is_crash(enum reason reason);
 int reason_exit_status(enum reason reason);
 
 /* Whether a worker that lives on may give this number as the reason of an end. */
-bool reason_is_completion(unsigned number);
+bool reason_is_completion(uint64_t number);
 
 /* And back; REASON_CRASH_EXIT for a status that tells none. */
 enum reason reason_from_exit_status(int status);

@@ -10,410 +10,345 @@
 
 #include "base/clock.h"
 #include "base/gate.h"
-#include "notify.h"
 #include "dispatch.h"
+#include "engine/admit/source.h"
 #include "report.h"
-#include "server.h"
-#include "autoscale.h"
 
-#define ACCEPTS_AT_ONCE  16      /* before the loop looks at exits and signals again */
-#define REFUSAL_PATIENCE 1000000 /* for a refused client to read why; microseconds */
-#define LIMIT_CALM       1000000 /* below the limit so long: it is left; microseconds */
+#define ACCEPTS_AT_ONCE 16 /* before the loop looks at exits and signals again */
 
-void admission_ended(struct prong *server, struct client *client, enum reason reason,
-		     int64_t now)
+static bool refuses_at_limit(const struct admission *admission)
 {
-	server->totals.closed[reason]++;
-	policy_leave(&server->policy, client, now);
+	return admission->settings->at_limit == PRONG_REFUSE;
 }
 
-static bool refuses_at_limit(const struct prong *server)
+/* Whether something can be done with a client: serve it, or tell it to go. */
+static bool could_take(const struct admission *admission)
 {
-	return server->settings.at_limit == PRONG_REFUSE;
+	return admission->accepts && admission->held.id == 0 &&
+	       (refuses_at_limit(admission) || dispatch_has_room(admission->dispatch));
 }
 
-/*
- * Whether something can be done with a client: serve it, or tell it to go. Where workers
- * accept for themselves, only who is left in the queue at the stop is ours.
- */
-static bool could_take(const struct prong *server)
+static bool may_accept(const struct admission *admission, int64_t now_us)
 {
-	if (server->tallies != NULL && !server->stop.asked)
-		return false;
-	return server->admission.held.id == 0 &&
-	       (refuses_at_limit(server) || dispatch_has_room(server));
+	return could_take(admission) && !backoff_waits(&admission->accept, now_us);
 }
 
-static bool may_accept(const struct prong *server, int64_t now)
+/* Dispatches the client, or by policy refuses it or holds it until that is possible. */
+static void dispatch_or_hold(struct admission *admission, struct client *client,
+			     int64_t now_us)
 {
-	return could_take(server) && !backoff_waits(&server->admission.accept, now);
-}
-
-/* A fresh connection's send buffer holds any text that is sensible here. */
-static void say_refusal(const struct prong *server, int fd)
-{
-	const char *text = server->settings.refusal_text;
-
-	if (text != NULL)
-		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* With nothing to linger for, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
-static void end_refused(const struct prong *server, int fd)
-{
-	struct linger none = { .l_onoff = 1, .l_linger = 0 };
-
-	if (server->settings.refusal == PRONG_REFUSAL_RESET)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	close(fd);
-}
-
-static void refuse(struct prong *server, struct client *client, enum reason reason,
-		   int64_t now)
-{
-	report_refused(server, client, reason, now);
-	admission_ended(server, client, reason, now);
-	if (server->settings.refusal_text != NULL) {
-		say_refusal(server, client->fd);
-		linger_start(server, client->fd, REFUSAL_PATIENCE, now);
+	if (dispatch_has_room(admission->dispatch) &&
+	    dispatch_client(admission->dispatch, client, now_us) == 0)
 		return;
-	}
-	end_refused(server, client->fd);
-}
-
-/* Places the client, or by policy refuses it or holds it until that is possible. */
-static void place_or_hold(struct prong *server, struct client *client, int64_t now)
-{
-	if (dispatch_has_room(server) && dispatch_place(server, client, now) == 0)
-		return;
-	if (refuses_at_limit(server))
-		refuse(server, client, REASON_REFUSED_FORK, now);
+	if (refuses_at_limit(admission))
+		sessions_refuse(admission->sessions, client, REASON_REFUSED_FORK, false,
+				now_us);
 	else
-		server->admission.held = *client;
+		admission->held = *client;
 }
 
 /* The checks, in the order that prongd(8) gives. */
-static enum reason judge(const struct prong *server, const struct client *client,
-			 int64_t now)
+static enum reason judge(const struct admission *admission, const struct client *client,
+			 int64_t now_us)
 {
-	enum reason reason = policy_judge(&server->policy, client, now);
+	enum reason reason = sessions_judge(admission->sessions, client, now_us);
 
-	if (reason == REASON_NONE && refuses_at_limit(server) &&
-	    !dispatch_has_room(server))
+	if (reason == REASON_NONE && refuses_at_limit(admission) &&
+	    !dispatch_has_room(admission->dispatch))
 		reason = REASON_REFUSED_FULL;
 	return reason;
 }
 
-static void admit(struct prong *server, struct client *client, int64_t now)
+static void admit(struct admission *admission, struct client *client, int64_t now_us)
 {
-	enum reason reason = judge(server, client, now);
+	enum reason reason = judge(admission, client, now_us);
 
 	if (reason != REASON_NONE) {
-		refuse(server, client, reason, now);
+		sessions_refuse(admission->sessions, client, reason, false, now_us);
 		return;
 	}
-	policy_enter(&server->policy, client, now);
-	place_or_hold(server, client, now);
+	sessions_admit(admission->sessions, client, now_us);
+	dispatch_or_hold(admission, client, now_us);
 }
 
-static void retry_held(struct prong *server, int64_t now)
+static void retry_held(struct admission *admission, int64_t now_us)
 {
-	struct client client = server->admission.held;
+	struct client client = admission->held;
 
-	server->admission.held.id = 0;
-	place_or_hold(server, &client, now);
+	admission->held.id = 0;
+	dispatch_or_hold(admission, &client, now_us);
 }
 
-bool admission_is_clients_error(int error)
+/* Takes the next client off the queue. Returns 0 or a negative errno of accept(2). */
+static int accept_client(struct admission *admission, const struct listener *listener,
+			 struct client *client, int64_t now_us)
 {
-	switch (error) {
-	case EINTR:
-	case ECONNABORTED:
-	case EPERM: /* a firewall rule */
-	case EPROTO:
-	case ENETDOWN:
-	case ENOPROTOOPT:
-	case EHOSTDOWN:
-	case ENONET:
-	case EHOSTUNREACH:
-	case EOPNOTSUPP:
-	case ENETUNREACH:
-	case ETIMEDOUT:
-	case ECONNRESET:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Takes the next client off the queue; fd is a negative errno if there is none. */
-static struct client accept_client(struct prong *server, int listener, int64_t now)
-{
-	struct client client = { .accepted_at = now, .source = SOURCE_NONE };
-
-	client.peer.length = sizeof(client.peer.any);
-	/* Nobody there is no news, and errno on a page that a fork has shared. */
-	client.fd = (int)GATE(accept4, listener, &client.peer.any, &client.peer.length,
-			      SOCK_CLOEXEC);
-	if (client.fd < 0)
-		return client;
-	if (client.peer.length > sizeof(client.peer.any))
-		client.peer.length = sizeof(client.peer.any);
-	address_normalize(&client.peer);
-	client.id = ++server->totals.accepted;
-	report_connect(server, &client);
-	return client;
+	*client = (struct client){ .accepted_at_us = now_us, .source = SOURCE_NONE };
+	client->peer.length = sizeof(client->peer.any);
+	/* An empty queue is no news, and errno on a page that a fork has shared. */
+	client->fd = (int)GATE(accept4, listener->fd, &client->peer.any,
+			       &client->peer.length, SOCK_CLOEXEC);
+	if (client->fd < 0)
+		return client->fd;
+	address_normalize(&client->peer);
+	sessions_accepted(admission->sessions, client);
+	return 0;
 }
 
 /*
  * Out of descriptors: where clients are to be refused rather than wait, the reserve
  * makes room to tell one so. Otherwise the kernel's queue keeps them.
  */
-static void refuse_with_reserve(struct prong *server, int listener, int64_t now)
+static void refuse_with_reserve(struct admission *admission,
+				const struct listener *listener, int64_t now_us)
 {
 	struct client client;
 
-	if (!refuses_at_limit(server))
+	if (!refuses_at_limit(admission))
 		return;
-	if (server->reserve_fd >= 0)
-		close(server->reserve_fd);
-	client = accept_client(server, listener, now);
-	if (client.fd >= 0) {
-		enum reason reason = judge(server, &client, now);
+	if (admission->reserve_fd >= 0)
+		close(admission->reserve_fd);
+	if (accept_client(admission, listener, &client, now_us) == 0) {
+		enum reason reason = judge(admission, &client, now_us);
 
 		if (reason == REASON_NONE)
 			reason = REASON_REFUSED_DESCRIPTORS;
-		report_refused(server, &client, reason, now);
-		admission_ended(server, &client, reason, now);
-		say_refusal(server, client.fd);
-		end_refused(server, client.fd);
+		sessions_refuse(admission->sessions, &client, reason, true, now_us);
 	}
-	server->reserve_fd = fcntl(server->null_fd, F_DUPFD_CLOEXEC, 0);
+	admission->reserve_fd = fcntl(admission->null_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Our failure, not a client's: accepting pauses, and says so. */
-static void pause_accepting(struct prong *server, int error, int64_t now)
+static void pause_accepting(struct admission *admission, int error, int64_t now_us)
 {
-	backoff_failed(&server->admission.accept, now);
-	report_accept_failed(server, error, now);
+	backoff_failed(&admission->accept, now_us);
+	report_accept_failed(admission->report, error, now_us);
 }
 
 /* Returns whether another client may be waiting. */
-static bool accept_failed(struct prong *server, int listener, int error, int64_t now)
+static bool accept_failed(struct admission *admission, const struct listener *listener,
+			  int error, int64_t now_us)
 {
+	bool descriptors = error == EMFILE || error == ENFILE;
+
 	if (error == EAGAIN)
 		return false;
-	server->admission.error = error;
-	if (admission_is_clients_error(error))
+	admission->error = error;
+	if (listener_is_clients_error(error))
 		return true;
-	/* Who is leaving already must not keep out who comes. */
-	if ((error == EMFILE || error == ENFILE) && linger_cut_short(server))
+	/* Do not refuse a new client to keep a lingering connection open. */
+	if (descriptors && sessions_make_room(admission->sessions))
 		return true;
-	if (error == EMFILE || error == ENFILE)
-		refuse_with_reserve(server, listener, now);
-	pause_accepting(server, error, now);
+	if (descriptors)
+		refuse_with_reserve(admission, listener, now_us);
+	pause_accepting(admission, error, now_us);
 	return false;
 }
 
-/* Accepts one client of listener; returns whether another may be waiting. */
-static bool accept_next(struct prong *server, struct listener *listener, int64_t now)
+static bool has_open_listener(const struct admission *admission)
 {
-	struct client client = accept_client(server, listener->fd, now);
-
-	if (client.fd < 0)
-		return accept_failed(server, listener->fd, -client.fd, now);
-	backoff_succeeded(&server->admission.accept);
-	admit(server, &client, now);
-	return true;
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (admission->listeners[i].fd >= 0)
+			return true;
+	return false;
 }
 
-/* At the stop: everyone who was queued has been served, so the listener can go. */
-static void close_drained(struct prong *server, struct listener *listener)
+bool admission_is_over(const struct admission *admission)
 {
-	if (server->admission.polled)
-		server_unwatch(server, listener->fd);
-	if (server->tallies != NULL) /* workers wait in accept(2), and have copies */
-		GATE(shutdown, listener->fd, SHUT_RDWR);
+	return admission->held.id == 0 && !has_open_listener(admission);
+}
+
+/* At the stop: every client that was queued has been taken, so the listener can go. */
+static void close_listener(struct admission *admission, struct listener *listener)
+{
+	if (listener->fd >= 0 && admission->watched)
+		loop_remove(admission->loop, listener->fd);
 	listener_close(listener);
 }
 
-/*
- * At the stop workers empty the queue too, perhaps while there is no slot for us to take
- * anybody. Their exits wake the loop, which then finds the queue empty.
- */
-static bool workers_have_drained(const struct prong *server,
-				 const struct listener *listener)
+/* Accepts from one listener: a batch, after which there may be more. */
+static void admit_batch(struct admission *admission, struct listener *listener,
+			int64_t now_us)
 {
-	return server->tallies != NULL && listener_queue_is_empty(listener);
-}
+	bool any = false;
 
-static void admit_from(struct prong *server, struct listener *listener)
-{
-	uint64_t before = server->totals.accepted;
-	int64_t now = clock_now();
-
-	if (server->stop.asked && workers_have_drained(server, listener)) {
-		close_drained(server, listener);
-		return;
-	}
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		if (!may_accept(server, now))
+		struct client client;
+		int err;
+
+		if (!may_accept(admission, now_us))
 			return;
-		if (accept_next(server, listener, now)) {
-			if (!server->stop.asked || listener_took_one(listener))
-				continue;
-			close_drained(server, listener);
+		err = accept_client(admission, listener, &client, now_us);
+		if (err < 0) {
+			if (!accept_failed(admission, listener, -err, now_us))
+				return;
+			continue;
+		}
+		any = true;
+		backoff_succeeded(&admission->accept);
+		admit(admission, &client, now_us);
+		if (admission->draining && !listener_took_one(listener)) {
+			close_listener(admission, listener);
 			return;
 		}
-		if (server->stop.asked && listener_queue_is_empty(listener))
-			close_drained(server, listener);
-		return;
 	}
-	/* There may be more; but where not one of so many came, it is not the clients. */
-	if (server->totals.accepted == before)
-		pause_accepting(server, server->admission.error, now);
+	/* Where not one of so many came, the clients are not the cause. */
+	if (any)
+		admission->ready = true;
 	else
-		server->admission.ready = true;
+		pause_accepting(admission, admission->error, now_us);
 }
 
-void admit_waiting(struct prong *server)
+/*
+ * While it drains, workers that accept for themselves empty the queue, too, perhaps while
+ * there is no slot to take a client here; their exits wake the loop.
+ */
+static void admit_from(struct admission *admission, struct listener *listener,
+		       int64_t now_us)
 {
-	struct admission *admission = &server->admission;
+	if (!admission->draining || !listener_queue_is_empty(listener))
+		admit_batch(admission, listener, now_us);
+	if (admission->draining && listener->fd >= 0 &&
+	    listener_queue_is_empty(listener))
+		close_listener(admission, listener);
+}
 
-	if (admission->held.id != 0 && dispatch_has_room(server))
-		retry_held(server, clock_now());
-	if (!admission->ready && !server->stop.asked)
+void admission_admit(struct admission *admission, int64_t now_us)
+{
+	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch))
+		retry_held(admission, now_us);
+	if (!admission->ready && !admission->draining)
 		return;
 	admission->ready = false;
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (server->listeners[i].fd >= 0)
-			admit_from(server, &server->listeners[i]);
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (admission->listeners[i].fd >= 0)
+			admit_from(admission, &admission->listeners[i], now_us);
+	if (admission->draining && admission_is_over(admission))
+		dispatch_finish(admission->dispatch);
 }
 
-static int watch_listeners(struct prong *server)
+static void on_client(void *owner, unsigned index, uint32_t events, int64_t now_us)
+{
+	struct admission *admission = owner;
+
+	(void)index, (void)events, (void)now_us;
+	admission->ready = true;
+}
+
+static int watch_listeners(struct admission *admission)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < server->listener_count && err == 0; i++)
-		if (server->listeners[i].fd >= 0)
-			err = server_watch(server, server->listeners[i].fd, EPOLLIN,
-					   WATCH_LISTENER, i);
+	for (unsigned i = 0; i < admission->listener_count && err == 0; i++)
+		if (admission->listeners[i].fd >= 0)
+			err = loop_add(admission->loop, admission->listeners[i].fd,
+				       EPOLLIN, &admission->watch);
 	return err;
 }
 
-static void unwatch_listeners(struct prong *server)
+static void unwatch_listeners(struct admission *admission)
 {
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (server->listeners[i].fd >= 0)
-			server_unwatch(server, server->listeners[i].fd);
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (admission->listeners[i].fd >= 0)
+			loop_remove(admission->loop, admission->listeners[i].fd);
 }
 
-static void poll_listeners(struct prong *server, bool polled, int64_t now)
+static void settle_watch(struct admission *admission, bool watch, int64_t now_us)
 {
 	int err = 0;
 
-	if (server->admission.polled == polled)
+	if (admission->watched == watch)
 		return;
-	if (polled)
-		err = watch_listeners(server);
-	if (!polled || err < 0)
-		unwatch_listeners(server);
+	if (watch)
+		err = watch_listeners(admission);
+	if (!watch || err < 0)
+		unwatch_listeners(admission);
 	if (err < 0)
-		pause_accepting(server, -err, now);
-	server->admission.polled = polled && err == 0;
+		pause_accepting(admission, -err, now_us);
+	admission->watched = watch && err == 0;
 }
 
-/*
- * The limit comes and goes with every connection when there is much to do, so it
- * is left only after some calm: two lines in the log, not thousands.
- */
-static void note_limit(struct prong *server, bool full, int64_t now)
+void admission_settle(struct admission *admission, int64_t now_us)
 {
-	struct limit *limit = &server->admission.limit;
+	const struct dispatch *dispatch = admission->dispatch;
 
-	if (full && !limit->full) {
-		if (limit->since == 0) {
-			limit->since = now;
-			limit->times = 0;
-			report_limit_reached(server);
-			notify_full(server);
-		}
-		limit->times++;
-		limit->left_at = CLOCK_NEVER;
-	}
-	if (!full && limit->full)
-		limit->left_at = now + LIMIT_CALM;
-	limit->full = full;
-	if (limit->left_at > now)
-		return;
-	report_limit_left(server, now - LIMIT_CALM);
-	notify_serving(server);
-	limit->left_at = CLOCK_NEVER;
-	limit->since = 0;
+	settle_watch(admission, may_accept(admission, now_us), now_us);
+	if (!admission->draining)
+		saturation_note(&admission->saturation, admission->report,
+				dispatch_is_full(dispatch), dispatch->processes->max,
+				!refuses_at_limit(admission), now_us);
 }
 
-void admission_settle(struct prong *server)
+int64_t admission_deadline(const struct admission *admission)
 {
-	bool full = server->tallies != NULL ? server->autoscale.full
-					    : !dispatch_has_room(server);
-	int64_t now = clock_now();
-
-	poll_listeners(server, may_accept(server, now), now);
-	if (!server->stop.asked)
-		note_limit(server, full, now);
-}
-
-int64_t admission_deadline(const struct prong *server)
-{
-	const struct admission *admission = &server->admission;
-	int64_t deadline = admission->limit.left_at;
+	int64_t deadline_us = saturation_deadline(&admission->saturation);
 
 	if (admission->ready)
 		return 0;
-	/* Not polled although a client could be taken: accepting pauses. */
-	if (!admission->polled && could_take(server) &&
-	    admission->accept.until < deadline)
-		deadline = admission->accept.until;
-	if (admission->held.id != 0 && dispatch_has_room(server) &&
-	    server->dispatch.fork.until < deadline)
-		deadline = server->dispatch.fork.until;
-	return deadline;
+	/* Not watched although a client could be taken: accepting pauses. */
+	if (!admission->watched && could_take(admission) &&
+	    admission->accept.until < deadline_us)
+		deadline_us = admission->accept.until;
+	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch) &&
+	    admission->dispatch->fork.until < deadline_us)
+		deadline_us = admission->dispatch->fork.until;
+	return deadline_us;
 }
 
-/* Whoever accepts from now on finds a client at once, or leaves; so do we. */
-static void drain(struct prong *server, struct listener *listener)
+void admission_drain(struct admission *admission)
 {
-	listener_refuse_new(listener);
-	if (server->tallies != NULL && listener_set_blocking(listener, false) < 0)
-		close_drained(server, listener); /* rather than wait there for ever */
+	dispatch_drain(admission->dispatch);
+	saturation_forget(&admission->saturation);
+	admission->draining = true;
+	admission->accepts = true;
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (listener_refuse_new(&admission->listeners[i]) < 0)
+			/* Rather than wait in accept(2) for ever. */
+			close_listener(admission, &admission->listeners[i]);
 }
 
-void admission_drain(struct prong *server)
+void admission_close(struct admission *admission, int64_t now_us)
 {
-	autoscale_stop(server);
-	server->admission.limit.left_at = CLOCK_NEVER; /* no more is said of it */
-	for (unsigned i = 0; i < server->listener_count; i++)
-		drain(server, &server->listeners[i]);
-}
+	struct client *held = &admission->held;
 
-void admission_close(struct prong *server)
-{
-	struct client *held = &server->admission.held;
-
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (server->listeners[i].fd >= 0)
-			close_drained(server, &server->listeners[i]);
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		close_listener(admission, &admission->listeners[i]);
 	if (held->id != 0) {
-		admission_ended(server, held, REASON_STOPPED, clock_now());
+		sessions_drop(admission->sessions, held, REASON_STOPPED, now_us);
 		close(held->fd);
 		held->id = 0;
 	}
+	dispatch_finish(admission->dispatch);
 }
 
-bool admission_is_over(const struct prong *server)
+void admission_open(struct admission *admission)
 {
-	for (unsigned i = 0; i < server->listener_count; i++)
-		if (server->listeners[i].fd >= 0)
-			return false;
-	return server->admission.held.id == 0;
+	admission->listener_count = 0;
+	admission->watch = (struct watch){ on_client, admission, 0 };
+	admission->watched = admission->ready = admission->draining = false;
+	admission->accepts = true;
+	admission->held = (struct client){ .fd = -1 };
+	admission->accept = (struct backoff){ 0 };
+	admission->error = 0;
+	saturation_open(&admission->saturation);
+	admission->reserve_fd = -1;
+}
+
+int admission_start(struct admission *admission)
+{
+	admission->reserve_fd = fcntl(admission->null_fd, F_DUPFD_CLOEXEC, 0);
+	return admission->reserve_fd < 0 ? -errno : 0;
+}
+
+void admission_end(struct admission *admission)
+{
+	if (admission->reserve_fd >= 0)
+		close(admission->reserve_fd);
+	admission->reserve_fd = -1;
+}
+
+void admission_close_listeners(struct admission *admission)
+{
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		listener_close(&admission->listeners[i]);
 }

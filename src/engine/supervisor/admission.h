@@ -1,47 +1,77 @@
 /*
- * Who comes in, and when: accepting, the limit, pauses after failures, refusing.
- * Owns the one connection that is accepted but has no process yet.
+ * Taking clients: accepting, the limit, pauses after failures, refusing. Owns the
+ * listeners, and the one connection that is accepted but has no process yet.
  */
 #ifndef ENGINE_ADMISSION_H
 #define ENGINE_ADMISSION_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/listener.h"
+#include "base/loop.h"
+#include "engine/record/backoff.h"
+#include "engine/record/client.h"
+#include "engine/record/settings.h"
+#include "saturation.h"
 
-#include "engine/record/reason.h"
+#define LISTENERS_MAX 64
 
-struct client;
-struct prong;
+struct dispatch;
+struct report;
+struct sessions;
 
-/* Accepts waiting clients and places them, a batch at most. */
-void admit_waiting(struct prong *server);
+struct admission {
+	struct loop *loop;
+	struct sessions *sessions;
+	struct dispatch *dispatch;
+	struct report *report;
+	const struct settings *settings;
+
+	struct listener listeners[LISTENERS_MAX];
+	unsigned listener_count;
+	struct watch watch; /* of every listener: which one is ready does not matter */
+	bool watched;       /* the listeners are in the loop */
+	bool ready;         /* one of them may have a client */
+	bool accepts;       /* false: workers do, until the stop */
+	bool draining;      /* only clients that are queued already are taken */
+
+	struct client held;    /* accepted, but no process could be made yet */
+	struct backoff accept; /* after accept(2) failed */
+	int error;             /* errno of its last failure */
+	struct saturation saturation;
+	int null_fd;    /* /dev/null */
+	int reserve_fd; /* closed to have one descriptor when there is none */
+};
+
+/* Prepares it, without listeners; parts, settings and null_fd are set before. */
+void admission_open(struct admission *admission);
+
+/* Begins to take clients. Returns 0 or a negative errno. */
+int admission_start(struct admission *admission);
+
+/* Accepts clients that wait and dispatches them, a batch at most. */
+void admission_admit(struct admission *admission, int64_t now_us);
 
 /*
- * Puts the listeners into the epoll set or takes them out, as the state of things
- * asks for: a listener that cannot be served is not polled, so nothing spins.
+ * Puts the listeners into the loop or takes them out, as the state of things asks for: a
+ * listener that cannot be served is not watched, so nothing spins.
  */
-void admission_settle(struct prong *server);
+void admission_settle(struct admission *admission, int64_t now_us);
 
-/* When admission next has something to do by itself; CLOCK_NEVER. */
-int64_t admission_deadline(const struct prong *server);
+/* When it next has something to do by itself; CLOCK_NEVER. */
+int64_t admission_deadline(const struct admission *admission);
 
 /* Takes no new clients; those in the kernel's queue are still served. */
-void admission_drain(struct prong *server);
+void admission_drain(struct admission *admission);
 
 /* Ends admission now: listeners closed, the held client cut off. */
-void admission_close(struct prong *server);
-
-/* The one place where a connection that was accepted is counted as over. */
-void admission_ended(struct prong *server, struct client *client, enum reason reason,
-		     int64_t now);
-
-/*
- * Errors of the client that was next, or of its network: accept(2) asks to treat
- * them like EAGAIN and go on. Every other failure is ours and pauses accepting.
- */
-bool admission_is_clients_error(int error);
+void admission_close(struct admission *admission, int64_t now_us);
 
 /* Whether no client can come any more. */
-bool admission_is_over(const struct prong *server);
+bool admission_is_over(const struct admission *admission);
+
+/* Frees what admission_start() took. Listeners stay; admission_close_listeners(). */
+void admission_end(struct admission *admission);
+
+/* Closes the listeners that are open. */
+void admission_close_listeners(struct admission *admission);
 
 #endif

@@ -1,9 +1,11 @@
 /*
- * How many workers that accept for themselves there are: settings.spare, and more where
- * clients have waited too long. The supervisor sees the queue. Where somebody comes it
- * wakes for that a few times in a tenth of a second, and not at all where nobody does. It
- * rests on what workers say of themselves: one that lies makes there be up to slots.max
- * of them, or no more than there are; nothing else.
+ * How many workers shall accept for themselves: as many as there are to be at least, and
+ * more while clients wait too long in the queue. It looks at nothing itself: it is told
+ * what there is to see, and the time. Where clients come, it wants a look a few times in a
+ * tenth of a second, and none where no client comes.
+ *
+ * It rests on what workers say of themselves: one that lies makes there be max of them, or
+ * no more than there are; nothing else.
  */
 #ifndef ENGINE_AUTOSCALE_H
 #define ENGINE_AUTOSCALE_H
@@ -11,21 +13,64 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct prong;
+#define AUTOSCALE_PATIENCE_US 10000    /* for clients in the queue, before each look */
+#define AUTOSCALE_LOOKS       2        /* in vain: a machine may stand still once */
+#define AUTOSCALE_REST_US     100000   /* after a look that found workers enough */
+#define AUTOSCALE_SURPLUS_US  10000000 /* from one shrinking to the next */
 
-/* Before the loop, for any server. */
-void autoscale_start(struct prong *server);
+enum autoscale_state {
+	AUTOSCALE_OFF,
+	AUTOSCALE_WATCHES, /* the queue is empty, as far as is known; an event will tell */
+	AUTOSCALE_WAITED, /* clients waited; the next look is for whether they still do */
+	AUTOSCALE_RESTS   /* until the next look */
+};
 
-/* There was an event: somebody is in the queue, or just was. */
-void autoscale_heard(struct prong *server);
+struct autoscale {
+	unsigned least, most; /* workers */
+	unsigned wanted;
+	unsigned retiring; /* workers to leave after their next connection */
+	bool full;         /* clients have waited too long, but there may be no more */
+	enum autoscale_state state;
+	int64_t look_at_us; /* CLOCK_NEVER while an event tells */
 
-/* Looks at the queue if it is time to, and changes how many workers are wanted. */
-void autoscale_settle(struct prong *server);
+	/* When clients were first seen to wait: */
+	unsigned waiting;  /* so many did */
+	uint64_t accepted; /* in all, before them */
+	unsigned looks;    /* since then, at which they waited still */
+	uint64_t busiest;  /* sessions at once, at the looks since the last shrinking */
+	int64_t shrink_at_us; /* CLOCK_NEVER while no more than the least are wanted */
+};
 
-/* At the stop: the listener is not in the epoll set after that, and no more are wanted. */
-void autoscale_stop(struct prong *server);
+/* What there is to see. */
+struct autoscale_view {
+	uint64_t accepted; /* connections, in all */
+	uint64_t active;   /* of those, not ended */
+	unsigned workers;  /* that accept now */
+	unsigned waiting;  /* clients in the queue */
+};
+
+/* Begins to watch, with least workers wanted. */
+void autoscale_start(struct autoscale *autoscale, unsigned least, unsigned most);
+
+/* While it watches: there are clients in the queue, or just were. */
+void autoscale_heard(struct autoscale *autoscale, const struct autoscale_view *view,
+		     int64_t now_us);
+
+/* Events cannot be had: it looks again after a rest. */
+void autoscale_missed(struct autoscale *autoscale, const struct autoscale_view *view,
+		      int64_t now_us);
+
+/*
+ * Does what is due by now: looks, and changes how many are wanted. Returns whether
+ * retiring has been decided anew.
+ */
+bool autoscale_settle(struct autoscale *autoscale, const struct autoscale_view *view,
+		      int64_t now_us);
+
+/* No more clients come. */
+void autoscale_stop(struct autoscale *autoscale);
 
 /* When something is next due; CLOCK_NEVER: after an event. */
-int64_t autoscale_deadline(const struct prong *server);
+int64_t autoscale_deadline(const struct autoscale *autoscale);
 
 #endif

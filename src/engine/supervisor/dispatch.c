@@ -1,326 +1,245 @@
 #include "dispatch.h"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-
 #include <errno.h>
-#include <unistd.h>
 
-#include "admission.h"
 #include "base/clock.h"
-#include "base/gate.h"
-#include "base/pass.h"
-#include "linger.h"
 #include "report.h"
-#include "server.h"
-#include "session.h"
-#include "stop.h"
-#include "engine/worker/worker.h"
 
-#define SPARES_AT_ONCE 2    /* forked before the loop looks for clients again */
-#define SPARES_DEFER   32   /* rounds of the loop in which clients go first */
-#define REFILL_PAUSE   1500 /* without a client placed; microseconds */
+#define SPARES_AT_ONCE  2        /* started before the loop looks for clients again */
+#define SPARES_DEFER    32       /* rounds of the loop in which clients go first */
+#define REFILL_PAUSE_US 1500     /* without a client dispatched */
+#define SURPLUS_US      10000000 /* a process too many is kept so long */
 
-void dispatch_drop_channel(struct prong *server, struct process *process)
+void dispatch_open(struct dispatch *dispatch, unsigned spare)
 {
-	if (process->channel < 0)
-		return;
-	if (process->polled)
-		server_unwatch(server, process->channel);
-	close(process->channel);
-	process->channel = -1;
-	process->polled = false;
+	dispatch->fork = dispatch->spares = (struct backoff){ 0 };
+	dispatch->spare = spare;
+	dispatch->deferred = 0;
+	dispatch->refill_at_us = 0;
+	dispatch->draining = dispatch->finished = false;
 }
 
-/* A worker that serves several connections answers on its channel. */
-static int watch_answers(struct prong *server, struct process *process)
+static int fork_failed(struct dispatch *dispatch, int err, int64_t now_us)
 {
-	int err;
-
-	if (server->settings.reuse == 1)
-		return 0;
-	err = server_watch(server, process->channel, EPOLLIN, WATCH_CHANNEL,
-			   process_index(&server->processes, process));
-	process->polled = err == 0;
+	backoff_failed(&dispatch->fork, now_us);
+	report_fork_failed(dispatch->report, -err, dispatch->processes->used, now_us);
 	return err;
 }
 
-/* Returns a pid or a negative errno; in the child it does not return. */
-static pid_t fork_worker(struct prong *server, const struct process *process,
-			 int channel, const struct client *client)
+static void begin(struct dispatch *dispatch, struct process *process,
+		  const struct client *client, int64_t now_us)
 {
-	struct worker worker = {
-		.settings = server->settings,
-		.handler = server->handler,
-		.arg = server->arg,
-		.privileges = server->privileges,
-		.sandbox = server->sandbox,
-		.row = server_row(server, process),
-		.mark = scoreboard_mark(&server->board,
-					process_index(&server->processes, process)),
-		.supervisor = server->pid,
-		.channel = channel,
-		.listener = -1,
-	};
-	pid_t pid;
-
-	if (server->tallies != NULL && client == NULL) {
-		worker.tally =
-			&server->tallies[process_index(&server->processes, process)];
-		worker.listener = server->listeners[0].fd;
-	}
-	if (client != NULL)
-		worker.client = *client;
-	pid = sandbox_fork(&server->sandbox);
-	if (pid == 0)
-		worker_main(&worker);
-	return pid;
+	process->session.client = *client;
+	report_serve(dispatch->report, client, process->pid);
+	dispatch->serving.model->begin(dispatch->serving.self, process, now_us);
+	dispatch->refill_at_us = now_us + REFILL_PAUSE_US;
 }
 
-static int open_channel(struct prong *server, struct process *process, int *childs_end)
+/* The process could not begin: all that its client sees is the end of its connection. */
+static int not_begun(struct dispatch *dispatch, struct process *process,
+		     struct client *client, int64_t now_us)
 {
-	int pair[2];
-	int err;
+	enum reason reason =
+		report_unbegun(dispatch->report, client,
+			       process_row(dispatch->processes, process), now_us);
 
-	do
-		err = (int)GATE(socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-				pair);
-	while (err == -EMFILE && linger_cut_short(server));
-	if (err < 0)
-		return err;
-	process->channel = pair[0];
-	err = watch_answers(server, process);
-	if (err < 0) {
-		close(pair[1]);
-		return err;
+	process_free(dispatch->processes, process);
+	if (client == NULL) {
+		backoff_failed(&dispatch->spares, now_us);
+		return -ENOEXEC;
 	}
-	*childs_end = pair[1];
+	sessions_drop(dispatch->sessions, client, reason, now_us);
+	sessions_let_go(dispatch->sessions, client->fd, now_us);
 	return 0;
 }
 
-/* Starts a worker in a slot of its own, for client or, if that is NULL, as a spare. */
-static int start_worker(struct prong *server, const struct client *client, int64_t now)
+/* Starts a process in a slot of its own, for client or, if that is NULL, as a spare. */
+static int start(struct dispatch *dispatch, struct client *client, int64_t now_us)
 {
-	struct process *process = process_take(&server->processes);
-	int childs_end = -1;
-	int err = 0;
+	const struct serving *serving = &dispatch->serving;
+	struct processes *processes = dispatch->processes;
+	struct process *process = process_take(processes);
 	pid_t pid;
 
 	if (process == NULL)
 		return -EAGAIN;
-	server_reset_row(server, process);
-	if (server->tallies == NULL && (client == NULL || server->settings.reuse != 1))
-		err = open_channel(server, process, &childs_end);
-	if (err < 0)
-		goto fail;
-	pid = fork_worker(server, process, childs_end, client);
+	pid = serving->model->start(serving->self, process, client);
+	if (pid == 0)
+		return not_begun(dispatch, process, client, now_us);
 	if (pid < 0) {
-		err = (int)pid;
-		goto fail;
+		process_free(processes, process);
+		return fork_failed(dispatch, (int)pid, now_us);
 	}
-	if (childs_end >= 0)
-		close(childs_end);
+	backoff_succeeded(&dispatch->fork);
+	process_occupy(processes, process, pid,
+		       client != NULL ? PROCESS_BUSY : serving->model->spare_state,
+		       now_us);
 	if (client != NULL)
-		process->client = *client;
-	process_occupy(&server->processes, process, pid,
-		       client != NULL ? PROCESS_BUSY : PROCESS_IDLE, now);
-	server->totals.processes++;
-	backoff_succeeded(&server->dispatch.fork);
-	return 0;
-
-fail:
-	if (childs_end >= 0)
-		close(childs_end);
-	dispatch_drop_channel(server, process);
-	process_free(&server->processes, process);
-	backoff_failed(&server->dispatch.fork, now);
-	report_fork_failed(server, -err, now);
-	return err;
-}
-
-void dispatch_lost_spare(struct prong *server, struct process *process, int64_t now)
-{
-	dispatch_drop_channel(server, process);
-	process->unasked = true;
-	process_set_state(&server->processes, process, PROCESS_ENDING, now);
-}
-
-/* Hands client to an idle worker. Returns 0, or what pass_send() said. */
-static int hand_over(struct prong *server, struct process *process,
-		     struct client *client, int64_t now)
-{
-	struct handover handover = {
-		.id = client->id,
-		.accepted_at = client->accepted_at,
-		.peer = client->peer,
-	};
-	int err;
-
-	score_begin(server_row(server, process));
-	err = pass_send(process->channel, &handover, sizeof(handover), client->fd);
-	if (err < 0)
-		return err;
-	process->client = *client;
-	process_set_state(&server->processes, process, PROCESS_BUSY, now);
-	if (server->settings.reuse == 1)
-		dispatch_drop_channel(server, process);
-	backoff_succeeded(&server->dispatch.spares);
+		begin(dispatch, process, client, now_us);
 	return 0;
 }
 
-/* Who accepts for itself is never given anybody. */
-static struct process *newest_idle(const struct prong *server)
+/* Hands client to the newest idle process that lives; -ENOENT if there is none. */
+static int hand_to_idle(struct dispatch *dispatch, const struct client *client,
+			int64_t now_us)
 {
-	if (server->tallies != NULL)
-		return NULL;
-	return server->processes.in[PROCESS_IDLE].last;
-}
-
-/* Hands client to the first idle worker that lives; -ENOENT if there is none. */
-static int hand_to_idle(struct prong *server, struct client *client, int64_t now)
-{
+	const struct serving *serving = &dispatch->serving;
+	struct processes *processes = dispatch->processes;
 	struct process *process;
 
-	while ((process = newest_idle(server)) != NULL) {
-		int err = hand_over(server, process, client, now);
+	while ((process = processes->in[PROCESS_IDLE].last) != NULL) {
+		int err;
 
-		if (err == 0)
+		score_begin(process_row(processes, process));
+		err = serving->model->hand_over(serving->self, process, client);
+		if (err == 0) {
+			process_set_state(processes, process, PROCESS_BUSY, now_us);
+			backoff_succeeded(&dispatch->spares);
+			begin(dispatch, process, client, now_us);
 			return 0;
-		if (err == -EAGAIN) {
-			/* It has called itself free without taking those it was given. */
-			stop_kill(server, process);
-			continue;
 		}
-		if (err != -EPIPE && err != -ECONNRESET) {
-			/* Its fault is not the worker's: memory, or unix(7), ETOOMANYREFS. */
-			backoff_failed(&server->dispatch.fork, now);
-			report_fork_failed(server, -err, now);
-			return err;
-		}
-		dispatch_lost_spare(server, process, now);
+		if (err == -EAGAIN)
+			/* It has called itself free without taking what it was given. */
+			process_kill(processes, process, REASON_CRASH_SIGNAL, now_us);
+		else if (err == -EPIPE || err == -ECONNRESET)
+			process_lost(processes, process, now_us);
+		else
+			/* Not the process's fault: memory, or unix(7), ETOOMANYREFS. */
+			return fork_failed(dispatch, err, now_us);
 	}
 	return -ENOENT;
 }
 
-static int place_with_worker(struct prong *server, struct client *client, int64_t now)
+int dispatch_client(struct dispatch *dispatch, struct client *client, int64_t now_us)
 {
-	int err = hand_to_idle(server, client, now);
-	struct process *process;
+	int err = hand_to_idle(dispatch, client, now_us);
 
-	if (err == -ENOENT)
-		err = backoff_waits(&server->dispatch.fork, now)
-			      ? -EAGAIN
-			      : start_worker(server, client, now);
-	if (err < 0)
+	if (err != -ENOENT)
 		return err;
-	process = server->processes.in[PROCESS_BUSY].last;
-	report_serve(server, client, process->pid);
-	close(client->fd);
-	process->client.fd = -1;
-	return 0;
+	if (backoff_waits(&dispatch->fork, now_us))
+		return -EAGAIN;
+	return start(dispatch, client, now_us);
 }
 
-int dispatch_place(struct prong *server, struct client *client, int64_t now)
+bool dispatch_has_room(const struct dispatch *dispatch)
 {
-	int err = server->handler != NULL ? place_with_worker(server, client, now)
-					  : session_start(server, client, now);
-
-	if (err == 0)
-		server->dispatch.refill_at = now + REFILL_PAUSE;
-	return err;
+	return dispatch->processes->in[PROCESS_IDLE].count > 0 ||
+	       !processes_are_all_taken(dispatch->processes);
 }
 
-bool dispatch_has_room(const struct prong *server)
+bool dispatch_is_full(const struct dispatch *dispatch)
 {
-	return newest_idle(server) != NULL ||
-	       !processes_are_all_taken(&server->processes);
+	const struct serving *serving = &dispatch->serving;
+
+	if (serving->model->is_full != NULL)
+		return serving->model->is_full(serving->self);
+	return !dispatch_has_room(dispatch);
 }
 
-static bool spares_are_missing(const struct prong *server)
+static bool spares_are_missing(const struct dispatch *dispatch)
 {
-	return !server->stop.asked && !processes_are_all_taken(&server->processes) &&
-	       server->processes.in[PROCESS_IDLE].count < server->autoscale.wanted;
+	const struct serving *serving = &dispatch->serving;
+	const struct processes *processes = dispatch->processes;
+
+	return !dispatch->draining && !processes_are_all_taken(processes) &&
+	       processes->in[PROCESS_IDLE].count +
+			       processes->in[PROCESS_ACCEPTING].count <
+		       serving->model->wanted(serving->self);
 }
 
 /*
- * Forking beside a connection that was just placed takes the processor from its worker.
- * And when the next one comes so soon, forking for it directly is no slower, and less
- * work. A program that is kept warm is worth more: only while half of them are left
- * there is time.
+ * Forking beside a connection that was just dispatched takes the processor from its
+ * worker. And when the next one comes so soon, forking for it directly is no slower, and
+ * less work.
  */
-static int64_t refill_time(const struct prong *server)
+static int64_t refill_time(const struct dispatch *dispatch)
 {
-	if (server->handler == NULL &&
-	    2 * server->processes.in[PROCESS_IDLE].count < server->settings.spare)
+	if (dispatch->serving.model->spares_are_dear &&
+	    2 * dispatch->processes->in[PROCESS_IDLE].count < dispatch->spare)
 		return 0;
-	return server->dispatch.refill_at;
+	return dispatch->refill_at_us;
 }
 
-static int start_spare(struct prong *server, int64_t now)
+void dispatch_start_spares(struct dispatch *dispatch, bool quiet, int64_t now_us)
 {
-	return server->handler != NULL ? start_worker(server, NULL, now)
-				       : session_start_spare(server, now);
-}
-
-void start_missing_spares(struct prong *server)
-{
-	struct dispatch *dispatch = &server->dispatch;
-	int64_t now;
-
-	if (!spares_are_missing(server))
+	if (!spares_are_missing(dispatch))
 		return;
 	/* Clients first; but not for ever, or a stream would leave no warm program. */
-	if (!server->calm && ++dispatch->deferred < SPARES_DEFER)
+	if (!quiet && ++dispatch->deferred < SPARES_DEFER)
 		return;
-	now = clock_now();
-	if (now < refill_time(server))
+	if (now_us < refill_time(dispatch))
 		return;
 	dispatch->deferred = 0;
-	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(server); i++)
-		if (backoff_waits(&dispatch->fork, now) ||
-		    backoff_waits(&dispatch->spares, now) ||
-		    start_spare(server, now) < 0)
+	for (int i = 0; i < SPARES_AT_ONCE && spares_are_missing(dispatch); i++)
+		if (backoff_waits(&dispatch->fork, now_us) ||
+		    backoff_waits(&dispatch->spares, now_us) ||
+		    start(dispatch, NULL, now_us) < 0)
 			return;
 }
 
 /* When the spare that has idled longest has done so for long enough. */
-static int64_t surplus_deadline(const struct prong *server)
+static int64_t surplus_deadline(const struct dispatch *dispatch)
 {
-	const struct process_list *idle = &server->processes.in[PROCESS_IDLE];
+	const struct process_list *idle = &dispatch->processes->in[PROCESS_IDLE];
 
-	if (server->tallies != NULL) /* they leave when their listener is shut */
-		return CLOCK_NEVER;
-	if (server->stop.asked && admission_is_over(server))
+	if (dispatch->finished)
 		return idle->count > 0 ? 0 : CLOCK_NEVER;
-	if (idle->count <= server->settings.spare)
+	if (idle->count <= dispatch->spare)
 		return CLOCK_NEVER;
-	return idle->first->since + SURPLUS_PATIENCE;
+	return idle->first->since_us + SURPLUS_US;
 }
 
-void stop_surplus_spares(struct prong *server)
+void dispatch_stop_spares(struct dispatch *dispatch, int64_t now_us)
 {
-	int64_t now = clock_now();
+	struct processes *processes = dispatch->processes;
 
-	while (surplus_deadline(server) <= now) {
-		struct process *process = server->processes.in[PROCESS_IDLE].first;
+	while (surplus_deadline(dispatch) <= now_us) {
+		struct process *process = processes->in[PROCESS_IDLE].first;
 
-		dispatch_drop_channel(server, process);
-		process_set_state(&server->processes, process, PROCESS_ENDING, now);
+		process_drop_channel(processes, process);
+		process_set_state(processes, process, PROCESS_ENDING, now_us);
 	}
 }
 
-int64_t dispatch_deadline(const struct prong *server)
+int64_t dispatch_deadline(const struct dispatch *dispatch)
 {
-	const struct dispatch *dispatch = &server->dispatch;
-	int64_t deadline = surplus_deadline(server);
-	int64_t spares = refill_time(server);
+	int64_t deadline_us = surplus_deadline(dispatch);
+	int64_t spares_us = refill_time(dispatch);
 
-	if (spares < dispatch->fork.until)
-		spares = dispatch->fork.until;
-	if (spares < dispatch->spares.until)
-		spares = dispatch->spares.until;
-	if (spares_are_missing(server) && spares < deadline)
-		deadline = spares;
-	return deadline;
+	if (!spares_are_missing(dispatch))
+		return deadline_us;
+	if (spares_us < dispatch->fork.until)
+		spares_us = dispatch->fork.until;
+	if (spares_us < dispatch->spares.until)
+		spares_us = dispatch->spares.until;
+	return spares_us < deadline_us ? spares_us : deadline_us;
+}
+
+void dispatch_spare_died(struct dispatch *dispatch, const struct process *process,
+			 const siginfo_t *info, int64_t now_us)
+{
+	const struct score_row *row = process_row(dispatch->processes, process);
+
+	backoff_failed(&dispatch->spares, now_us);
+	if (report_unbegun(dispatch->report, NULL, row, now_us) == REASON_NONE)
+		report_spare_died(dispatch->report, info, now_us);
+}
+
+void dispatch_spare_served(struct dispatch *dispatch)
+{
+	backoff_succeeded(&dispatch->spares);
+}
+
+void dispatch_drain(struct dispatch *dispatch)
+{
+	const struct serving *serving = &dispatch->serving;
+
+	dispatch->draining = true;
+	if (serving->model->drain != NULL)
+		serving->model->drain(serving->self);
+}
+
+void dispatch_finish(struct dispatch *dispatch)
+{
+	dispatch->finished = true;
 }

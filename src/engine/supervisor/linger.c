@@ -7,15 +7,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "server.h"
-#include "stop.h"
 
-void linger_open(struct lingering *lingering)
+/* Reads what has come. Returns whether more may: no end, no error, not too much. */
+static bool read_on(int fd, int *unread_bytes)
 {
-	for (unsigned i = 0; i < LINGER_MAX; i++)
-		lingering->at[i].fd = -1;
-	lingering->next = 0;
-	lingering->count = 0;
+	char bytes[16384];
+	ssize_t n;
+
+	do {
+		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		if (n > 0)
+			*unread_bytes += (int)n;
+	} while (n > 0 && *unread_bytes < LINGER_BYTES);
+	return n < 0 && errno == EAGAIN;
 }
 
 void linger_close_fd(int fd)
@@ -26,65 +30,63 @@ void linger_close_fd(int fd)
 	close(fd);
 }
 
-static void end(struct prong *server, unsigned index)
+static void end(struct lingering *lingering, unsigned index)
 {
-	struct lingering *lingering = &server->lingering;
 	int fd = lingering->at[index].fd;
 
 	if (fd < 0)
 		return;
-	server_unwatch(server, fd);
+	loop_remove(lingering->loop, fd);
 	linger_close_fd(fd);
 	lingering->at[index].fd = -1;
 	lingering->count--;
 }
 
-/* Reads what has come. Returns whether more may: no end, no error, not too much. */
-static bool read_on(int fd, int *unread)
+/* The client has sent something, or left. */
+static void on_event(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
-	char bytes[16384];
-	ssize_t n;
+	struct lingering *lingering = owner;
+	int fd = lingering->at[index].fd;
 
-	do {
-		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (n > 0)
-			*unread += (int)n;
-	} while (n > 0 && *unread < LINGER_BYTES);
-	return n < 0 && errno == EAGAIN;
+	(void)events, (void)now_us;
+	if (fd >= 0 && !read_on(fd, &lingering->at[index].unread_bytes))
+		end(lingering, index);
 }
 
-void linger_start(struct prong *server, int fd, int64_t patience, int64_t now)
+void linger_open(struct lingering *lingering, struct loop *loop)
 {
-	struct lingering *lingering = &server->lingering;
-	unsigned index = lingering->next;
-	int unread = 0;
+	lingering->loop = loop;
+	for (unsigned i = 0; i < LINGER_MAX; i++) {
+		lingering->at[i].fd = -1;
+		lingering->at[i].watch = (struct watch){ on_event, lingering, i };
+	}
+	lingering->next = 0;
+	lingering->count = 0;
+	lingering->over = false;
+}
 
-	/*
-	 * Most clients have ended before their server: nothing is left to wait for.
-	 * At the end of a stop there is nobody to wait.
-	 */
-	if (stop_is_now(server) || shutdown(fd, SHUT_WR) < 0 || !read_on(fd, &unread)) {
+void linger_start(struct lingering *lingering, int fd, int64_t patience_us,
+		  int64_t now_us)
+{
+	unsigned index = lingering->next;
+	int unread_bytes = 0;
+
+	/* Most clients have ended before their server: then there is nothing to wait for. */
+	if (lingering->over || shutdown(fd, SHUT_WR) < 0 ||
+	    !read_on(fd, &unread_bytes)) {
 		linger_close_fd(fd);
 		return;
 	}
-	end(server, index);
-	if (server_watch(server, fd, EPOLLIN, WATCH_LINGER, index) < 0) {
+	end(lingering, index);
+	if (loop_add(lingering->loop, fd, EPOLLIN, &lingering->at[index].watch) < 0) {
 		linger_close_fd(fd);
 		return;
 	}
 	lingering->at[index].fd = fd;
-	lingering->at[index].unread = unread;
-	lingering->at[index].until = now + patience;
+	lingering->at[index].unread_bytes = unread_bytes;
+	lingering->at[index].until_us = now_us + patience_us;
 	lingering->next = (index + 1) % LINGER_MAX;
 	lingering->count++;
-}
-
-void linger_event(struct prong *server, unsigned index)
-{
-	int fd = server->lingering.at[index].fd;
-
-	if (fd >= 0 && !read_on(fd, &server->lingering.at[index].unread))
-		end(server, index);
 }
 
 /* Places are used in turn, so the one after the newest is the oldest in use. */
@@ -97,36 +99,30 @@ static unsigned oldest(const struct lingering *lingering)
 	return index;
 }
 
-void linger_expire(struct prong *server, int64_t now)
-{
-	struct lingering *lingering = &server->lingering;
-
-	while (lingering->count > 0) {
-		unsigned index = oldest(lingering);
-
-		if (lingering->at[index].until > now)
-			return;
-		end(server, index);
-	}
-}
-
-bool linger_cut_short(struct prong *server)
-{
-	if (server->lingering.count == 0)
-		return false;
-	end(server, oldest(&server->lingering));
-	return true;
-}
-
 int64_t linger_deadline(const struct lingering *lingering)
 {
 	if (lingering->count == 0)
 		return CLOCK_NEVER;
-	return lingering->at[oldest(lingering)].until;
+	return lingering->at[oldest(lingering)].until_us;
 }
 
-void linger_close(struct prong *server)
+void linger_expire(struct lingering *lingering, int64_t now_us)
+{
+	while (linger_deadline(lingering) <= now_us)
+		end(lingering, oldest(lingering));
+}
+
+bool linger_cut_short(struct lingering *lingering)
+{
+	if (lingering->count == 0)
+		return false;
+	end(lingering, oldest(lingering));
+	return true;
+}
+
+void linger_finish(struct lingering *lingering)
 {
 	for (unsigned i = 0; i < LINGER_MAX; i++)
-		end(server, i);
+		end(lingering, i);
+	lingering->over = true;
 }

@@ -1,8 +1,8 @@
 /*
- * Connections that nobody serves any more but that cannot be closed yet: closing one
+ * Connections that no process serves any more but that cannot be closed yet: closing one
  * with input unread would make the kernel send RST, and the client would lose what it
  * was sent last (RFC 1122, 4.2.2.13). The supervisor half-closes them, reads on for a
- * bounded time and size, and closes. When there are more than FAREWELLS_MAX, the
+ * bounded time and size, and closes. When there are more than LINGER_MAX, the
  * oldest is closed early.
  */
 #ifndef ENGINE_LINGER_H
@@ -11,28 +11,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/loop.h"
+
 #define LINGER_MAX   1024
 #define LINGER_BYTES (1024 * 1024) /* read from a client before it is closed */
 
-struct prong;
-
 struct lingering {
+	struct loop *loop;
 	struct {
 		int fd; /* -1: free */
-		int unread;
-		int64_t until;
+		int unread_bytes;
+		int64_t until_us;
+		struct watch watch;
 	} at[LINGER_MAX];
 	unsigned next; /* the place used longest ago; places are used in turn */
 	unsigned count;
+	bool over; /* no time is left: close at once */
 };
 
-void linger_open(struct lingering *lingering);
+void linger_open(struct lingering *lingering, struct loop *loop);
 
 /*
  * Half-closes fd and closes it when the client has ended its sending, at the latest
- * after patience (microseconds). fd is this file's from then on.
+ * after patience_us. fd is this file's from then on.
  */
-void linger_start(struct prong *server, int fd, int64_t patience, int64_t now);
+void linger_start(struct lingering *lingering, int fd, int64_t patience_us,
+		  int64_t now_us);
 
 /*
  * Closes a connection that a program has had. With the SO_LINGER that it may have set,
@@ -40,19 +44,16 @@ void linger_start(struct prong *server, int fd, int64_t patience, int64_t now);
  */
 void linger_close_fd(int fd);
 
-/* An epoll event came for place index: the client has sent something, or left. */
-void linger_event(struct prong *server, unsigned index);
-
 /* Closes those whose time is over. */
-void linger_expire(struct prong *server, int64_t now);
-
-/* Closes the oldest now, for its descriptor. Returns false if there are none. */
-bool linger_cut_short(struct prong *server);
+void linger_expire(struct lingering *lingering, int64_t now_us);
 
 /* When that is next to be done; CLOCK_NEVER if there are none. */
 int64_t linger_deadline(const struct lingering *lingering);
 
-/* Closes all. */
-void linger_close(struct prong *server);
+/* Closes the oldest now, for its descriptor. Returns false if there are none. */
+bool linger_cut_short(struct lingering *lingering);
+
+/* Closes all, and from now on every connection at once. */
+void linger_finish(struct lingering *lingering);
 
 #endif

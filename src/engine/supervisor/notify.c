@@ -6,14 +6,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "server.h"
-
-#define MESSAGE_MAX    512
-#define STOP_ALLOWANCE 5000000 /* for the end after the grace; microseconds */
+#define MESSAGE_MAX       512
+#define STOP_ALLOWANCE_US 5000000 /* for the end after the grace */
 
 /* Returns 0 or a positive errno. */
 static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
@@ -40,6 +39,7 @@ int notify_open(struct notify *notify, const char *name)
 
 	notify->fd = -1;
 	notify->error = 0;
+	strcpy(notify->serving, "Serving");
 	if (name == NULL)
 		return 0;
 	notify->error = fill_name(&address, &length, name);
@@ -78,52 +78,50 @@ __attribute__((format(printf, 3, 4))) static void tell(const struct notify *noti
 	send(notify->fd, text, strlen(text), flags | MSG_NOSIGNAL);
 }
 
-static void tell_addresses(const struct prong *server, int flags)
+void notify_add_address(struct notify *notify, const char *address)
 {
-	char addresses[MESSAGE_MAX / 2] = "";
-	size_t used = 0;
+	size_t used = strlen(notify->serving);
+	bool first = strchr(notify->serving, ' ') == NULL;
+	size_t room = sizeof(notify->serving) - used;
 
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		char text[ADDRESS_TEXT_MAX];
-
-		address_format(&server->listeners[i].address, text, sizeof(text));
-		if (used + 2 + strlen(text) + sizeof(", ...") > sizeof(addresses)) {
-			strcpy(addresses + used, ", ...");
-			break;
-		}
-		used += (size_t)sprintf(addresses + used, "%s%s", i > 0 ? ", " : "",
-					text);
-	}
-	tell(&server->notify, flags, "READY=1\nSTATUS=Serving on %s", addresses);
+	if (strlen(address) + sizeof(" on , ...") < room)
+		snprintf(notify->serving + used, room, "%s%s", first ? " on " : ", ",
+			 address);
+	else if (strcmp(notify->serving + used - 3, "...") != 0)
+		strcpy(notify->serving + used, ", ...");
 }
 
-void notify_ready(const struct prong *server)
+static void tell_serving(const struct notify *notify, int flags)
+{
+	tell(notify, flags, "READY=1\nSTATUS=%s", notify->serving);
+}
+
+void notify_ready(const struct notify *notify)
 {
 	struct timeval patience = { .tv_sec = 1 };
 
-	if (server->notify.fd >= 0)
-		setsockopt(server->notify.fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+	if (notify->fd >= 0)
+		setsockopt(notify->fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
 			   sizeof(patience));
-	tell_addresses(server, 0);
+	tell_serving(notify, 0);
 }
 
-void notify_serving(const struct prong *server)
+void notify_serving(const struct notify *notify)
 {
-	tell_addresses(server, MSG_DONTWAIT);
+	tell_serving(notify, MSG_DONTWAIT);
 }
 
-void notify_full(const struct prong *server)
+void notify_full(const struct notify *notify, unsigned max, bool wait)
 {
-	tell(&server->notify, MSG_DONTWAIT,
-	     "STATUS=All %u processes at work: clients %s", server->processes.max,
-	     server->settings.at_limit == PRONG_WAIT ? "wait" : "are refused");
+	tell(notify, MSG_DONTWAIT, "STATUS=All %u processes at work: clients %s", max,
+	     wait ? "wait" : "are refused");
 }
 
-void notify_stopping(const struct prong *server)
+void notify_stopping(const struct notify *notify, int64_t sessions, int64_t grace_us)
 {
-	/* The manager's patience is to outlast the grace, however long that is. */
-	tell(&server->notify, MSG_DONTWAIT,
+	/* The manager's patience has to outlast the grace, however long that is. */
+	tell(notify, MSG_DONTWAIT,
 	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
 	     "\nSTATUS=Stopping, sessions left to finish: %" PRId64,
-	     server->settings.grace + STOP_ALLOWANCE, accepting_sessions(server));
+	     grace_us + STOP_ALLOWANCE_US, sessions);
 }

@@ -2,31 +2,43 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
-int processes_open(struct processes *processes, unsigned max)
+int processes_open(struct processes *processes, struct loop *loop, unsigned max)
 {
 	unsigned buckets = 64;
-	size_t table;
+	size_t table_bytes;
 	char *memory;
+	int err;
 
 	while (buckets < max)
 		buckets *= 2;
-	table = max * sizeof(struct process);
-	*processes = (struct processes){ .max = max, .hash_mask = buckets - 1 };
-	processes->memory = table + buckets * sizeof(struct process *);
-	memory = memory_private(processes->memory);
+	table_bytes = max * sizeof(struct process);
+	*processes = (struct processes){
+		.loop = loop,
+		.send = kill,
+		.max = max,
+		.hash_mask = buckets - 1,
+		.memory_bytes = table_bytes + buckets * sizeof(struct process *),
+	};
+	err = scoreboard_open(&processes->board, max);
+	if (err < 0)
+		return err;
+	memory = memory_private(processes->memory_bytes);
 	if (memory == NULL)
 		return -ENOMEM;
 	processes->at = (struct process *)(void *)memory;
-	processes->by_pid = (struct process **)(void *)(memory + table);
+	processes->by_pid = (struct process **)(void *)(memory + table_bytes);
 	return 0;
 }
 
 void processes_close(struct processes *processes)
 {
-	memory_release(processes->at, processes->memory);
+	scoreboard_close(&processes->board);
+	memory_release(processes->at, processes->memory_bytes);
 	processes->at = NULL;
 }
 
@@ -72,31 +84,36 @@ struct process *process_take(struct processes *processes)
 	else
 		return NULL;
 	processes->used++;
-	*process = (struct process){ .state = PROCESS_FREE,
-				     .channel = -1,
-				     .client.fd = -1 };
+	*process = (struct process){
+		.state = PROCESS_FREE,
+		.channel = -1,
+		.watched = -1,
+		.session.client.fd = -1,
+	};
+	scoreboard_reset(&processes->board, process_index(processes, process));
 	return process;
 }
 
 void process_occupy(struct processes *processes, struct process *process, pid_t pid,
-		    enum process_state state, int64_t now)
+		    enum process_state state, int64_t now_us)
 {
 	assert(process->pid == 0 && pid > 0);
 	process->pid = pid;
 	process->same_hash = *bucket(processes, pid);
 	*bucket(processes, pid) = process;
 	process->state = state;
-	process->since = now;
+	process->since_us = now_us;
 	list_append(&processes->in[state], process);
+	processes->started++;
 }
 
 void process_set_state(struct processes *processes, struct process *process,
-		       enum process_state state, int64_t now)
+		       enum process_state state, int64_t now_us)
 {
 	assert(process->pid > 0 && state != PROCESS_FREE);
 	list_remove(&processes->in[process->state], process);
 	process->state = state;
-	process->since = now;
+	process->since_us = now_us;
 	list_append(&processes->in[state], process);
 }
 
@@ -111,6 +128,7 @@ static void forget_pid(struct processes *processes, struct process *process)
 
 void process_free(struct processes *processes, struct process *process)
 {
+	process_drop_channel(processes, process);
 	if (process->pid > 0) {
 		list_remove(&processes->in[process->state], process);
 		forget_pid(processes, process);
@@ -128,4 +146,88 @@ struct process *process_find(const struct processes *processes, pid_t pid)
 	while (process != NULL && process->pid != pid)
 		process = process->same_hash;
 	return process;
+}
+
+int process_watch(struct processes *processes, struct process *process, int fd,
+		  uint32_t events, loop_ready *ready, void *owner)
+{
+	int err;
+
+	process->watch =
+		(struct watch){ ready, owner, process_index(processes, process) };
+	err = loop_add(processes->loop, fd, events, &process->watch);
+	if (err == 0)
+		process->watched = fd;
+	return err;
+}
+
+void process_unwatch(struct processes *processes, struct process *process)
+{
+	if (process->watched >= 0)
+		loop_remove(processes->loop, process->watched);
+	process->watched = -1;
+}
+
+void process_drop_channel(struct processes *processes, struct process *process)
+{
+	if (process->channel < 0)
+		return;
+	if (process->watched == process->channel)
+		process_unwatch(processes, process);
+	close(process->channel);
+	process->channel = -1;
+}
+
+void process_lost(struct processes *processes, struct process *process, int64_t now_us)
+{
+	process_drop_channel(processes, process);
+	process->left_idle = true;
+	process_set_state(processes, process, PROCESS_ENDING, now_us);
+}
+
+/*
+ * To the process group, which the child makes at its start; to the process itself while
+ * it has not come so far. The pid is ours: it has not been collected yet.
+ */
+static void send_signal(const struct processes *processes,
+			const struct process *process, int number)
+{
+	if (processes->send(-process->pid, number) < 0)
+		processes->send(process->pid, number);
+}
+
+void process_terminate(struct processes *processes, struct process *process,
+		       enum reason cause, int64_t now_us)
+{
+	if (process->end_cause == REASON_NONE)
+		process->end_cause = cause;
+	process_set_state(processes, process, PROCESS_ENDING, now_us);
+	send_signal(processes, process, SIGTERM);
+}
+
+void process_kill(struct processes *processes, struct process *process,
+		  enum reason cause, int64_t now_us)
+{
+	if (process->end_cause == REASON_NONE)
+		process->end_cause = cause;
+	process_drop_channel(processes, process);
+	process_set_state(processes, process, PROCESS_KILLED, now_us);
+	send_signal(processes, process, SIGKILL);
+}
+
+void processes_kill(struct processes *processes, enum reason cause, int64_t now_us)
+{
+	static const enum process_state living[] = {
+		PROCESS_IDLE,
+		PROCESS_BUSY,
+		PROCESS_ACCEPTING,
+		PROCESS_ENDING,
+	};
+
+	for (size_t i = 0; i < sizeof(living) / sizeof(living[0]); i++) {
+		const struct process_list *list = &processes->in[living[i]];
+
+		while (list->first != NULL)
+			process_kill(processes, list->first, cause, now_us);
+	}
 }

@@ -1,46 +1,55 @@
 /*
- * The private, true table of children: one slot a process, taken before the fork
- * and freed when the process has been collected. Only the supervisor reads or
- * writes it; children do not even have it in memory.
+ * The private, true table of the supervisor's children: one slot a process, taken before
+ * the fork and freed when the process has been collected. Children do not have the table
+ * in memory. Also the signals that end a process, and its channel.
  */
 #ifndef ENGINE_PROCESS_H
 #define ENGINE_PROCESS_H
 
 #include <sys/types.h>
 
-#include "engine/record/client.h"
+#include "base/loop.h"
 #include "engine/record/reason.h"
+#include "engine/record/scoreboard.h"
+#include "session.h"
 
 enum process_state {
 	PROCESS_FREE,
-	PROCESS_IDLE,   /* its process waits for a connection */
-	PROCESS_BUSY,   /* its process serves one */
-	PROCESS_ENDING, /* told to end, or about to */
-	PROCESS_KILLED, /* SIGKILL is sent; only the kernel can delay it now */
+	PROCESS_IDLE,      /* it waits for a connection from the supervisor */
+	PROCESS_BUSY,      /* it serves one */
+	PROCESS_ACCEPTING, /* it takes connections off the queue itself */
+	PROCESS_ENDING,    /* told to end, or about to */
+	PROCESS_KILLED,    /* SIGKILL is sent; only the kernel can delay it now */
 	PROCESS_STATES
 };
 
 struct process {
 	enum process_state state;
-	int64_t since; /* of the state; clock_now() */
+	int64_t since_us; /* of the state */
 	pid_t pid;
-	int channel;          /* our end of its socketpair; -1: none (any more) */
-	bool polled;          /* channel or session is in the epoll set */
-	bool unasked;         /* it was idle, and left without being told to */
-	enum reason cut;      /* why we ended it; REASON_NONE: we did not */
-	struct client client; /* whom it serves; id 0: nobody */
-	int64_t idle_at;      /* a session may be idle too long by then */
+	int channel;    /* our end of its socketpair; -1: none (any more) */
+	int watched;    /* the descriptor of it that is in the loop; -1: none */
+	bool left_idle; /* it was idle, and left without being told to */
+	enum reason
+		end_cause; /* why the supervisor ended it; REASON_NONE: it did not */
+	struct session session;
+	struct watch watch;
 	struct process *next, *prev; /* in the list of its state */
 	struct process *same_hash;
 };
 
-/* In the order in which slots came into the state: the first is the oldest. */
+/* In the order in which processes came into the state: the first is the oldest. */
 struct process_list {
 	struct process *first, *last;
 	unsigned count;
 };
 
 struct processes {
+	struct loop *loop;
+	struct scoreboard board;            /* a row for each slot */
+	int (*send)(pid_t pid, int number); /* kill(2); a test has another */
+	uint64_t started;                   /* processes, in all */
+
 	struct process *at;
 	unsigned max;
 	unsigned touched; /* at[touched] and beyond have never been used */
@@ -48,29 +57,54 @@ struct processes {
 	struct process_list in[PROCESS_STATES];
 	struct process **by_pid; /* chains, through same_hash */
 	unsigned hash_mask;
-	size_t memory;
+	size_t memory_bytes;
 };
 
-/* Returns 0 or -ENOMEM. */
-int processes_open(struct processes *processes, unsigned max);
+/* Makes a table for max processes at once. Returns 0 or -ENOMEM. */
+int processes_open(struct processes *processes, struct loop *loop, unsigned max);
 void processes_close(struct processes *processes);
 
-/* Takes a free slot, still without a process; NULL if all are taken. */
+/* Takes a free slot, still without a process; NULL if all are taken. Its row is reset. */
 struct process *process_take(struct processes *processes);
 
-/* Enters its process, in state IDLE or BUSY. */
+/* Enters its pid, in state IDLE, BUSY or ACCEPTING. */
 void process_occupy(struct processes *processes, struct process *process, pid_t pid,
-		    enum process_state state, int64_t now);
+		    enum process_state state, int64_t now_us);
 
 /* The one setter of states, among those of a living process. */
 void process_set_state(struct processes *processes, struct process *process,
-		       enum process_state state, int64_t now);
+		       enum process_state state, int64_t now_us);
 
-/* Gives the slot back, whether or not it had a process. */
+/* Closes its channel and gives the slot back, whether or not it had a process. */
 void process_free(struct processes *processes, struct process *process);
 
-/* The slot of a process; NULL if it is none of ours. */
+/* The slot of a pid; NULL if that is no child of ours. */
 struct process *process_find(const struct processes *processes, pid_t pid);
+
+/*
+ * Watches a descriptor of the process, one at a time: its channel, or its connection.
+ * Returns 0 or a negative errno of epoll_ctl(2).
+ */
+int process_watch(struct processes *processes, struct process *process, int fd,
+		  uint32_t events, loop_ready *ready, void *owner);
+void process_unwatch(struct processes *processes, struct process *process);
+
+/* Closes the supervisor's end: an idle worker leaves, a busy one will, afterwards. */
+void process_drop_channel(struct processes *processes, struct process *process);
+
+/* An idle process has left by itself: it gets no client, and is still to be collected. */
+void process_lost(struct processes *processes, struct process *process, int64_t now_us);
+
+/* Sends SIGTERM to its process group; deadline.h sends SIGKILL later. */
+void process_terminate(struct processes *processes, struct process *process,
+		       enum reason cause, int64_t now_us);
+
+/* Sends SIGKILL to its process group. cause counts if there was none before. */
+void process_kill(struct processes *processes, struct process *process,
+		  enum reason cause, int64_t now_us);
+
+/* Does so to every living process. */
+void processes_kill(struct processes *processes, enum reason cause, int64_t now_us);
 
 static inline bool processes_are_all_taken(const struct processes *processes)
 {
@@ -81,6 +115,13 @@ static inline unsigned process_index(const struct processes *processes,
 				     const struct process *process)
 {
 	return (unsigned)(process - processes->at);
+}
+
+/* What the process tells of itself. */
+static inline struct score_row *process_row(const struct processes *processes,
+					    const struct process *process)
+{
+	return scoreboard_row(&processes->board, process_index(processes, process));
 }
 
 #endif

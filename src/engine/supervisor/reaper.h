@@ -1,35 +1,34 @@
 /*
- * Collecting children, and what each end means. One SIGCHLD may stand for hundreds of
- * exits, and waitid(2) for "any child" walks over all of them, also over the ten
- * thousand that live: so the pid that came with SIGCHLD, and the rows that workers mark
- * as they leave, tell where to look first. Neither is relied on: after a SIGCHLD there
- * is always a sweep that finds whoever is left, at once where it costs little.
+ * Collecting children. One SIGCHLD may stand for hundreds of exits, and waitid(2) for "any
+ * child" walks over all of them, also over the ten thousand that live: so the pid that
+ * came with SIGCHLD, and the rows that workers mark as they leave, tell where to look
+ * first. Neither is relied on: after a SIGCHLD there is always a sweep that finds whatever
+ * is left, at once where it costs little.
  */
 #ifndef ENGINE_REAPER_H
 #define ENGINE_REAPER_H
 
-#include <signal.h>
-#include <stdint.h>
+#include "process.h"
+#include "signals.h"
 
-#include "engine/record/reason.h"
+struct reaper {
+	struct processes *processes;
+	/* Told of each child that has been collected. */
+	void (*ended)(void *owner, const siginfo_t *info, int64_t now_us);
+	void *owner;
 
-struct prong;
-struct process;
+	bool owes_look, owes_sweep;      /* there was a SIGCHLD since the last one */
+	int64_t look_at_us, sweep_at_us; /* not before */
+	unsigned page; /* of the scoreboard, where to look for marks next */
+};
 
-/* Collects the children that have ended, if any may have. */
-void reaper_collect(struct prong *server);
+/* Collects the children that have ended, if any may have. Takes what exits names. */
+void reaper_collect(struct reaper *reaper, struct exits *exits, int64_t now_us);
 
 /* When it next has to look of its own accord; CLOCK_NEVER: after a SIGCHLD. */
-int64_t reaper_deadline(const struct prong *server);
+int64_t reaper_deadline(const struct reaper *reaper);
 
-/* For a supervisor that cannot go on: nothing is left behind, and all is counted. */
-void reaper_end_all(struct prong *server);
-
-/*
- * The connection that slot served has ended: counts it, says so. info is NULL where its
- * process goes on.
- */
-void connection_ended(struct prong *server, struct process *process, enum reason reason,
-		      const siginfo_t *info, int64_t now);
+/* Waits until every child in the table has ended. All of them must have been killed. */
+void reaper_wait(struct reaper *reaper);
 
 #endif

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
-#include "server.h"
+#include "base/listener.h"
+#include "engine/confine/privileges.h"
+#include "engine/record/scoreboard.h"
 
-#define SECOND     1000000       /* microseconds */
-#define CRASH_PACE (SECOND / 10) /* crashes can be caused from outside */
+#define SECOND_US     1000000
+#define CRASH_PACE_US (SECOND_US / 10) /* crashes can be caused from outside */
 
 /* "SEGV"; a real-time signal has no name of its own and is given as a number. */
 static void log_signal(struct log *log, int number)
@@ -24,13 +26,13 @@ static void log_suppressed(struct log *log, uint64_t suppressed)
 		log_number(log, "suppressed", (int64_t)suppressed);
 }
 
-/* Begins a line that is written once a second at most, and says what was left out. */
-static bool begin_paced(struct log *log, struct throttle *throttle, int64_t now,
-			enum log_severity severity, const char *event)
+/* Begins a line that is written once a second at most. */
+static bool begin_throttled(struct log *log, struct throttle *throttle, int64_t now_us,
+			    enum log_severity severity, const char *event)
 {
 	uint64_t suppressed;
 
-	if (!throttle_allows(throttle, now, SECOND, &suppressed) ||
+	if (!throttle_allows(throttle, now_us, SECOND_US, &suppressed) ||
 	    !log_begin(log, severity, event))
 		return false;
 	log_suppressed(log, suppressed);
@@ -56,184 +58,217 @@ static void log_error(struct log *log, int error)
 	log_text(log, "why", strerrordesc_np(error));
 }
 
-void report_start(struct prong *server)
+void report_listen(struct report *report, const struct listener *listener)
 {
-	struct log *log = &server->log;
+	char text[ADDRESS_TEXT_MAX];
+	struct log *log = &report->log;
 
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		const char *name = server->listeners[i].name;
-
-		if (!log_begin(log, LOG_INFO, "listen"))
-			return;
-		log_address(log, "address", &server->listeners[i].address);
-		if (name != NULL && name[0] != '\0')
-			log_text(log, "name", name);
-		log_end(log);
-	}
-	if (server->notify.error != 0 && log_begin(log, LOG_WARNING, "notify-failed")) {
-		log_error(log, server->notify.error);
-		log_end(log);
-	}
-	if (server->program != NULL && server->program->cold != NULL &&
-	    log_begin(log, LOG_WARNING, "cold")) {
-		log_text(log, "program", server->program->path);
-		log_text(log, "why", server->program->cold);
-		log_end(log);
-	}
-	if (server->settings.wants_sandbox && !server->sandbox.on &&
-	    log_begin(log, LOG_WARNING, "sandbox-unavailable")) {
-		log_text(log, "why", "no seccomp filter can be set here");
-		log_end(log);
-	}
-	if (log_begin(log, LOG_INFO, "start")) {
-		log_number(log, "pid", server->pid);
-		log_text(log, "version", PRONG_VERSION);
-		log_number(log, "max_processes", server->processes.max);
-		log_number(log, "spare", server->settings.spare);
-		if (server->settings.reuse == PRONG_REUSE_ALWAYS)
-			log_text(log, "reuse", "always");
-		else
-			log_number(log, "reuse", server->settings.reuse);
-		if (server->tallies != NULL)
-			log_text(log, "accept", "workers");
-		if (server->handler != NULL)
-			log_text(log, "sandbox", sandbox_name(&server->sandbox));
-		log_end(log);
-	}
-}
-
-void report_stop_asked(struct prong *server)
-{
-	struct log *log = &server->log;
-
-	if (!log_begin(log, LOG_INFO, "stopping"))
+	address_format(&listener->address, text, sizeof(text));
+	notify_add_address(&report->notify, text);
+	if (!log_begin(log, LOG_INFO, "listen"))
 		return;
-	log_signal(log, server->signals.stop_signal);
-	log_number(log, "sessions", accepting_sessions(server));
-	log_number(log, "grace_ms", server->settings.grace / 1000);
+	log_address(log, "address", &listener->address);
+	if (listener->name != NULL && listener->name[0] != '\0')
+		log_text(log, "name", listener->name);
 	log_end(log);
 }
 
-void report_grace_over(struct prong *server)
+void report_cold(struct report *report, const char *why)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_WARNING, "cold"))
+		return;
+	log_text(log, "program", report->program);
+	log_text(log, "why", why);
+	log_end(log);
+}
+
+void report_sandbox_unavailable(struct report *report)
+{
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_WARNING, "sandbox-unavailable"))
+		return;
+	log_text(log, "why", "no seccomp filter can be set here");
+	log_end(log);
+}
+
+void report_start(struct report *report, const struct start *start)
+{
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_INFO, "start"))
+		return;
+	log_number(log, "pid", start->pid);
+	log_text(log, "version", PRONG_VERSION);
+	log_number(log, "max_processes", start->max_processes);
+	log_number(log, "spare", start->spare);
+	if (start->reuse == PRONG_REUSE_ALWAYS)
+		log_text(log, "reuse", "always");
+	else
+		log_number(log, "reuse", start->reuse);
+	if (start->accept != NULL)
+		log_text(log, "accept", start->accept);
+	if (start->sandbox != NULL)
+		log_text(log, "sandbox", start->sandbox);
+	log_end(log);
+}
+
+void report_ready(struct report *report)
+{
+	struct log *log = &report->log;
+
+	if (report->notify.error != 0 && log_begin(log, LOG_WARNING, "notify-failed")) {
+		log_error(log, report->notify.error);
+		log_end(log);
+	}
+	notify_ready(&report->notify);
+}
+
+void report_stopping(struct report *report, int signal, int64_t sessions,
+		     int64_t grace_us)
+{
+	struct log *log = &report->log;
+
+	notify_stopping(&report->notify, sessions, grace_us);
+	if (!log_begin(log, LOG_INFO, "stopping"))
+		return;
+	log_signal(log, signal);
+	log_number(log, "sessions", sessions);
+	log_number(log, "grace_ms", grace_us / 1000);
+	log_end(log);
+}
+
+void report_grace_expired(struct report *report, int64_t sessions)
+{
+	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_WARNING, "grace-expired"))
 		return;
-	log_number(log, "sessions", accepting_sessions(server));
+	log_number(log, "sessions", sessions);
 	log_end(log);
 }
 
-void report_totals(struct prong *server, const char *event)
+static void log_totals(struct report *report, const char *event,
+		       const struct totals *totals, uint64_t processes, int64_t sources)
 {
-	const struct totals totals = accepting_totals(server);
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_INFO, event))
 		return;
-	log_number(log, "accepted", (int64_t)totals.accepted);
-	log_number(log, "active", (int64_t)totals_active(&totals));
-	log_number(log, "closed", (int64_t)totals_closed(&totals));
+	log_number(log, "accepted", (int64_t)totals->accepted);
+	log_number(log, "active", (int64_t)totals_active(totals));
+	log_number(log, "closed", (int64_t)totals_closed(totals));
 	for (int i = 0; i < REASON_COUNT; i++)
-		if (totals.closed[i] > 0)
+		if (totals->closed[i] > 0)
 			log_number(log, reason_name((enum reason)i),
-				   (int64_t)totals.closed[i]);
-	log_number(log, "bytes_in", (int64_t)totals.bytes_in);
-	log_number(log, "bytes_out", (int64_t)totals.bytes_out);
-	log_number(log, "processes", (int64_t)totals.processes);
-	if (server->policy.counts)
-		log_number(log, "sources", server->policy.sources.connected);
+				   (int64_t)totals->closed[i]);
+	log_number(log, "bytes_in", (int64_t)totals->bytes_in);
+	log_number(log, "bytes_out", (int64_t)totals->bytes_out);
+	log_number(log, "processes", (int64_t)processes);
+	if (sources >= 0)
+		log_number(log, "sources", sources);
 	log_end(log);
 }
 
-void report_signal_ignored(struct prong *server, int64_t now)
+void report_totals(struct report *report, const struct totals *totals,
+		   uint64_t processes, int64_t sources)
 {
-	struct log *log = &server->log;
+	log_totals(report, "totals", totals, processes, sources);
+}
 
-	if (!begin_paced(log, &server->throttles.signal, now, LOG_INFO,
-			 "signal-ignored"))
+void report_end(struct report *report, const struct totals *totals, uint64_t processes,
+		int64_t sources)
+{
+	log_totals(report, "stop", totals, processes, sources);
+}
+
+void report_signal_ignored(struct report *report, int64_t now_us)
+{
+	struct log *log = &report->log;
+
+	if (!begin_throttled(log, &report->signal, now_us, LOG_INFO, "signal-ignored"))
 		return;
 	log_text(log, "why", "HUP and USR2 have no effect yet");
 	log_end(log);
 }
 
-void report_limit_reached(struct prong *server)
+void report_limit_reached(struct report *report, unsigned max, bool wait)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
+	notify_full(&report->notify, max, wait);
 	if (!log_begin(log, LOG_WARNING, "limit-reached"))
 		return;
-	log_number(log, "max_processes", server->processes.max);
-	log_text(log, "clients",
-		 server->settings.at_limit == PRONG_WAIT ? "wait" : "refused");
+	log_number(log, "max_processes", max);
+	log_text(log, "clients", wait ? "wait" : "refused");
 	log_end(log);
 }
 
-void report_limit_left(struct prong *server, int64_t now)
+void report_limit_cleared(struct report *report, int64_t duration_us, uint64_t times)
 {
-	const struct limit *limit = &server->admission.limit;
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
+	notify_serving(&report->notify);
 	if (!log_begin(log, LOG_INFO, "limit-cleared"))
 		return;
-	log_number(log, "duration_ms", (now - limit->since) / 1000);
-	log_number(log, "times", (int64_t)limit->times);
+	log_number(log, "duration_ms", duration_us / 1000);
+	log_number(log, "times", (int64_t)times);
 	log_end(log);
 }
 
-void report_accept_failed(struct prong *server, int error, int64_t now)
+void report_accept_failed(struct report *report, int error, int64_t now_us)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
-	if (!begin_paced(log, &server->throttles.accept, now, LOG_ERROR,
-			 "accept-failed"))
+	if (!begin_throttled(log, &report->accept, now_us, LOG_ERROR, "accept-failed"))
 		return;
-	log_text(log, "error", strerrorname_np(error));
-	log_text(log, "why", strerrordesc_np(error));
+	log_error(log, error);
 	log_end(log);
 }
 
-void report_fork_failed(struct prong *server, int error, int64_t now)
+void report_fork_failed(struct report *report, int error, unsigned processes,
+			int64_t now_us)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
-	if (!begin_paced(log, &server->throttles.fork, now, LOG_ERROR, "fork-failed"))
+	if (!begin_throttled(log, &report->fork, now_us, LOG_ERROR, "fork-failed"))
 		return;
-	log_text(log, "error", strerrorname_np(error));
-	log_text(log, "why", strerrordesc_np(error));
-	log_number(log, "processes", server->processes.used);
+	log_error(log, error);
+	log_number(log, "processes", processes);
 	log_end(log);
 }
 
-/* Of a spare there is no client yet. */
+/* A spare has no client yet, and of some clients nothing is known. */
 static void log_client(struct log *log, const struct client *client)
 {
-	if (client == NULL)
+	if (client == NULL || client->id == 0)
 		return;
 	log_number(log, "conn", (int64_t)client->id);
 	log_address(log, "peer", &client->peer);
 }
 
-void report_exec_failed(struct prong *server, const struct client *client, int error,
-			int64_t now)
+static void report_exec_failed(struct report *report, const struct client *client,
+			       int error, int64_t now_us)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
-	if (!begin_paced(log, &server->throttles.exec, now, LOG_ERROR, "exec-failed"))
+	if (!begin_throttled(log, &report->exec, now_us, LOG_ERROR, "exec-failed"))
 		return;
 	log_client(log, client);
-	log_text(log, "program", server->program->path);
+	log_text(log, "program", report->program);
 	log_error(log, error);
 	log_end(log);
 }
 
-void report_privileges_failed(struct prong *server, const struct client *client,
-			      int step, int error, int64_t now)
+static void report_privileges_failed(struct report *report, const struct client *client,
+				     int step, int error, int64_t now_us)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
-	if (!begin_paced(log, &server->throttles.privileges, now, LOG_ERROR,
-			 "privileges-failed"))
+	if (!begin_throttled(log, &report->privileges, now_us, LOG_ERROR,
+			     "privileges-failed"))
 		return;
 	log_client(log, client);
 	log_text(log, "call", privileges_step_name(step));
@@ -241,31 +276,47 @@ void report_privileges_failed(struct prong *server, const struct client *client,
 	log_end(log);
 }
 
-void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now)
+enum reason report_unbegun(struct report *report, const struct client *client,
+			   const struct score_row *row, int64_t now_us)
 {
-	struct log *log = &server->log;
+	int step = atomic_load(&row->failed_step);
+	int error = atomic_load(&row->error);
 
-	if (!begin_paced(log, &server->throttles.spare, now, LOG_WARNING, "spare-died"))
+	if (step != 0) {
+		report_privileges_failed(report, client, step, error, now_us);
+		return REASON_REFUSED_PRIVILEGES;
+	}
+	/* A worker that has been broken into may have written what is no errno. */
+	if (report->program == NULL || error == 0 || strerrorname_np(error) == NULL)
+		return REASON_NONE;
+	report_exec_failed(report, client, error, now_us);
+	return REASON_EXEC_FAILED;
+}
+
+void report_spare_died(struct report *report, const siginfo_t *info, int64_t now_us)
+{
+	struct log *log = &report->log;
+
+	if (!begin_throttled(log, &report->spare, now_us, LOG_WARNING, "spare-died"))
 		return;
 	log_number(log, "pid", info->si_pid);
 	log_exit(log, info);
 	log_end(log);
 }
 
-void report_connect(struct prong *server, const struct client *client)
+void report_connect(struct report *report, const struct client *client)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_DEBUG, "connect"))
 		return;
-	log_number(log, "conn", (int64_t)client->id);
-	log_address(log, "peer", &client->peer);
+	log_client(log, client);
 	log_end(log);
 }
 
-void report_serve(struct prong *server, const struct client *client, pid_t pid)
+void report_serve(struct report *report, const struct client *client, pid_t pid)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_DEBUG, "serve"))
 		return;
@@ -274,38 +325,37 @@ void report_serve(struct prong *server, const struct client *client, pid_t pid)
 	log_end(log);
 }
 
-void report_close(struct prong *server, const struct process *process,
-		  const struct ending *ending, int64_t now)
+void report_close(struct report *report, const struct client *client,
+		  const struct ending *ending, int64_t now_us)
 {
 	bool crash = reason_is_crash(ending->reason);
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 	uint64_t suppressed = 0;
 
 	if (crash && log->most < LOG_DEBUG &&
-	    !throttle_allows(&server->throttles.crash, now, CRASH_PACE, &suppressed))
+	    !throttle_allows(&report->crash, now_us, CRASH_PACE_US, &suppressed))
 		return;
 	if (!log_begin(log, crash ? LOG_WARNING : LOG_DEBUG, "close"))
 		return;
-	if (process->client.id != 0)
-		log_client(log, &process->client);
-	log_number(log, "pid", process->pid);
+	log_client(log, client);
+	log_number(log, "pid", ending->pid);
 	log_text(log, "reason", reason_name(ending->reason));
-	if (ending->info != NULL && (crash || server->handler == NULL))
+	if (ending->info != NULL)
 		log_exit(log, ending->info);
 	if (ending->reason == REASON_CRASH_SANDBOX && ending->forbidden_call >= 0)
 		log_number(log, "call", ending->forbidden_call);
 	log_number(log, "bytes_in", (int64_t)ending->bytes_in);
 	log_number(log, "bytes_out", (int64_t)ending->bytes_out);
-	if (process->client.id != 0)
+	if (client->id != 0)
 		log_number(log, "duration_ms",
-			   (now - process->client.accepted_at) / 1000);
+			   (now_us - client->accepted_at_us) / 1000);
 	log_suppressed(log, suppressed);
 	log_end(log);
 }
 
-void report_reap(struct prong *server, const siginfo_t *info)
+void report_reap(struct report *report, const siginfo_t *info)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_DEBUG, "reap"))
 		return;
@@ -314,20 +364,18 @@ void report_reap(struct prong *server, const siginfo_t *info)
 	log_end(log);
 }
 
-void report_refused(struct prong *server, const struct client *client,
-		    enum reason reason, int64_t now)
+void report_refused(struct report *report, const struct client *client,
+		    enum reason reason, int64_t now_us)
 {
-	struct log *log = &server->log;
+	struct log *log = &report->log;
 	uint64_t suppressed = 0;
 
 	if (log->most < LOG_DEBUG &&
-	    !throttle_allows(&server->throttles.refused[reason], now, SECOND,
-			     &suppressed))
+	    !throttle_allows(&report->refused[reason], now_us, SECOND_US, &suppressed))
 		return;
 	if (!log_begin(log, LOG_WARNING, "refused"))
 		return;
-	log_number(log, "conn", (int64_t)client->id);
-	log_address(log, "peer", &client->peer);
+	log_client(log, client);
 	log_text(log, "reason", reason_name(reason));
 	log_suppressed(log, suppressed);
 	log_end(log);

@@ -1,56 +1,83 @@
 /*
- * What the supervisor says: one function an event, so that names and fields of the
- * log stand in one file. What could come often has a pace, and says what it left
- * out. See prongd(8), LOG.
+ * What the supervisor says, in the log and to the service manager: one function an event,
+ * so that names and fields of the log stand in one file. A line that could come often is
+ * throttled, and says how many were suppressed. See prongd(8), LOG.
  */
 #ifndef ENGINE_REPORT_H
 #define ENGINE_REPORT_H
 
+#include <sys/types.h>
+
 #include <signal.h>
 
+#include "base/log.h"
 #include "engine/record/client.h"
-#include "engine/record/reason.h"
+#include "engine/record/throttle.h"
+#include "notify.h"
+#include "session.h"
 
-struct prong;
-struct process;
+struct listener;
 
-/* How a connection ended. */
-struct ending {
-	enum reason reason;
-	const siginfo_t *info; /* of its process; NULL: that lives on */
-	uint64_t bytes_in, bytes_out;
-	int forbidden_call; /* of a crash-sandbox; -1: not known */
+struct report {
+	struct log log;
+	struct notify notify;
+	const char *program; /* the path that is run; NULL: there is none */
+	struct throttle accept, fork, exec, privileges, crash, spare, signal, totals;
+	struct throttle refused[REASON_COUNT];
 };
 
-void report_start(struct prong *server);
-void report_stop_asked(struct prong *server);
-void report_grace_over(struct prong *server);
-void report_totals(struct prong *server, const char *event);
-void report_signal_ignored(struct prong *server, int64_t now);
+/* What the line "start" tells; NULL: that field is left out. */
+struct start {
+	pid_t pid;
+	unsigned max_processes, spare, reuse;
+	const char *accept, *sandbox;
+};
 
-void report_limit_reached(struct prong *server);
-void report_limit_left(struct prong *server, int64_t now);
-void report_accept_failed(struct prong *server, int error, int64_t now);
-void report_fork_failed(struct prong *server, int error, int64_t now);
+void report_listen(struct report *report, const struct listener *listener);
+void report_start(struct report *report, const struct start *start);
+
+/* At the start: what was asked for is not to be had, and why. */
+void report_cold(struct report *report, const char *why);
+void report_sandbox_unavailable(struct report *report);
+
+/* Ready: the service manager is told. */
+void report_ready(struct report *report);
+
+void report_stopping(struct report *report, int signal, int64_t sessions,
+		     int64_t grace_us);
+void report_grace_expired(struct report *report, int64_t sessions);
+void report_signal_ignored(struct report *report, int64_t now_us);
+
+/* sources: how many are connected; negative: they are not counted. */
+void report_totals(struct report *report, const struct totals *totals,
+		   uint64_t processes, int64_t sources);
+void report_end(struct report *report, const struct totals *totals, uint64_t processes,
+		int64_t sources);
+
+/* All max processes are at work; clients wait, or are refused. Tells the manager, too. */
+void report_limit_reached(struct report *report, unsigned max, bool wait);
+void report_limit_cleared(struct report *report, int64_t duration_us, uint64_t times);
+void report_accept_failed(struct report *report, int error, int64_t now_us);
+void report_fork_failed(struct report *report, int error, unsigned processes,
+			int64_t now_us);
 
 /*
- * A process could not begin to serve; client is NULL for a spare. step is one of
- * privileges.h, error an errno: any number does, since a worker may have written it.
+ * A process could not begin to serve, as its row tells; client is NULL for a spare. The
+ * row may hold any number, since a worker can have written it. Returns the reason, or
+ * REASON_NONE, with nothing said, if the row tells of no failure.
  */
-void report_exec_failed(struct prong *server, const struct client *client, int error,
-			int64_t now);
-void report_privileges_failed(struct prong *server, const struct client *client,
-			      int step, int error, int64_t now);
-void report_spare_died(struct prong *server, const siginfo_t *info, int64_t now);
+enum reason report_unbegun(struct report *report, const struct client *client,
+			   const struct score_row *row, int64_t now_us);
+void report_spare_died(struct report *report, const siginfo_t *info, int64_t now_us);
 
-/* The four of a connection's life. */
-void report_connect(struct prong *server, const struct client *client);
-void report_serve(struct prong *server, const struct client *client, pid_t pid);
-void report_close(struct prong *server, const struct process *process,
-		  const struct ending *ending, int64_t now);
-void report_reap(struct prong *server, const siginfo_t *info);
+/* The four of a connection's life. client.id is 0 where the client is not known. */
+void report_connect(struct report *report, const struct client *client);
+void report_serve(struct report *report, const struct client *client, pid_t pid);
+void report_close(struct report *report, const struct client *client,
+		  const struct ending *ending, int64_t now_us);
+void report_reap(struct report *report, const siginfo_t *info);
 
-void report_refused(struct prong *server, const struct client *client,
-		    enum reason reason, int64_t now);
+void report_refused(struct report *report, const struct client *client,
+		    enum reason reason, int64_t now_us);
 
 #endif

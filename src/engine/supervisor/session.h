@@ -1,50 +1,81 @@
 /*
- * Connections that programs serve. A program knows nothing of prong, so the
- * supervisor keeps a descriptor of its own of each connection, and does from there
- * what a worker does for a handler: notices that the client is gone, keeps the idle
- * deadline, counts bytes, and ends the connection so that no reply is cut.
+ * Connections, from accept to their end: each is counted once when it comes and once when
+ * it ends, under one reason, and said so in the log. The connection itself is served by a
+ * process; process.h.
  */
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
 
+#include <sys/types.h>
+
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/record/reason.h"
+#include "engine/record/client.h"
+#include "engine/record/settings.h"
+#include "totals.h"
 
-struct client;
-struct prong;
-struct process;
+struct lingering;
+struct policy;
+struct report;
+
+/* One that a process serves. */
+struct session {
+	struct client client; /* id 0: there is none */
+	int64_t idle_at_us; /* of a program's: it may have been idle too long by then */
+};
+
+/* How one ended, and what is known of its process; ending.h. */
+struct ending {
+	enum reason reason;
+	pid_t pid;
+	const siginfo_t *info; /* how the process ended, where that is to be said */
+	uint64_t bytes_in, bytes_out;
+	int forbidden_call; /* of a crash-sandbox; -1: not known */
+};
+
+struct sessions {
+	const struct settings *settings;
+	struct policy *policy;
+	struct lingering *lingering;
+	struct report *report;
+	struct totals totals;
+};
+
+/* A client was accepted: gives it its number. */
+void sessions_accepted(struct sessions *sessions, struct client *client);
+
+/* The first rule that refuses the client; REASON_NONE. Counts nothing; policy.h. */
+enum reason sessions_judge(const struct sessions *sessions, const struct client *client,
+			   int64_t now_us);
+
+/* The client may in: it counts towards the limits of its source from now on. */
+void sessions_admit(struct sessions *sessions, struct client *client, int64_t now_us);
+
+/* How many connections the client's source has open, this one included. */
+unsigned sessions_of_source(const struct sessions *sessions,
+			    const struct client *client);
 
 /*
- * Gives client to a program that waits for one, or else starts it for client. client's descriptor is the
- * session's from then on, also when the program could not be started (the client is
- * then told by the end of its connection, the administrator by the log).
- * Returns 0; -EAGAIN if every slot is taken or forking waits; or another errno of
- * vfork(2), after which client is untouched.
+ * Refuses a client that was accepted: tells it as settings say, and closes its descriptor.
+ * at_once: no time is given to it, since descriptors are short.
  */
-int session_start(struct prong *server, struct client *client, int64_t now);
+void sessions_refuse(struct sessions *sessions, struct client *client,
+		     enum reason reason, bool at_once, int64_t now_us);
 
-/*
- * Starts a program that waits, warm, for its connection. Returns 0 or a negative errno;
- * the next try then waits.
- */
-int session_start_spare(struct prong *server, int64_t now);
+/* A connection has ended before a process served it; its descriptor is not touched. */
+void sessions_drop(struct sessions *sessions, struct client *client, enum reason reason,
+		   int64_t now_us);
 
-/* An epoll event came for slot index: the client is gone for good. */
-void session_hangup(struct prong *server, unsigned index);
+/* A connection that was served has ended; client.id is 0 afterwards. */
+void sessions_end(struct sessions *sessions, struct client *client,
+		  const struct ending *ending, int64_t now_us);
 
-/* The program ended as info tells. Lets go of the connection; returns the reason. */
-enum reason session_end(struct prong *server, struct process *process,
-			const siginfo_t *info, int64_t now);
+/* Closes the descriptor of a connection so that the client loses no reply; linger.h. */
+void sessions_let_go(struct sessions *sessions, int fd, int64_t now_us);
 
-/* After a child ended that was no session's, or was killed: ends orphans, if asked to. */
-void sessions_end_orphans(struct prong *server);
-
-/* Ends those on which no byte has moved for settings.idle_timeout. */
-void sessions_check_idle(struct prong *server, int64_t now);
-
-/* When that is next to be done; CLOCK_NEVER. */
-int64_t sessions_deadline(const struct prong *server);
+/* Gives up a descriptor that only lingers. Returns false if there is none. */
+bool sessions_make_room(struct sessions *sessions);
 
 #endif

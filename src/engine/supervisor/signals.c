@@ -1,12 +1,12 @@
 #include "signals.h"
 
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
-
-#include "server.h"
 
 /* Ctrl-Z and fg must go on working; a fault cannot wait to be read as data. */
 static const int unblocked[] = {
@@ -79,16 +79,16 @@ int signals_take(struct signals *signals)
 	set_default_dispositions(signals);
 	unignore_internal_signals();
 	/* A child of before may have ended before SIGCHLD could be seen here. */
-	signals->child_exited = true;
+	signals->exits.any = true;
 	return 0;
 }
 
 /* The pid may be anybody's who sent such a signal: it is only where to look first. */
-static void note_exit(struct signals *signals, pid_t pid)
+static void note_exit(struct exits *exits, pid_t pid)
 {
-	signals->child_exited = true;
-	if (signals->exited_count < SIGNALS_AT_ONCE)
-		signals->exited[signals->exited_count++] = pid;
+	exits->any = true;
+	if (exits->count < SIGNALS_AT_ONCE)
+		exits->pids[exits->count++] = pid;
 }
 
 static void note(struct signals *signals, const struct signalfd_siginfo *info)
@@ -97,7 +97,7 @@ static void note(struct signals *signals, const struct signalfd_siginfo *info)
 
 	switch (number) {
 	case SIGCHLD:
-		note_exit(signals, (pid_t)info->ssi_pid);
+		note_exit(&signals->exits, (pid_t)info->ssi_pid);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -120,14 +120,22 @@ static void note(struct signals *signals, const struct signalfd_siginfo *info)
 	}
 }
 
-void signals_read(struct signals *signals)
+static void on_signal(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
+	struct signals *signals = owner;
 	struct signalfd_siginfo info[SIGNALS_AT_ONCE];
 	ssize_t n = read(signals->fd, info, sizeof(info));
 
+	(void)index, (void)events, (void)now_us;
 	/* What is left, if ever, wakes the loop again: the descriptor stays readable. */
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
 		note(signals, &info[i]);
+}
+
+int signals_watch(struct signals *signals, struct loop *loop)
+{
+	signals->watch = (struct watch){ on_signal, signals, 0 };
+	return loop_add(loop, signals->fd, EPOLLIN, &signals->watch);
 }
 
 void signals_release(struct signals *signals)
@@ -149,15 +157,4 @@ void signals_release(struct signals *signals)
 void signals_keep(struct signals *signals, int number)
 {
 	signals->saved[number].sa_handler = SIG_ERR;
-}
-
-void signals_reset_child(void)
-{
-	uint64_t all = UINT64_MAX; /* the kernel's layout */
-
-	/*
-	 * Not SIG_SETMASK: only unblocking is free of the sandbox's trap. Not by
-	 * sigprocmask(3): each piece of libc that a child calls is a page fault more.
-	 */
-	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &all, NULL, sizeof(all));
 }

@@ -5,7 +5,33 @@
 #ifndef ENGINE_SIGNALS_H
 #define ENGINE_SIGNALS_H
 
-struct signals;
+#include <sys/types.h>
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/loop.h"
+
+#define SIGNALS_AT_ONCE 16
+
+/* That children have ended, as SIGCHLD tells. */
+struct exits {
+	bool any; /* at least one, since this was cleared */
+	pid_t pids
+		[SIGNALS_AT_ONCE]; /* those of them that SIGCHLD named, or any number */
+	unsigned count;
+};
+
+struct signals {
+	int fd; /* of signalfd(2); -1: not taken */
+	struct watch watch;
+	sigset_t saved_mask;           /* of the caller of prong_run() */
+	struct sigaction saved[_NSIG]; /* dispositions, by number */
+	struct exits exits;
+	unsigned stops;             /* TERM or INT not yet obeyed */
+	int stop_signal;            /* which of them came */
+	bool quit, totals, ignored; /* QUIT; USR1; HUP or USR2 */
+};
 
 /*
  * Blocks all signals but those of job control and of faults, sets every disposition
@@ -13,19 +39,16 @@ struct signals;
  */
 int signals_take(struct signals *signals);
 
-/* Reads what has come and notes it. */
-void signals_read(struct signals *signals);
+/* Reads and notes what comes from now on. Returns 0 or a negative errno. */
+int signals_watch(struct signals *signals, struct loop *loop);
 
 /* Discards what has come unread; puts mask and dispositions back. */
 void signals_release(struct signals *signals);
 
 /*
- * The disposition of this signal is somebody else's: it is not set, if that is still to
+ * The disposition of this signal has another owner: it is not set, if that is still to
  * come, and not put back.
  */
 void signals_keep(struct signals *signals, int number);
-
-/* In a child: an empty mask. Dispositions are the defaults already. */
-void signals_reset_child(void);
 
 #endif

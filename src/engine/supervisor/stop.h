@@ -1,40 +1,44 @@
 /*
- * How things end: the server's stop in its grades, and sessions over their time.
- * Owns the order TERM, then KILL. See prongd(8), SIGNALS.
+ * Stopping the server, in its grades: no new clients; SIGTERM shortly before the grace
+ * expires; SIGKILL when it has, or at a second request. See prongd(8), SIGNALS.
  */
 #ifndef ENGINE_STOP_H
 #define ENGINE_STOP_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "process.h"
 
-#include "engine/record/reason.h"
+struct admission;
+struct lingering;
+struct report;
 
-struct prong;
-struct process;
+struct stop {
+	struct admission *admission;
+	struct processes *processes;
+	struct lingering *lingering;
+	struct report *report;
+	bool requested;
+	int64_t term_at_us, kill_at_us; /* CLOCK_NEVER: not to come */
+};
 
-/* Does what the signals that came ask for. */
-void obey_signals(struct prong *server);
+void stop_open(struct stop *stop);
 
-/* Ends what is over its time: sessions, those told to end, the grace of a stop. */
-void enforce_deadlines(struct prong *server);
-
-/* When that is next due; CLOCK_NEVER. */
-int64_t stop_deadline(const struct prong *server);
-
-/* Sends SIGTERM to the slot's process group, and SIGKILL half a second later. */
-void stop_terminate(struct prong *server, struct process *process, enum reason cut);
-
-/* Kills a worker that broke the rules of its channel; counts as a crash. */
-void stop_kill(struct prong *server, struct process *process);
-
-/* A stop was asked for, and its grace is over, or a second request ended it. */
-bool stop_is_now(const struct prong *server);
-
-/* A stop was asked for, no client can come, and every process is collected. */
-bool stop_is_complete(const struct prong *server);
+/*
+ * A signal asks to stop, while sessions are open: takes no new clients, and lets those
+ * finish within grace_us.
+ */
+void stop_begin(struct stop *stop, int signal, int64_t sessions, int64_t grace_us,
+		int64_t now_us);
 
 /* Takes no client any more and kills every process; they are still to be collected. */
-void stop_now(struct prong *server);
+void stop_at_once(struct stop *stop, int64_t now_us);
+
+/* Does what is due as of heard_us; sessions are open. */
+void stop_enforce(struct stop *stop, int64_t sessions, int64_t heard_us);
+
+/* A stop was requested, no client can come, and every process is collected. */
+bool stop_is_complete(const struct stop *stop);
+
+/* When it has next something to do; CLOCK_NEVER. */
+int64_t stop_deadline(const struct stop *stop);
 
 #endif

@@ -1,6 +1,5 @@
 #include "worker.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <signal.h>
@@ -8,43 +7,15 @@
 #include <unistd.h>
 
 #include "accepting.h"
+#include "child.h"
 #include "base/clock.h"
 #include "base/pass.h"
 #include "conn.h"
 #include "engine/confine/privileges.h"
-#include "engine/supervisor/signals.h"
+#include "engine/record/completion.h"
+#include "engine/record/handover.h"
 
 #define EXIT_AS_TOLD 0 /* with nothing left to tell: its end was asked for */
-
-/* No worker outlives the supervisor. The check: it may have died since the fork. */
-static void die_with_supervisor(pid_t supervisor)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != supervisor)
-		_exit(EXIT_AS_TOLD);
-}
-
-void worker_detach(pid_t supervisor)
-{
-	die_with_supervisor(supervisor);
-	setpgid(0, 0);
-}
-
-void worker_close_others(int first, int a, int b)
-{
-	int keep[] = { a < b ? a : b, a < b ? b : a };
-	int err = 0;
-
-	for (int i = 0; i < 2; i++) {
-		if (keep[i] > first)
-			err |= close_range((unsigned)first, (unsigned)keep[i] - 1, 0);
-		if (keep[i] >= first)
-			first = keep[i] + 1;
-	}
-	err |= close_range((unsigned)first, ~0U, 0);
-	if (err != 0)
-		_exit(EXIT_AS_TOLD); /* rather than with the listeners */
-}
 
 /* The supervisor knows then where to look when SIGCHLD comes. */
 static _Noreturn void leave(const struct worker *worker, int status)
@@ -76,8 +47,8 @@ static void await_client(const struct worker *worker, struct client *client)
 						      PRIVILEGES_RECEIVE, -n });
 	if (n == 0)
 		leave(worker, EXIT_AS_TOLD);
-	client->id = handover.id;
-	client->accepted_at = handover.accepted_at;
+	client->id = handover.session;
+	client->accepted_at_us = handover.accepted_at_us;
 	client->peer = handover.peer;
 }
 
@@ -90,20 +61,20 @@ static enum reason serve(const struct worker *worker)
 		.id = client->id,
 		.peer = client->peer,
 		.row = worker->row,
-		.idle_timeout = settings->idle_timeout,
+		.idle_timeout = settings->idle_timeout_us,
 		.deadline = CLOCK_NEVER,
-		.linger = settings->linger,
+		.linger = settings->linger_us,
 	};
 
-	if (settings->session_timeout > 0)
-		conn.deadline = client->accepted_at + settings->session_timeout;
+	if (settings->session_timeout_us > 0)
+		conn.deadline = client->accepted_at_us + settings->session_timeout_us;
 	return conn_finish(&conn, worker->handler(&conn, worker->arg));
 }
 
 /* Tells that the worker is free again; without a supervisor there is no point. */
-static void report(const struct worker *worker, enum reason reason)
+static void report(const struct worker *worker, uint64_t session, enum reason reason)
 {
-	struct completion completion = { .reason = (unsigned char)reason };
+	struct completion completion = { .session = session, .reason = reason };
 
 	if (send(worker->channel, &completion, sizeof(completion), MSG_NOSIGNAL) < 0)
 		leave(worker, reason_exit_status(reason));
@@ -116,14 +87,14 @@ static void prepare(const struct worker *worker)
 	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
 	struct privileges_failure failure;
 
-	worker_detach(worker->supervisor);
-	signals_reset_child();
+	child_detach(worker->supervisor);
+	child_reset_signals();
 	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		privileges_leave(worker->row, &failure);
-	worker_close_others(first,
-			    worker->listener >= 0 ? worker->listener : worker->channel,
-			    connection);
+	child_close_others(first,
+			   worker->listener >= 0 ? worker->listener : worker->channel,
+			   connection);
 }
 
 /* One connection after the other, of those that come on the listener. */
@@ -157,10 +128,10 @@ static _Noreturn void serve_given(struct worker *worker)
 		if (last && worker->channel >= 0)
 			close(worker->channel);
 		reason = serve(worker);
-		worker->client.id = 0;
 		if (last || worker->channel < 0)
 			leave(worker, reason_exit_status(reason));
-		report(worker, reason);
+		report(worker, worker->client.id, reason);
+		worker->client.id = 0;
 	}
 }
 

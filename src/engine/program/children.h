@@ -1,0 +1,23 @@
+/* The children of the calling thread, as the kernel lists them: proc(5). */
+#ifndef ENGINE_CHILDREN_H
+#define ENGINE_CHILDREN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Opens the list, /proc/thread-self/children. Returns a descriptor, close-on-exec, or -1
+ * with errno set. It stays readable after a chroot(2).
+ */
+int children_open(void);
+
+/* Calls visit for each child that the list has now. */
+void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);
+
+/*
+ * Sends SIGKILL to the children of which is_ours says no: those whose monitor was killed.
+ * Their own children become ours in turn, and SIGCHLD tells.
+ */
+void children_kill_others(bool (*is_ours)(void *arg, pid_t pid), void *arg);
+
+#endif

@@ -1,0 +1,22 @@
+/* The options that both the supervisor and its workers go by, with every default in. */
+#ifndef ENGINE_SETTINGS_H
+#define ENGINE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "prong.h"
+
+struct settings {
+	unsigned spare;
+	unsigned reuse; /* connections; PRONG_REUSE_ALWAYS */
+	enum prong_at_limit at_limit;
+	enum prong_refusal refusal;
+	const char *refusal_text;                    /* NULL: none */
+	int64_t idle_timeout_us, session_timeout_us; /* 0: none */
+	int64_t grace_us, linger_us;
+	int ready_fd; /* 0: none */
+	int keep_fds;
+};
+
+#endif

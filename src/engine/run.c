@@ -1,0 +1,152 @@
+#include "prong.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "engine/supervisor/supervisor.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* since Linux 6.16; older headers do not have it */
+#endif
+
+/*
+ * A client on a UNIX socket could hand its worker what it has open itself (unix(7)), and
+ * a worker of root's may do more with that. Connections inherit this; older kernels do
+ * not know it.
+ */
+static void take_no_descriptors(const struct admission *admission)
+{
+	int no = 0;
+
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (address_family(&admission->listeners[i].address) == AF_UNIX)
+			setsockopt(admission->listeners[i].fd, SOL_SOCKET,
+				   SO_PASSRIGHTS, &no, sizeof(no));
+}
+
+/* From here on, what is not on the sandbox's list goes through its gate. */
+static int confine_workers(struct prong *server)
+{
+	bool landlock = server->sandbox.landlock;
+	int err = sandbox_install(&server->sandbox);
+
+	if (err == 0 && server->sandbox.on) {
+		signals_keep(&server->signals, SIGSYS);
+		take_no_descriptors(&server->admission);
+	}
+	/* It was there when prong_open() tried: less than that would be found out late. */
+	if (err == 0 && landlock && !server->sandbox.landlock)
+		err = -ENOTSUP;
+	return err;
+}
+
+/* The calling process becomes the supervisor. */
+static int begin(struct prong *server)
+{
+	const struct serving *serving = &server->dispatch.serving;
+	int err;
+
+	server->log_watched = -1;
+	if (sandbox_is_set()) /* an earlier server's in this process */
+		signals_keep(&server->signals, SIGSYS);
+	err = signals_take(&server->signals);
+	if (err < 0)
+		return err;
+	forkcost_reduce(&server->forkcost, server->settings.reuse != 1);
+	err = loop_open(&server->loop);
+	if (err == 0)
+		err = admission_start(&server->admission);
+	/* Workers cannot do without it: better no server than one that leaks. */
+	if (err == 0 && close_range(~0U, ~0U, 0) < 0)
+		err = -errno;
+	if (err == 0)
+		err = serving->model->run(serving->self,
+					  &server->admission.listeners[0], clock_now());
+	if (err == 0)
+		err = signals_watch(&server->signals, &server->loop);
+	return err < 0 ? err : confine_workers(server);
+}
+
+static void end(struct prong *server)
+{
+	linger_finish(&server->lingering);
+	forkcost_restore(&server->forkcost);
+	signals_release(&server->signals);
+	loop_close(&server->loop);
+	admission_end(&server->admission);
+	sandbox_close(&server->sandbox);
+}
+
+static void announce(struct prong *server)
+{
+	const struct serving *serving = &server->dispatch.serving;
+	const struct admission *admission = &server->admission;
+	struct start start = {
+		.pid = getpid(),
+		.max_processes = server->processes.max,
+		.spare = server->settings.spare,
+		.reuse = server->settings.reuse,
+	};
+
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		report_listen(&server->report, &admission->listeners[i]);
+	serving->model->announce(serving->self, &start);
+	report_start(&server->report, &start);
+}
+
+static void write_addresses(const struct admission *admission, int fd)
+{
+	for (unsigned i = 0; i < admission->listener_count; i++) {
+		char line[ADDRESS_TEXT_MAX + 1];
+		size_t length;
+
+		address_format(&admission->listeners[i].address, line,
+			       ADDRESS_TEXT_MAX);
+		length = strlen(line);
+		line[length++] = '\n';
+		/* The reader may have gone; that is no reason not to serve. */
+		if (write(fd, line, length) < 0)
+			break;
+	}
+}
+
+static void tell_readiness(struct prong *server)
+{
+	int fd = server->settings.ready_fd;
+
+	if (fd <= 0)
+		return;
+	write_addresses(&server->admission, fd);
+	/* Workers keep the low ones: no socket may come to lie there. */
+	if (fd < server->settings.keep_fds)
+		dup2(server->null_fd, fd);
+	else
+		close(fd);
+	server->settings.ready_fd = 0;
+}
+
+int prong_run(struct prong *server)
+{
+	int err = begin(server);
+
+	if (err == 0) {
+		struct totals totals;
+
+		announce(server);
+		tell_readiness(server);
+		report_ready(&server->report);
+		err = supervise(server);
+		if (err < 0)
+			supervisor_end_all(server);
+		totals = supervisor_totals(server);
+		report_end(&server->report, &totals, server->processes.started,
+			   supervisor_sources(server));
+	}
+	log_close(&server->report.log);
+	end(server);
+	return err;
+}

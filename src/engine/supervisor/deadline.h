@@ -1,0 +1,23 @@
+/* Ending processes over their time: sessions by SIGTERM, those told to end by SIGKILL. */
+#ifndef ENGINE_DEADLINE_H
+#define ENGINE_DEADLINE_H
+
+#include "process.h"
+
+struct deadlines {
+	struct processes *processes;
+	int64_t session_timeout_us; /* 0: none */
+	int64_t allowance_us;       /* model.h */
+};
+
+/*
+ * Ends what is over its time as of heard_us, the moment up to which all that has happened
+ * is known: a supervisor that was stopped for a minute first hears of those that have
+ * finished meanwhile.
+ */
+void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us);
+
+/* When that is next to be done; CLOCK_NEVER. */
+int64_t deadlines_next(const struct deadlines *deadlines);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Serving by programs. A program knows nothing of prong, so the supervisor keeps a
+ * descriptor of its own of each connection, and does from there what a worker does for a
+ * handler: notices that the client is gone, keeps the idle timeout, counts bytes, and
+ * ends the connection so that no reply is cut.
+ */
+#ifndef ENGINE_PROGRAMS_H
+#define ENGINE_PROGRAMS_H
+
+#include "engine/program/environment.h"
+#include "model.h"
+
+struct program;
+
+struct programs {
+	struct model_parts parts;
+	struct program *program;         /* on the heap, which children inherit */
+	struct environment *environment; /* of the program being started; as well */
+	pid_t supervisor;
+	int64_t idle_look_us; /* when to look for idle sessions; CLOCK_NEVER */
+};
+
+extern const struct model model_programs;
+
+#endif

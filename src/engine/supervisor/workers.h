@@ -1,0 +1,56 @@
+/*
+ * Serving by handlers: each connection is handed to a worker process that waits for it,
+ * or one is forked for it. reuse 1 is a fresh process for each; more, or always, a pool.
+ */
+#ifndef ENGINE_WORKERS_H
+#define ENGINE_WORKERS_H
+
+#include "engine/confine/sandbox.h"
+#include "model.h"
+#include "prong.h"
+
+#define WORKERS_ALLOWANCE_US 500000 /* for a worker to end its session by itself */
+
+struct tally;
+
+struct workers {
+	struct model_parts parts;
+	pid_t supervisor;
+	bool wants_sandbox;
+};
+
+extern const struct model model_workers;
+
+/*
+ * What a worker is started with: client, a channel, or a listener and its tally; -1 and
+ * NULL where there is none.
+ */
+struct outfit {
+	const struct client *client;
+	int channel;
+	int listener;
+	struct tally *tally;
+};
+
+/* Forks a worker for the slot. Returns its pid or a negative errno. */
+pid_t workers_fork(const struct workers *workers, const struct process *process,
+		   const struct outfit *outfit);
+
+/* These are model.open and model.run, for workers that may be part of another model. */
+int workers_open(void *self, const struct model_parts *parts,
+		 const struct prong_options *options, struct program **program,
+		 struct why *why);
+int workers_run(void *self, struct listener *listener, int64_t now_us);
+
+/* model.announce: the sandbox. */
+void workers_announce(const void *self, struct start *start);
+
+/* model.ended, for a worker whose connection, if any, is in process->session. */
+unsigned workers_ended(void *self, struct process *process, const siginfo_t *info,
+		       int64_t now_us, struct ending *ending);
+
+/* Fills *ending for a worker with which a connection has ended. */
+void workers_judge(const struct workers *workers, const struct process *process,
+		   const siginfo_t *info, int64_t now_us, struct ending *ending);
+
+#endif
