@@ -20,6 +20,7 @@
 #include "bench_options.h"
 #include "board.h"
 #include "live.h"
+#include "loop.h"
 #include "mode.h"
 #include "nanoclock.h"
 #include "run.h"
@@ -59,7 +60,7 @@ static _Noreturn void work(const struct crew *crew, unsigned index, pid_t first)
 		command_say(&bench_page, "cannot start: %s", strerror(-err));
 		_exit(EXIT_FAILED);
 	}
-	run_all(run);
+	loop_run(run);
 	run_close(run);
 	_exit(0);
 }

@@ -4,7 +4,10 @@
  * that is measured, or overflows.
  */
 #include "mode.h"
+
+#include "connection.h"
 #include "nanoclock.h"
+#include "run.h"
 
 enum stage { STAGE_OPENING, STAGE_ECHOING, STAGE_CLOSING };
 
@@ -16,7 +19,7 @@ static void plan_held(struct run *run)
 
 static void echo_again(struct run *run, struct client *client)
 {
-	mode_exchange(run, client, nanoclock_now());
+	connection_exchange(run, client, nanoclock_now());
 }
 
 /* Let all that are held act, some at a time. Returns whether all have. */
@@ -29,15 +32,15 @@ static bool sweep(struct run *run, void (*act)(struct run *run, struct client *c
 		if (client->step == STEP_HELD)
 			act(run, client);
 	}
-	return run->cursor == run->processes && mode_all_held(run);
+	return run->cursor == run->processes && run_all_held(run);
 }
 
 static void start_held(struct run *run)
 {
 	switch ((enum stage)run->stage) {
 	case STAGE_OPENING:
-		mode_open_some(run, run->plan->under_way);
-		if (!mode_all_held(run))
+		connection_open_some(run, run->plan->under_way);
+		if (!run_all_held(run))
 			return;
 		run->stage = STAGE_ECHOING;
 		run_opened(run);
@@ -48,10 +51,10 @@ static void start_held(struct run *run)
 		run->figures->moments[MOMENT_ECHOED] = nanoclock_now();
 		run->stage = STAGE_CLOSING;
 		run->cursor = 0;
-		sweep(run, client_finish);
+		sweep(run, connection_finish);
 		return;
 	case STAGE_CLOSING:
-		sweep(run, client_finish);
+		sweep(run, connection_finish);
 		return;
 	}
 }
@@ -67,6 +70,6 @@ const struct mode mode_hold = {
 	.talks_at_once = true,
 	.plan = plan_held,
 	.start = start_held,
-	.exchanged = client_hold,
-	.ended = mode_count,
+	.exchanged = connection_hold,
+	.ended = connection_count,
 };

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "board.h"
 #include "chart.h"
 #include "mode.h"
 

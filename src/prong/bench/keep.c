@@ -6,13 +6,16 @@
  * rather than the server.
  */
 #include "mode.h"
-#include "nanoclock.h"
 
 #include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "connection.h"
+#include "nanoclock.h"
+#include "run.h"
 
 #define ALONE_BYTES (64 * 1024) /* more at once might fill all buffers and block both */
 #define LOOK_UP_MS  100         /* from a blocking call: has the run been stopped? */
@@ -34,12 +37,12 @@ static void plan_kept(struct run *run)
 static void next_round(struct run *run, struct client *client, uint64_t now)
 {
 	if (run->rounds == run->rounds_total) {
-		client_finish(run, client);
+		connection_finish(run, client);
 	} else if (run->plan->interval > 0) {
-		client_hold(run, client);
+		connection_hold(run, client);
 	} else {
 		run->rounds++;
-		mode_exchange(run, client, now);
+		connection_exchange(run, client, now);
 	}
 }
 
@@ -133,13 +136,13 @@ static void fail_alone(struct run *run, struct client *client, int err)
 {
 	switch (err) {
 	case CLOSED_EARLY:
-		client_fail(run, client, FAILURE_CLOSED_EARLY);
+		connection_fail(run, client, FAILURE_CLOSED_EARLY);
 		break;
 	case WRONG_BYTES:
-		client_fail(run, client, FAILURE_WRONG_BYTES);
+		connection_fail(run, client, FAILURE_WRONG_BYTES);
 		break;
 	default:
-		client_fail_errno(run, client, "read or write", err);
+		connection_fail_errno(run, client, "read or write", err);
 		break;
 	}
 }
@@ -193,9 +196,9 @@ static void keep_alone(struct run *run, struct client *client)
 	if (err == 0)
 		err = set_blocking(client->fd, false);
 	if (err == 0)
-		client_finish(run, client);
+		connection_finish(run, client);
 	else
-		client_fail_errno(run, client, "setsockopt", -err);
+		connection_fail_errno(run, client, "setsockopt", -err);
 }
 
 /* Whoever is free when the last round has begun is not needed any more. */
@@ -205,10 +208,10 @@ static void start_due(struct run *run)
 
 	while (run->rounds < run->rounds_total && run->held.first &&
 	       run_due(run, run->rounds) <= now)
-		mode_exchange(run, run->held.first, run_due(run, run->rounds++));
+		connection_exchange(run, run->held.first, run_due(run, run->rounds++));
 	if (run->rounds == run->rounds_total)
 		while (run->held.first)
-			client_finish(run, run->held.first);
+			connection_finish(run, run->held.first);
 	else if (run->held.first)
 		run_set_timer(run, run_due(run, run->rounds));
 }
@@ -235,8 +238,8 @@ static void start_kept(struct run *run)
 		start_rounds(run);
 		return;
 	}
-	mode_open_some(run, run->plan->under_way);
-	if (!mode_all_held(run))
+	connection_open_some(run, run->plan->under_way);
+	if (!run_all_held(run))
 		return;
 	run->stage = STAGE_ROUNDS;
 	run_opened(run);

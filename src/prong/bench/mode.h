@@ -5,7 +5,11 @@
 #ifndef PRONG_BENCH_MODE_H
 #define PRONG_BENCH_MODE_H
 
-#include "run.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client;
+struct run;
 
 #define MODE_DURATION 5000 /* ms, where there must be one and none is given */
 
@@ -42,19 +46,5 @@ struct mode {
 extern const struct mode mode_churn, mode_keep, mode_hold, mode_stream;
 
 #define MODE_TIMES(part) (1U << (part))
-
-/* What several modes do. */
-
-/* Begin connections until limit of them are in other steps than idle and held. */
-void mode_open_some(struct run *run, uint64_t limit);
-
-/* Whether all connections have been begun, and each is held or has failed. */
-bool mode_all_held(const struct run *run);
-
-/* Begin to exchange the plan's bytes; the round counts from begun. */
-void mode_exchange(struct run *run, struct client *client, uint64_t begun);
-
-/* An ended: count a connection that went through to its end. */
-void mode_count(struct run *run, struct client *client);
 
 #endif

@@ -1,7 +1,3 @@
-/*
- * Owns the loop: what is ready, what is overdue, what to begin next. It never
- * touches the bytes of a connection.
- */
 #include "run.h"
 
 #include <sys/epoll.h>
@@ -15,12 +11,14 @@
 #include "mode.h"
 #include "nanoclock.h"
 
-#define EVENTS 256
-#define BUDGET 256 /* connections begun between two looks at events */
-
 size_t run_active(const struct run *run)
 {
 	return run->processes - run->in_step[STEP_IDLE];
+}
+
+bool run_all_held(const struct run *run)
+{
+	return run->started == run->total && run_active(run) == run->in_step[STEP_HELD];
 }
 
 bool run_can_begin(const struct run *run)
@@ -76,109 +74,6 @@ void run_set_deadline(struct run *run, struct client *client, uint64_t now)
 	run_clear_deadline(run, client);
 	client->deadline = now + run->plan->timeout;
 	chain_append(&run->due, client);
-}
-
-static void fail_overdue(struct run *run)
-{
-	uint64_t now;
-
-	if (!run->due.first)
-		return;
-	now = nanoclock_now();
-	while (run->due.first && run->due.first->deadline <= now)
-		client_fail(run, run->due.first, FAILURE_TIMED_OUT);
-}
-
-/* A unix socket's queue makes no event when it has room, so ask every millisecond. */
-static void knock_again(struct run *run)
-{
-	for (size_t i = 0; i < run->processes && run->in_step[STEP_KNOCK] > 0; i++)
-		if (!client_knock(run, &run->clients[i]))
-			return;
-}
-
-static int milliseconds_to_wait(const struct run *run)
-{
-	uint64_t until = run->stop_at > 0 ? run->stop_at : UINT64_MAX;
-	uint64_t now;
-	uint64_t wait;
-
-	if (run->budget == 0)
-		return 0;
-	if (run->in_step[STEP_KNOCK] > 0)
-		return 1;
-	if (run->due.first && run->due.first->deadline < until)
-		until = run->due.first->deadline;
-	if (until == UINT64_MAX)
-		return -1;
-	now = nanoclock_now();
-	if (until <= now)
-		return 0;
-	wait = (until - now) / 1000000 + 1;
-	return wait < 60000 ? (int)wait : 60000;
-}
-
-/* What has no client, the timer and the board, is looked at on every turn anyway. */
-static void wait_for_events(struct run *run)
-{
-	struct epoll_event events[EVENTS];
-	int count =
-		epoll_wait(run->epoll_fd, events, EVENTS, milliseconds_to_wait(run));
-
-	for (int i = 0; i < count; i++)
-		if (events[i].data.ptr)
-			client_event(run, events[i].data.ptr, events[i].events);
-}
-
-/* The last gate is open: from here on the time runs. */
-static void begin(struct run *run)
-{
-	run->base = atomic_load(&run->board->opened_at[run->mode->gates - 1]);
-	if (run->plan->duration > 0 && run->mode->over)
-		run->stop_at = run->base + run->plan->duration;
-}
-
-static void stop_when_time_is_over(struct run *run)
-{
-	if (run->stop_at == 0 || nanoclock_now() < run->stop_at)
-		return;
-	run->stop_at = 0;
-	run->mode->over(run);
-}
-
-static void begin_what_may(struct run *run)
-{
-	run->budget = BUDGET;
-	if (board_waits(run->board, run->row))
-		return;
-	if (run->base == 0 && atomic_load(&run->row->reached) == run->mode->gates)
-		begin(run);
-	stop_when_time_is_over(run);
-	run->mode->start(run);
-}
-
-static bool finished(const struct run *run)
-{
-	return run->started == run->total && run_active(run) == 0 &&
-	       !board_waits(run->board, run->row);
-}
-
-void run_all(struct run *run)
-{
-	uint64_t *ended = &run->figures->moments[MOMENT_ENDED];
-
-	board_reach(run->board, run->row);
-	while (!run_stopped(run)) {
-		begin_what_may(run);
-		if (finished(run))
-			break;
-		wait_for_events(run);
-		fail_overdue(run);
-		knock_again(run);
-	}
-	run->figures->unfinished = run_active(run);
-	if (*ended == 0)
-		*ended = nanoclock_now();
 }
 
 static int raise_descriptor_limit(void)

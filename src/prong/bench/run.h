@@ -1,5 +1,5 @@
 /*
- * One worker's run: its clients, its loop and where it counts.
+ * One worker's run: its clients, how far it has come, and where it counts.
  *
  * Owns every descriptor and all memory of the run, got once at the start: nothing
  * is allocated for a connection.
@@ -17,7 +17,6 @@
 #include "figures.h"
 #include "pattern.h"
 #include "plan.h"
-#include "target.h"
 
 #define RUN_BUFFER    (256 * 1024) /* bytes written or read at once at most */
 #define RUN_SPARE_FDS 16           /* stdio, epoll, timer, and what was inherited */
@@ -60,17 +59,14 @@ struct run {
  */
 int run_open(struct run **out, const struct plan *plan, struct board *board);
 
-/*
- * Do all of it, in step with the others at the board's gates: return when every
- * connection has ended or failed, and is counted, or when the board says stop.
- */
-void run_all(struct run *run);
-
 /* Release all. run may be NULL. */
 void run_close(struct run *run);
 
 /* Connections that are not idle. */
 size_t run_active(const struct run *run);
+
+/* Whether all connections have been begun, and each is held or has failed. */
+bool run_all_held(const struct run *run);
 
 /*
  * Whether another connection can begin now. Only so many can in a turn of the loop: where

@@ -2,7 +2,7 @@
  * Owns what happens to one connection and counts its end exactly once. It never
  * decides what a connection is for: the mode does.
  */
-#include "client.h"
+#include "connection.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,6 +14,7 @@
 
 #include "mode.h"
 #include "nanoclock.h"
+#include "target.h"
 
 #define SEGMENT 1400 /* one write up to here is one segment: no need of TCP_NODELAY */
 
@@ -39,7 +40,7 @@ static void release(struct run *run, struct client *client)
 	run->idle = client;
 }
 
-void client_fail(struct run *run, struct client *client, int failure)
+void connection_fail(struct run *run, struct client *client, int failure)
 {
 	assert(client->step != STEP_IDLE);
 	run->figures->failures[failure]++;
@@ -55,8 +56,8 @@ static void explain(struct figures *figures, const char *call, int err)
 	figures->other_error = err;
 }
 
-void client_fail_errno(struct run *run, struct client *client, const char *what,
-		       int err)
+void connection_fail_errno(struct run *run, struct client *client, const char *what,
+			   int err)
 {
 	int failure = FAILURE_OTHER;
 
@@ -68,7 +69,7 @@ void client_fail_errno(struct run *run, struct client *client, const char *what,
 		failure = FAILURE_TIMED_OUT;
 	else
 		explain(run->figures, what, err);
-	client_fail(run, client, failure);
+	connection_fail(run, client, failure);
 }
 
 /* Tell epoll what the client waits for. Returns false if the client failed. */
@@ -80,7 +81,7 @@ static bool set_interest(struct run *run, struct client *client, uint32_t intere
 	if (client->interest == interest)
 		return true;
 	if (epoll_ctl(run->epoll_fd, op, client->fd, &event) < 0) {
-		client_fail_errno(run, client, "epoll_ctl", errno);
+		connection_fail_errno(run, client, "epoll_ctl", errno);
 		return false;
 	}
 	client->interest = interest;
@@ -95,8 +96,8 @@ static bool half_close(struct run *run, struct client *client)
 	if (shutdown(client->fd, SHUT_WR) == 0)
 		return true;
 	/* Not connected any more: the server's reset came between two calls. */
-	client_fail_errno(run, client, "shutdown",
-			  errno == ENOTCONN ? ECONNRESET : errno);
+	connection_fail_errno(run, client, "shutdown",
+			      errno == ENOTCONN ? ECONNRESET : errno);
 	return false;
 }
 
@@ -104,7 +105,7 @@ static bool half_close(struct run *run, struct client *client)
 static bool note_connected(struct run *run, struct client *client, uint64_t now)
 {
 	if (target_is_self(&run->plan->target, client->fd)) {
-		client_fail(run, client, FAILURE_REFUSED);
+		connection_fail(run, client, FAILURE_REFUSED);
 		return false;
 	}
 	histogram_add(&run->figures->parts[PART_CONNECT], now - client->begun);
@@ -155,7 +156,7 @@ static void push(struct run *run, struct client *client)
 		return;
 	}
 	if (sent < 0) {
-		client_fail_errno(run, client, "send", errno);
+		connection_fail_errno(run, client, "send", errno);
 		return;
 	}
 	note_sent(run, client, (uint64_t)sent);
@@ -169,7 +170,7 @@ static void connected(struct run *run, struct client *client)
 	if (client->goal > 0)
 		push(run, client);
 	else if (set_interest(run, client, EPOLLIN))
-		client_hold(run, client);
+		connection_hold(run, client);
 }
 
 static void begin_connect(struct run *run, struct client *client)
@@ -187,11 +188,11 @@ static void begin_connect(struct run *run, struct client *client)
 	} else if (err == -EAGAIN && address_family(&run->plan->target) == AF_UNIX) {
 		set_step(run, client, STEP_KNOCK);
 	} else {
-		client_fail_errno(run, client, "connect", -err);
+		connection_fail_errno(run, client, "connect", -err);
 	}
 }
 
-void client_open(struct run *run, uint64_t begun)
+void connection_open(struct run *run, uint64_t begun)
 {
 	struct client *client = run->idle;
 	int fd;
@@ -210,37 +211,42 @@ void client_open(struct run *run, uint64_t begun)
 	fd = target_socket(&run->plan->target, &run->origin,
 			   run->plan->bytes > SEGMENT);
 	if (fd < 0) {
-		client_fail_errno(run, client, "socket", -fd);
+		connection_fail_errno(run, client, "socket", -fd);
 		return;
 	}
 	client->fd = fd;
 	begin_connect(run, client);
 }
 
-bool client_knock(struct run *run, struct client *client)
+void connection_open_some(struct run *run, uint64_t limit)
+{
+	while (run_can_begin(run) && run_active(run) - run->in_step[STEP_HELD] < limit)
+		connection_open(run, nanoclock_now());
+}
+
+bool connection_knock(struct run *run, struct client *client)
 {
 	if (client->step == STEP_KNOCK)
 		begin_connect(run, client);
 	return client->step != STEP_KNOCK;
 }
 
-void client_exchange(struct run *run, struct client *client, uint64_t bytes,
-		     uint64_t begun)
+void connection_exchange(struct run *run, struct client *client, uint64_t begun)
 {
-	client->goal += bytes;
+	client->goal += run->plan->bytes;
 	client->round = begun;
 	set_step(run, client, STEP_TALK);
 	push(run, client);
 }
 
-void client_hold(struct run *run, struct client *client)
+void connection_hold(struct run *run, struct client *client)
 {
 	run_clear_deadline(run, client);
 	set_step(run, client, STEP_HELD);
 }
 
 /* Whoever has sent nothing yet sends one byte, as the least that can be echoed. */
-void client_cut(struct run *run, struct client *client)
+void connection_cut(struct run *run, struct client *client)
 {
 	if (client->step == STEP_IDLE || client->sent == client->goal)
 		return;
@@ -253,7 +259,7 @@ void client_cut(struct run *run, struct client *client)
 		set_interest(run, client, EPOLLIN);
 }
 
-void client_finish(struct run *run, struct client *client)
+void connection_finish(struct run *run, struct client *client)
 {
 	set_step(run, client, STEP_FINISH);
 	if (!half_close(run, client))
@@ -261,10 +267,18 @@ void client_finish(struct run *run, struct client *client)
 	run_set_deadline(run, client, nanoclock_now());
 }
 
+void connection_count(struct run *run, struct client *client)
+{
+	struct figures *figures = run->figures;
+
+	histogram_add(&figures->parts[PART_WHOLE], nanoclock_now() - client->begun);
+	figures->ok++;
+}
+
 static void take_end_of_file(struct run *run, struct client *client)
 {
 	if (client->step != STEP_FINISH) {
-		client_fail(run, client, FAILURE_CLOSED_EARLY);
+		connection_fail(run, client, FAILURE_CLOSED_EARLY);
 		return;
 	}
 	run->mode->ended(run, client);
@@ -279,7 +293,7 @@ static void take_bytes(struct run *run, struct client *client, size_t length)
 	run->figures->bytes_in += length;
 	if (length > client->sent - client->received ||
 	    !pattern_matches(run->in, client->seed, client->received, length)) {
-		client_fail(run, client, FAILURE_WRONG_BYTES);
+		connection_fail(run, client, FAILURE_WRONG_BYTES);
 		return;
 	}
 	if (client->received == 0)
@@ -307,7 +321,7 @@ static void pull(struct run *run, struct client *client)
 	else if (length == 0)
 		take_end_of_file(run, client);
 	else if (errno != EAGAIN)
-		client_fail_errno(run, client, "recv", errno);
+		connection_fail_errno(run, client, "recv", errno);
 }
 
 static void finish_connect(struct run *run, struct client *client)
@@ -318,12 +332,12 @@ static void finish_connect(struct run *run, struct client *client)
 	if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &err, &length) < 0)
 		err = errno;
 	if (err != 0)
-		client_fail_errno(run, client, "connect", err);
+		connection_fail_errno(run, client, "connect", err);
 	else
 		connected(run, client);
 }
 
-void client_event(struct run *run, struct client *client, uint32_t events)
+void connection_event(struct run *run, struct client *client, uint32_t events)
 {
 	if (client->step == STEP_CONNECT) {
 		finish_connect(run, client);

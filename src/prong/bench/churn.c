@@ -1,33 +1,9 @@
-/*
- * Owns the two kinds of load that are one connection after the other, churn and
- * stream, and what the others have in common with them.
- */
+/* churn and stream: one connection after the other. */
 #include "mode.h"
+
+#include "connection.h"
 #include "nanoclock.h"
-
-void mode_open_some(struct run *run, uint64_t limit)
-{
-	while (run_can_begin(run) && run_active(run) - run->in_step[STEP_HELD] < limit)
-		client_open(run, nanoclock_now());
-}
-
-bool mode_all_held(const struct run *run)
-{
-	return run->started == run->total && run_active(run) == run->in_step[STEP_HELD];
-}
-
-void mode_exchange(struct run *run, struct client *client, uint64_t begun)
-{
-	client_exchange(run, client, run->plan->bytes, begun);
-}
-
-void mode_count(struct run *run, struct client *client)
-{
-	struct figures *figures = run->figures;
-
-	histogram_add(&figures->parts[PART_WHOLE], nanoclock_now() - client->begun);
-	figures->ok++;
-}
+#include "run.h"
 
 static void plan_connections(struct run *run)
 {
@@ -44,7 +20,7 @@ static void start_due(struct run *run)
 	uint64_t now = nanoclock_now();
 
 	while (run_can_begin(run) && run_due(run, run->started) <= now)
-		client_open(run, run_due(run, run->started));
+		connection_open(run, run_due(run, run->started));
 	if (run_can_begin(run))
 		run_set_timer(run, run_due(run, run->started));
 }
@@ -54,7 +30,7 @@ static void start_connections(struct run *run)
 	if (run->plan->interval > 0)
 		start_due(run);
 	else
-		mode_open_some(run, run->processes);
+		connection_open_some(run, run->processes);
 }
 
 static void stop_beginning(struct run *run)
@@ -69,7 +45,7 @@ static void cut_streams(struct run *run)
 	if (run->plan->bytes != PLAN_UNBOUNDED)
 		return;
 	for (size_t i = 0; i < run->processes; i++)
-		client_cut(run, &run->clients[i]);
+		connection_cut(run, &run->clients[i]);
 }
 
 const struct mode mode_churn = {
@@ -86,8 +62,8 @@ const struct mode mode_churn = {
 	.talks_at_once = true,
 	.plan = plan_connections,
 	.start = start_connections,
-	.exchanged = client_finish,
-	.ended = mode_count,
+	.exchanged = connection_finish,
+	.ended = connection_count,
 	.over = stop_beginning,
 };
 
@@ -104,7 +80,7 @@ const struct mode mode_stream = {
 	.shuts_when_sent = true,
 	.plan = plan_connections,
 	.start = start_connections,
-	.exchanged = client_finish,
-	.ended = mode_count,
+	.exchanged = connection_finish,
+	.ended = connection_count,
 	.over = cut_streams,
 };
