@@ -74,7 +74,7 @@ class Tree:
         return self.texts.get(name, "").count("\n")
 
     def build(self, compiler: str) -> Build:
-        """The project as this compiler builds it, or fails to, in the scratch folder."""
+        """The project, built with this compiler in the scratch folder; it may fail."""
         if compiler not in self.builds:
             directory = Path(self.scratch.name, compiler)
             options = ("-Dwerror=true", "--buildtype=debugoptimized")
