@@ -48,23 +48,20 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
 /*
  * Serves one connection; runs in a worker process, never in the supervisor.
  *
- * conn is valid until the handler returns; do not close its descriptor. The
- * library ends the connection afterwards so that what was sent still arrives:
- * half-close, read on for a bounded time and size, close (at once, though, when a
- * deadline was over). arg is the pointer given to prong_open(), in this process's
- * copy of the memory.
+ * conn is valid until the handler returns; do not close its descriptor. The library
+ * ends the connection afterwards so that what was sent still arrives: half-close, read
+ * on for a bounded time and size, close (at once, though, when a deadline was over).
+ * arg is the pointer given to prong_open(), in this process's copy of the memory.
  *
- * Return 0 when the connection was served, or the negative errno of a
- * prong_recv() or prong_send() that failed. Any other value is counted as
- * "failed". A worker that leaves by exit(0) counts as having served; by another
- * status, as crashed.
+ * Return 0 when the connection was served, or the negative errno of a prong_recv() or
+ * prong_send() that failed. Any other value is counted as "failed". A worker that
+ * leaves by exit(0) counts as having served; by another status, as crashed.
  *
- * The worker has default signal dispositions, an empty signal mask, a process
- * group of its own, no descriptor from options.keep_fds up but the connection,
- * and it dies with the supervisor. It leaves by _exit(2), so flush your own
- * stdio streams. With options.reuse other than 1 the same process serves
- * several connections, one after the other, and until the last of them also has
- * the socket over which it is given the next.
+ * The worker has default signal dispositions, an empty signal mask, a process group of
+ * its own, no descriptor from options.keep_fds up but the connection, and it dies with
+ * the supervisor. It leaves by _exit(2), so flush your own stdio streams. With
+ * options.reuse other than 1 the same process serves several connections, one after the
+ * other, and until the last of them also has the socket that brings the next.
  */
 typedef int prong_handler(struct prong_conn *conn, void *arg);
 
@@ -263,7 +260,12 @@ typedef void prong_log(void *arg, const char *line, size_t length);
 
 /* Zero in a field stands for the default named beside it. */
 struct prong_options {
-	/* sizeof(struct prong_options), so that a library of another version can tell */
+	/*
+	 * sizeof(struct prong_options) as the program was compiled. A library of another
+	 * version takes missing fields as zero, and accepts fields that it does not know
+	 * only if they are zero (else -E2BIG), as openat2(2) does. The size reaches at
+	 * least to the end of listen, and is 4096 at most.
+	 */
 	size_t size;
 
 	/*
@@ -402,22 +404,21 @@ struct prong_options {
 
 /*
  * Makes a server: checks the options, opens every listener, reserves the tables.
- *
  * With rights, a sandbox, or a program's directory, a child tries these out first; no
  * SIGCHLD tells of it.
  *
- * On success *out is the server; release it with prong_close(). From now on the
- * kernel queues clients; prong_run() serves them. The options and what they
- * point to are needed only during the call, but for refusal_text, listen_names, the
- * program's strings, ready_fd, log_fd and log_arg, which must last as long as the server.
+ * On success *out is the server; release it with prong_close(). From now on the kernel
+ * queues clients; prong_run() serves them. The options and what they point to are
+ * needed only during the call, but for refusal_text, listen_names, the program's
+ * strings, ready_fd, log_fd and log_arg, which must last as long as the server.
  *
- * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or
- * more than 64 listeners; -EPERM or another errno of the step of rights that failed;
+ * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or more
+ * than 64 listeners; -EPERM or another errno of the step of rights that failed;
  * -ENOTSUP for a strict sandbox that is not to be had; -EADDRINUSE, -EACCES, -EEXIST
- * (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2);
- * -EHOSTUNREACH for a name that does not resolve; -ENAMETOOLONG for a UNIX path over
- * 107 bytes; -ENOENT, -EACCES, -ENOEXEC for a program that cannot be run; -ENOMEM,
- * -EMFILE. options->error then says which, in words.
+ * (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -E2BIG
+ * for an option that this version does not know; -EHOSTUNREACH for a name that does not
+ * resolve; -ENAMETOOLONG for a UNIX path over 107 bytes; -ENOENT, -EACCES, -ENOEXEC for
+ * a program that cannot be run; -ENOMEM, -EMFILE. options->error says which.
  */
 PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *options,
 			    prong_handler *handler, void *arg);

@@ -335,7 +335,7 @@ static int open_parts(struct prong *server, const struct prong_options *options,
 	return err;
 }
 
-/* As prong_open(), with what failed in why. */
+/* As prong_open(), with the options in this version's form, and what failed in why. */
 static int open_server(struct prong **out, const struct prong_options *options,
 		       prong_handler *handler, void *arg, struct why *why)
 {
@@ -369,11 +369,14 @@ static int open_server(struct prong **out, const struct prong_options *options,
 int prong_open(struct prong **out, const struct prong_options *options,
 	       prong_handler *handler, void *arg)
 {
+	struct prong_options own;
 	struct why why = { "" };
-	int err = open_server(out, options, handler, arg, &why);
+	int err = options_copy(&own, options, &why);
 
+	if (err == 0)
+		err = open_server(out, &own, handler, arg, &why);
 	if (err < 0)
-		options_tell(options, &why);
+		options_tell(&own, &why);
 	return err;
 }
 

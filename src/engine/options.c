@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/number.h"
 #include "engine/confine/sandbox.h"
@@ -13,11 +14,50 @@
 
 _Static_assert(WHY_MAX == PRONG_ERROR_MAX, "a buffer of PRONG_ERROR_MAX holds a why");
 
+/* A newer library would read what lies in an older program's padding as a field. */
+_Static_assert(sizeof(void *) < 8 ||
+		       offsetof(struct prong_options, error_size) + sizeof(size_t) ==
+			       sizeof(struct prong_options),
+	       "no padding behind the last field");
+
+static bool is_zero(const unsigned char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+int options_copy(struct prong_options *own, const struct prong_options *options,
+		 struct why *why)
+{
+	size_t size = options->size;
+
+	memset(own, 0, sizeof(*own));
+	if (size < OPTIONS_SIZE_MIN)
+		return why_fail(why, -EINVAL,
+				"options.size is %zu: set it to "
+				"sizeof(struct prong_options)",
+				size);
+	memcpy(own, options, size < sizeof(*own) ? size : sizeof(*own));
+	own->size = sizeof(*own);
+	if (size > OPTIONS_SIZE_MAX)
+		return why_fail(why, -E2BIG,
+				"options.size is %zu: set it to "
+				"sizeof(struct prong_options)",
+				size);
+	if (size > sizeof(*own) &&
+	    !is_zero((const unsigned char *)options + sizeof(*own),
+		     size - sizeof(*own)))
+		return why_fail(why, -E2BIG,
+				"an option is set that this version of the library, "
+				"%s, does not know: use a newer one, or leave it zero",
+				PRONG_VERSION);
+	return 0;
+}
+
 void options_tell(const struct prong_options *options, const struct why *why)
 {
-	/* Behind options that are shorter nothing may be read or followed. */
-	if (options->size < sizeof(*options))
-		return;
 	if (options->error == NULL || options->error_size == 0)
 		return;
 	snprintf(options->error, options->error_size, "%s", why->text);
@@ -35,9 +75,6 @@ static bool is_time(int64_t milliseconds)
 
 static int check_numbers(const struct prong_options *options, struct why *why)
 {
-	if (options->size != sizeof(*options))
-		return why_fail(why, -EINVAL,
-				"options.size is not that of this library's version");
 	if (options->max_processes > MAX_PROCESSES)
 		return why_fail(why, -EINVAL, "max_processes is over %d",
 				MAX_PROCESSES);

@@ -3,10 +3,30 @@
 #define ENGINE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/why.h"
 #include "engine/supervisor/model.h"
 #include "prong.h"
+
+/* The smallest options that are accepted, in bytes: up to and including listen. */
+#define OPTIONS_SIZE_MIN                          \
+	(offsetof(struct prong_options, listen) + \
+	 sizeof(((struct prong_options *)NULL)->listen))
+
+/* The largest, in bytes: a size over this was never set. */
+#define OPTIONS_SIZE_MAX 4096
+
+/*
+ * Copies the options of a program that may have been built with another version of
+ * prong.h. Fields that they lack are zero in *own. Reads nothing behind options->size.
+ * After a failure, too, *own can be given to options_tell(): it names the program's
+ * buffer if the options are large enough to have one.
+ * Returns 0; -EINVAL if they are smaller than OPTIONS_SIZE_MIN; -E2BIG if they are larger
+ * than OPTIONS_SIZE_MAX, or if a byte is set that this version has no field for.
+ */
+int options_copy(struct prong_options *own, const struct prong_options *options,
+		 struct why *why);
 
 /* Returns 0, or -EINVAL or -ENOTSUP with a sentence in why. */
 int options_check(const struct prong_options *options, bool has_handler,

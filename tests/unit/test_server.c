@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "child.h"
 
 #define A10  "aaaaaaaaaa"
 #define A100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
@@ -40,7 +39,6 @@ static struct prong_options usual_options(void)
 static int64_t minus_one = -1, too_long = INT64_MAX;
 static int negative = -1;
 static unsigned too_many = 1000001;
-static size_t larger = sizeof(struct prong_options) + 8;
 
 #define FIELD(name)                           \
 	offsetof(struct prong_options, name), \
@@ -52,7 +50,6 @@ static void each_option_out_of_range_is_refused_with_a_reason(void **state)
 		size_t offset, size;
 		const void *value;
 	} rows[] = {
-		{ FIELD(size), &larger },
 		{ FIELD(max_processes), &too_many },
 		{ FIELD(at_limit), &negative },
 		{ FIELD(idle_timeout), &minus_one },
@@ -88,37 +85,6 @@ static void each_option_out_of_range_is_refused_with_a_reason(void **state)
 			prong_close(server);
 	}
 	assert_int_equal(wrong, 0);
-}
-
-static int open_with_size_alone(void *arg)
-{
-	static const size_t sizes[] = { 0, sizeof(size_t) };
-
-	(void)arg;
-	for (size_t i = 0; i < COUNT(sizes); i++) {
-		/* On the heap, so that the sanitizer sees who reads on behind it. */
-		size_t *size = malloc(sizeof(size_t));
-		struct prong *server = NULL;
-		int err;
-
-		*size = sizes[i];
-		err = prong_open(&server, (struct prong_options *)(void *)size, echo,
-				 NULL);
-		free(size);
-		child_must(err == -EINVAL && server == NULL);
-	}
-	return 0;
-}
-
-/* An older program's options may be shorter: size says how much there is. */
-static void nothing_is_read_behind_options_that_are_shorter(void **state)
-{
-	struct child_end end;
-
-	(void)state;
-	child_run(&end, open_with_size_alone, NULL);
-	print_message("# %.200s\n", end.text);
-	assert_int_equal(end.status, 0);
 }
 
 static void a_bad_address_is_told_in_words(void **state)
@@ -301,7 +267,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		promise(each_option_out_of_range_is_refused_with_a_reason),
-		promise(nothing_is_read_behind_options_that_are_shorter),
 		promise(a_bad_address_is_told_in_words),
 		promise(an_address_in_use_is_told),
 		promise(no_address_and_too_many_are_refused),

@@ -1,0 +1,185 @@
+/* Options of programs that were built with another version of prong.h. */
+#include "engine/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+static const char *const any_port[] = { "127.0.0.1:0", NULL };
+
+static int serve(struct prong_conn *conn, void *arg)
+{
+	(void)conn, (void)arg;
+	return 0;
+}
+
+/*
+ * Opens a server with size bytes of options, and closes it. They are on the heap, so
+ * that the sanitizer sees who reads on behind them. fill is in every byte behind those
+ * that this version knows.
+ */
+static int open_sized(const struct prong_options *options, size_t size,
+		      unsigned char fill)
+{
+	unsigned char *copy = malloc(size);
+	struct prong *const untouched = (struct prong *)(void *)any_port;
+	struct prong *server = untouched;
+	int err;
+
+	assert_non_null(copy);
+	memset(copy, fill, size);
+	memcpy(copy, options, size < sizeof(*options) ? size : sizeof(*options));
+	memcpy(copy, &size, sizeof(size));
+	err = prong_open(&server, (const struct prong_options *)(void *)copy, serve,
+			 NULL);
+	free(copy);
+	if (err == 0)
+		prong_close(server);
+	else
+		assert_ptr_equal(server, untouched);
+	return err;
+}
+
+static void options_of_this_version_are_taken(void **state)
+{
+	const struct prong_options options = { .listen = any_port };
+
+	(void)state;
+	assert_int_equal(open_sized(&options, sizeof(options), 0), 0);
+}
+
+static void fields_that_an_older_program_lacks_are_zero(void **state)
+{
+	static const size_t sizes[] = {
+		OPTIONS_SIZE_MIN,
+		offsetof(struct prong_options, max_processes),
+		offsetof(struct prong_options, keep_fds),
+	};
+	/* Out of range, but behind the sizes. */
+	const struct prong_options options = { .listen = any_port, .keep_fds = -1 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		assert_int_equal(open_sized(&options, sizes[i], 0), 0);
+	assert_int_equal(open_sized(&options, sizeof(options), 0), -EINVAL);
+}
+
+static void fields_that_an_older_program_has_count(void **state)
+{
+	const struct prong_options options = { .listen = any_port,
+					       .max_processes = 1000001 };
+
+	(void)state;
+	assert_int_equal(
+		open_sized(&options, offsetof(struct prong_options, keep_fds), 0),
+		-EINVAL);
+}
+
+static void a_newer_program_that_uses_nothing_new_is_served(void **state)
+{
+	static const size_t more[] = { 1, 8, 64 };
+	const struct prong_options options = { .listen = any_port };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(more); i++)
+		assert_int_equal(open_sized(&options, sizeof(options) + more[i], 0), 0);
+	assert_int_equal(open_sized(&options, OPTIONS_SIZE_MAX, 0), 0);
+}
+
+static void an_option_that_is_not_known_is_refused_in_words(void **state)
+{
+	static const size_t more[] = { 1, 8, 64 };
+	char error[PRONG_ERROR_MAX];
+	const struct prong_options options = { .listen = any_port,
+					       .error = error,
+					       .error_size = sizeof(error) };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(more); i++) {
+		error[0] = '\0';
+		assert_int_equal(open_sized(&options, sizeof(options) + more[i], 1),
+				 -E2BIG);
+		assert_non_null(strstr(error, "this version of the library"));
+		assert_non_null(strstr(error, PRONG_VERSION));
+	}
+}
+
+/* The last byte alone. */
+static void every_byte_behind_is_looked_at(void **state)
+{
+	unsigned char bytes[sizeof(struct prong_options) + 64] = { 0 };
+	const struct prong_options options = { .size = sizeof(bytes),
+					       .listen = any_port };
+	struct prong_options own;
+	struct why why;
+
+	(void)state;
+	memcpy(bytes, &options, sizeof(options));
+	assert_int_equal(
+		options_copy(&own, (struct prong_options *)(void *)bytes, &why), 0);
+	assert_int_equal(own.size, sizeof(own));
+	assert_ptr_equal(own.listen, any_port);
+	bytes[sizeof(bytes) - 1] = 0x80;
+	assert_int_equal(
+		options_copy(&own, (struct prong_options *)(void *)bytes, &why),
+		-E2BIG);
+}
+
+static void a_size_that_was_never_set_is_refused(void **state)
+{
+	static const size_t small[] = { 0, 1, sizeof(size_t), OPTIONS_SIZE_MIN - 1 };
+	const struct prong_options options = { .listen = any_port };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(small); i++) {
+		/* size itself is always there. */
+		struct prong_options *copy = malloc(OPTIONS_SIZE_MIN - 1);
+		struct prong *server = NULL;
+		int err;
+
+		assert_non_null(copy);
+		memcpy(copy, &options, OPTIONS_SIZE_MIN - 1);
+		memcpy(copy, &small[i], sizeof(size_t));
+		err = prong_open(&server, copy, serve, NULL);
+		free(copy);
+		assert_int_equal(err, -EINVAL);
+		assert_null(server);
+	}
+}
+
+static void a_size_beyond_reason_is_refused_in_words_and_not_followed(void **state)
+{
+	static const size_t large[] = { OPTIONS_SIZE_MAX + 1, SIZE_MAX };
+	char error[PRONG_ERROR_MAX];
+	struct prong_options options = { .listen = any_port,
+					 .error = error,
+					 .error_size = sizeof(error) };
+	struct prong *server = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(large); i++) {
+		error[0] = '\0';
+		options.size = large[i];
+		assert_int_equal(prong_open(&server, &options, serve, NULL), -E2BIG);
+		assert_non_null(strstr(error, "options.size"));
+		assert_null(server);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		promise(options_of_this_version_are_taken),
+		promise(fields_that_an_older_program_lacks_are_zero),
+		promise(fields_that_an_older_program_has_count),
+		promise(a_newer_program_that_uses_nothing_new_is_served),
+		promise(an_option_that_is_not_known_is_refused_in_words),
+		promise(every_byte_behind_is_looked_at),
+		promise(a_size_that_was_never_set_is_refused),
+		promise(a_size_beyond_reason_is_refused_in_words_and_not_followed),
+	};
+
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
