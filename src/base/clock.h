@@ -21,38 +21,38 @@ static inline int64_t clock_now(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static inline int64_t clock_from_ms(int64_t milliseconds)
+static inline int64_t clock_from_ms(int64_t ms)
 {
-	return milliseconds * 1000;
+	return ms * 1000;
 }
 
 /* The earliest of count deadlines; CLOCK_NEVER if there is none. */
-static inline int64_t clock_first(const int64_t *deadlines, size_t count)
+static inline int64_t clock_first(const int64_t *deadlines_us, size_t count)
 {
-	int64_t first = CLOCK_NEVER;
+	int64_t first_us = CLOCK_NEVER;
 
 	for (size_t i = 0; i < count; i++)
-		if (deadlines[i] < first)
-			first = deadlines[i];
-	return first;
+		if (deadlines_us[i] < first_us)
+			first_us = deadlines_us[i];
+	return first_us;
 }
 
 /*
- * The timeout for poll(2) or epoll_wait(2) that wakes at deadline and not before:
+ * The timeout for poll(2) or epoll_wait(2) that wakes at deadline_us and not before:
  * milliseconds, rounded up; 0 if it has passed; -1 for CLOCK_NEVER.
  */
-static inline int clock_timeout(int64_t deadline, int64_t now)
+static inline int clock_timeout(int64_t deadline_us, int64_t now_us)
 {
-	int64_t left;
+	int64_t left_us;
 
-	if (deadline == CLOCK_NEVER)
+	if (deadline_us == CLOCK_NEVER)
 		return -1;
-	if (deadline <= now)
+	if (deadline_us <= now_us)
 		return 0;
-	left = deadline - now;
-	if (left > INT64_C(1000) * INT_MAX)
+	left_us = deadline_us - now_us;
+	if (left_us > INT64_C(1000) * INT_MAX)
 		return INT_MAX;
-	return (int)((left + 999) / 1000);
+	return (int)((left_us + 999) / 1000);
 }
 
 #endif

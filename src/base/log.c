@@ -15,9 +15,9 @@
 #include "clock.h"
 #include "memory.h"
 
-#define RETRY_AFTER   1000000 /* after a failed write; microseconds */
-#define CLOSE_WAIT    1000000 /* for a slow reader at the end; microseconds */
-#define LINE_END_ROOM 2       /* "}\n" */
+#define RETRY_AFTER_US 1000000 /* after a failed write */
+#define CLOSE_WAIT_US  1000000 /* for a slow reader at the end */
+#define LINE_END_ROOM  2       /* "}\n" */
 
 static const char *const severity_names[] = {
 	[LOG_ERROR] = "error",
@@ -53,7 +53,7 @@ int log_open(struct log *log, int fd, log_function *function, void *arg)
 		.function = function,
 		.arg = arg,
 		.fd = -1,
-		.retry_at = CLOCK_NEVER,
+		.retry_at_us = CLOCK_NEVER,
 	};
 	if (fd < 0 || function != NULL)
 		return 0;
@@ -224,7 +224,7 @@ static void write_buffer(struct log *log)
 			log->full = true;
 			/* A full disk, say: what is buffered waits with the rest. */
 			if (n == 0 || errno != EAGAIN)
-				log->retry_at = clock_now() + RETRY_AFTER;
+				log->retry_at_us = clock_now() + RETRY_AFTER_US;
 			return;
 		}
 		log->start += (size_t)n;
@@ -236,9 +236,9 @@ static void write_buffer(struct log *log)
 /* Not while a failed write is to be retried later. */
 static bool may_write(struct log *log)
 {
-	if (log->retry_at != CLOCK_NEVER && clock_now() < log->retry_at)
+	if (log->retry_at_us != CLOCK_NEVER && clock_now() < log->retry_at_us)
 		return false;
-	log->retry_at = CLOCK_NEVER;
+	log->retry_at_us = CLOCK_NEVER;
 	return true;
 }
 
@@ -301,20 +301,20 @@ void log_flush(struct log *log)
 
 int log_waits_for(const struct log *log)
 {
-	return log->full && log->retry_at == CLOCK_NEVER ? log->fd : -1;
+	return log->full && log->retry_at_us == CLOCK_NEVER ? log->fd : -1;
 }
 
 void log_close(struct log *log)
 {
-	int64_t until = clock_now() + CLOSE_WAIT;
+	int64_t until_us = clock_now() + CLOSE_WAIT_US;
 
 	if (log->buffer == NULL)
 		return;
 	log_flush(log);
-	while (log_waits_for(log) >= 0 && clock_now() < until) {
+	while (log_waits_for(log) >= 0 && clock_now() < until_us) {
 		struct pollfd writable = { .fd = log->fd, .events = POLLOUT };
 
-		poll(&writable, 1, clock_timeout(until, clock_now()));
+		poll(&writable, 1, clock_timeout(until_us, clock_now()));
 		log_flush(log);
 	}
 	if (log->owned)

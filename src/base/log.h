@@ -38,9 +38,9 @@ struct log {
 
 	char *buffer; /* LOG_BUFFER_SIZE bytes; finished lines from start on */
 	size_t start, used;
-	uint64_t dropped; /* lines since the last report of it */
-	bool full;        /* the last write did not take everything */
-	int64_t retry_at; /* after an error, e.g. ENOSPC; CLOCK_NEVER: none */
+	uint64_t dropped;    /* lines since the last report of it */
+	bool full;           /* the last write did not take everything */
+	int64_t retry_at_us; /* after an error, e.g. ENOSPC; CLOCK_NEVER: none */
 
 	char line[LOG_LINE_MAX];
 	size_t length;
@@ -70,7 +70,7 @@ void log_flush(struct log *log);
 
 /*
  * What to wait for so that log_flush() can go on: the descriptor that must become
- * writable, or -1 if none (then retry_at may tell a time).
+ * writable, or -1 if none (then retry_at_us may tell a time).
  */
 int log_waits_for(const struct log *log);
 

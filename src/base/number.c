@@ -63,11 +63,11 @@ int number_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *ou
 	return 0;
 }
 
-int number_parse_duration(const char *text, int64_t *out)
+int number_parse_duration(const char *text, int64_t *out_ms)
 {
 	static const struct {
 		const char *name;
-		uint64_t milliseconds;
+		uint64_t ms;
 	} units[] = {
 		{ "ms", 1 },      { "s", 1000 },     { "m", 60000 },
 		{ "h", 3600000 }, { "d", 86400000 },
@@ -79,15 +79,15 @@ int number_parse_duration(const char *text, int64_t *out)
 	if (err < 0)
 		return err;
 	if (value == 0 && *unit == '\0') {
-		*out = 0;
+		*out_ms = 0;
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (strcmp(unit, units[i].name) != 0)
 			continue;
-		if (value > (uint64_t)NUMBER_DURATION_MAX / units[i].milliseconds)
+		if (value > (uint64_t)NUMBER_DURATION_MAX_MS / units[i].ms)
 			return -ERANGE;
-		*out = (int64_t)(value * units[i].milliseconds);
+		*out_ms = (int64_t)(value * units[i].ms);
 		return 0;
 	}
 	return -EINVAL;
@@ -117,11 +117,11 @@ int number_parse_rate(const char *text, struct number_rate *out)
 	if (length == 0 || length >= sizeof(period) - 1)
 		return -EINVAL;
 	memcpy(period + (*rest < '0' || *rest > '9'), rest, length);
-	err = number_parse_duration(period, &rate.period);
+	err = number_parse_duration(period, &rate.period_ms);
 	if (err < 0)
 		return err;
 	if (count < 1 || count > NUMBER_RATE_MAX || burst > NUMBER_RATE_MAX ||
-	    rate.period < 1 || rate.period > NUMBER_RATE_PERIOD_MAX)
+	    rate.period_ms < 1 || rate.period_ms > NUMBER_RATE_PERIOD_MAX_MS)
 		return -ERANGE;
 	rate.count = (unsigned)count;
 	rate.burst = (unsigned)burst;

@@ -7,11 +7,11 @@
 
 #include <stdint.h>
 
-/* Longest duration that is taken: ten years, in milliseconds. */
-#define NUMBER_DURATION_MAX INT64_C(315360000000)
+/* Longest duration that is taken: ten years. */
+#define NUMBER_DURATION_MAX_MS INT64_C(315360000000)
 
-#define NUMBER_RATE_MAX        1000000  /* of both counts */
-#define NUMBER_RATE_PERIOD_MAX 86400000 /* a day, in milliseconds */
+#define NUMBER_RATE_MAX           1000000  /* of both counts */
+#define NUMBER_RATE_PERIOD_MAX_MS 86400000 /* a day */
 
 /*
  * Reads a decimal number from min to max.
@@ -27,14 +27,14 @@ int number_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *ou
 
 /*
  * Reads a duration: a number and its unit, "500ms", "30s", "5m", "2h", "1d"; "0"
- * needs none. *out is in milliseconds.
- * Returns 0; -EINVAL if malformed; -ERANGE beyond NUMBER_DURATION_MAX.
+ * needs none.
+ * Returns 0; -EINVAL if malformed; -ERANGE beyond NUMBER_DURATION_MAX_MS.
  */
-int number_parse_duration(const char *text, int64_t *out);
+int number_parse_duration(const char *text, int64_t *out_ms);
 
 struct number_rate {
 	unsigned count;
-	int64_t period; /* milliseconds */
+	int64_t period_ms;
 	unsigned burst;
 };
 

@@ -66,6 +66,6 @@ int tcp_info_read(int fd, struct traffic *out)
 						    : 0;
 	out->out = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
 		   info.tcpi_notsent_bytes - own_end_waits(&info);
-	out->idle = (int64_t)idle_ms * 1000;
+	out->idle_us = (int64_t)idle_ms * 1000;
 	return 0;
 }

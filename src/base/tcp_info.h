@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct traffic {
-	uint64_t in;  /* bytes that the application has read */
-	uint64_t out; /* bytes that it has written */
-	int64_t idle; /* microseconds since bytes last moved either way */
-	bool reset;   /* it ended by an error; the question takes that off the socket */
+	uint64_t in;     /* bytes that the application has read */
+	uint64_t out;    /* bytes that it has written */
+	int64_t idle_us; /* since bytes last moved either way */
+	bool reset; /* it ended by an error; the question takes that off the socket */
 };
 
 /* Returns 0, or a negative errno where TCP does not know, e.g. on a UNIX socket. */

@@ -14,9 +14,9 @@
 
 static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
-static int64_t time_or(int64_t milliseconds, int64_t initial)
+static int64_t time_or_us(int64_t ms, int64_t initial_ms)
 {
-	return clock_from_ms(milliseconds == 0 ? initial : milliseconds);
+	return clock_from_ms(ms == 0 ? initial_ms : ms);
 }
 
 static void fill_settings(struct settings *settings,
@@ -32,8 +32,8 @@ static void fill_settings(struct settings *settings,
 		.refusal_text = options->refusal_text,
 		.idle_timeout_us = clock_from_ms(options->idle_timeout),
 		.session_timeout_us = clock_from_ms(options->session_timeout),
-		.grace_us = options->grace < 0 ? 0 : time_or(options->grace, 30000),
-		.linger_us = time_or(options->linger, 2000),
+		.grace_us = options->grace < 0 ? 0 : time_or_us(options->grace, 30000),
+		.linger_us = time_or_us(options->linger, 2000),
 		.ready_fd = options->ready_fd,
 		.keep_fds = options->keep_fds == 0 ? 3 : options->keep_fds,
 	};

@@ -68,9 +68,9 @@ unsigned options_max_processes(const struct prong_options *options)
 	return options->max_processes == 0 ? 1000 : options->max_processes;
 }
 
-static bool is_time(int64_t milliseconds)
+static bool is_time(int64_t ms)
 {
-	return milliseconds >= 0 && milliseconds <= NUMBER_DURATION_MAX;
+	return ms >= 0 && ms <= NUMBER_DURATION_MAX_MS;
 }
 
 static int check_numbers(const struct prong_options *options, struct why *why)
@@ -79,7 +79,7 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 		return why_fail(why, -EINVAL, "max_processes is over %d",
 				MAX_PROCESSES);
 	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
-	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX)
+	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX_MS)
 		return why_fail(why, -EINVAL, "a time is negative or over ten years");
 	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
 		return why_fail(why, -EINVAL, "a descriptor is negative");

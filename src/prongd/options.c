@@ -62,7 +62,7 @@ static int parse_rate(const struct option_row *row, const char *value, void *fie
 			"\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
 			"its burst; both counts from 1 to %d, the time from 1ms to 1d",
 			value, NUMBER_RATE_MAX);
-	*rate = (struct prong_rate){ parsed.count, parsed.period, parsed.burst };
+	*rate = (struct prong_rate){ parsed.count, parsed.period_ms, parsed.burst };
 	return 0;
 }
 

@@ -29,8 +29,8 @@ static struct prong_conn conn_on(struct pair *pair)
 		.fd = pair->server,
 		.id = 7,
 		.row = &row,
-		.deadline = CLOCK_NEVER,
-		.linger = 2 * SECOND,
+		.deadline_us = CLOCK_NEVER,
+		.linger_us = 2 * SECOND,
 	};
 
 	score_begin(&row);
@@ -86,7 +86,7 @@ static void a_silent_client_ends_by_the_idle_timeout(void **state)
 	char byte;
 
 	(void)state;
-	conn.idle_timeout = 100 * MS;
+	conn.idle_timeout_us = 100 * MS;
 	assert_int_equal(prong_recv(&conn, &byte, 1), -ETIMEDOUT);
 	assert_in_range(clock_now() - begin, 100 * MS, SOON);
 	assert_int_equal(conn_finish(&conn, -ETIMEDOUT), REASON_IDLE);
@@ -111,7 +111,7 @@ static void a_client_who_does_not_read_ends_by_the_idle_timeout(void **state)
 	int64_t begin = clock_now();
 
 	(void)state;
-	conn.idle_timeout = 100 * MS;
+	conn.idle_timeout_us = 100 * MS;
 	assert_int_equal(send_until_it_fails(&conn), -ETIMEDOUT);
 	assert_in_range(clock_now() - begin, 100 * MS, SOON);
 	assert_int_equal(conn_finish(&conn, -ETIMEDOUT), REASON_IDLE);
@@ -138,7 +138,7 @@ static void each_byte_starts_the_idle_timeout_afresh(void **state)
 	char byte;
 
 	(void)state;
-	conn.idle_timeout = 1200 * MS; /* the five together take longer */
+	conn.idle_timeout_us = 1200 * MS; /* the five together take longer */
 	pair_close(&pair);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(prong_recv(&conn, &byte, 1), 1);
@@ -155,8 +155,8 @@ static void the_session_ends_at_its_deadline(void **state)
 	char byte;
 
 	(void)state;
-	conn.deadline = begin + 100 * MS;
-	conn.idle_timeout = 60 * SECOND;
+	conn.deadline_us = begin + 100 * MS;
+	conn.idle_timeout_us = 60 * SECOND;
 	assert_int_equal(prong_recv(&conn, &byte, 1), -ETIMEDOUT);
 	assert_in_range(clock_now() - begin, 100 * MS, SOON);
 	assert_int_equal(conn_finish(&conn, 0), REASON_DEADLINE);
@@ -171,7 +171,7 @@ static void a_busy_session_ends_at_its_deadline_too(void **state)
 
 	(void)state;
 	assert_int_equal(write(pair.client, "waiting", 7), 7);
-	conn.deadline = clock_now() - 1;
+	conn.deadline_us = clock_now() - 1;
 	assert_int_equal(prong_recv(&conn, &byte, 1), -ETIMEDOUT);
 	assert_int_equal(prong_send(&conn, "x", 1), -ETIMEDOUT);
 	assert_int_equal(conn_finish(&conn, -ETIMEDOUT), REASON_DEADLINE);
@@ -201,7 +201,7 @@ static void a_long_send_ends_at_the_deadline(void **state)
 	(void)state;
 	assert_true(zeros != MAP_FAILED);
 	pair_close(&pair);
-	conn.deadline = begin + 200 * MS;
+	conn.deadline_us = begin + 200 * MS;
 	assert_int_equal(prong_send(&conn, zeros, size), -ETIMEDOUT);
 	assert_in_range(clock_now() - begin, 200 * MS, SOON);
 	assert_int_equal(conn_finish(&conn, -ETIMEDOUT), REASON_DEADLINE);
@@ -269,7 +269,7 @@ static void interrupted_calls_go_on(void **state)
 		struct prong_conn conn = conn_on(&pair);
 		pid_t child = child_start(speak_late, &pair);
 
-		conn.idle_timeout = timed ? 60 * SECOND : 0;
+		conn.idle_timeout_us = timed ? 60 * SECOND : 0;
 		pair_close(&pair);
 		setitimer(ITIMER_REAL, &often, NULL);
 		assert_int_equal(prong_recv(&conn, &byte, 1), 1);
@@ -328,7 +328,7 @@ static int reply_without_reading(void *arg)
 	int err;
 
 	pair_close(pair);
-	conn.linger = 30 * SECOND;
+	conn.linger_us = 30 * SECOND;
 	err = prong_send(&conn, reply, sizeof(reply));
 	return (int)conn_finish(&conn, err);
 }
@@ -358,7 +358,7 @@ static void a_client_who_stays_is_left_after_the_lingering_time(void **state)
 	int64_t begin = clock_now();
 
 	(void)state;
-	conn.linger = 100 * MS;
+	conn.linger_us = 100 * MS;
 	assert_int_equal(conn_finish(&conn, 0), REASON_DONE);
 	assert_in_range(clock_now() - begin, 100 * MS, SOON);
 	assert_int_equal(pair_drain(pair.client), 0);
@@ -386,7 +386,7 @@ static void a_client_who_sends_on_is_left_after_a_megabyte_or_so(void **state)
 
 	(void)state;
 	pair_close(&pair);
-	conn.linger = 60 * SECOND;
+	conn.linger_us = 60 * SECOND;
 	assert_int_equal(conn_finish(&conn, 0), REASON_DONE);
 	assert_in_range(clock_now() - begin, 0, SOON);
 	assert_int_equal(child_wait(child), 0);
@@ -402,7 +402,7 @@ static void nobody_lingers_for_a_client_who_has_ended_or_gone(void **state)
 		struct pair pair = pair_tcp();
 		struct prong_conn conn = conn_on(&pair);
 
-		conn.linger = 60 * SECOND;
+		conn.linger_us = 60 * SECOND;
 		if (gone)
 			pair_reset(&pair);
 		else
@@ -441,7 +441,7 @@ static void asking_for_the_descriptor_takes_nothing_from_the_counts(void **state
 	uint64_t sent;
 
 	(void)state;
-	conn.idle_timeout = 50 * MS;
+	conn.idle_timeout_us = 50 * MS;
 	send_until_it_fails(&conn);
 	sent = score_read(&row.bytes_out);
 	assert_true(sent > sizeof(data));

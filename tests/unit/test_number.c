@@ -108,8 +108,8 @@ static void durations_are_a_number_and_a_unit(void **state)
 		{ "5m", 0, 300000 },
 		{ "2h", 0, 7200000 },
 		{ "1d", 0, 86400000 },
-		{ "3650d", 0, NUMBER_DURATION_MAX },
-		{ "315360000000ms", 0, NUMBER_DURATION_MAX },
+		{ "3650d", 0, NUMBER_DURATION_MAX_MS },
+		{ "315360000000ms", 0, NUMBER_DURATION_MAX_MS },
 		{ "315360000001ms", -ERANGE, 0 },
 		{ "3651d", -ERANGE, 0 },
 		{ "18446744073709551615d", -ERANGE, 0 },
@@ -155,9 +155,9 @@ static void rates_are_a_count_a_period_and_a_burst(void **state)
 		{ "007/010s:008", { 7, 10000, 8 } },
 		{ "1/ms", { 1, 1, 1 } },
 		{ "1/h", { 1, 3600000, 1 } },
-		{ "1/d", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
-		{ "1/24h", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
-		{ "1/86400000ms", { 1, NUMBER_RATE_PERIOD_MAX, 1 } },
+		{ "1/d", { 1, NUMBER_RATE_PERIOD_MAX_MS, 1 } },
+		{ "1/24h", { 1, NUMBER_RATE_PERIOD_MAX_MS, 1 } },
+		{ "1/86400000ms", { 1, NUMBER_RATE_PERIOD_MAX_MS, 1 } },
 		{ "1000000/ms", { NUMBER_RATE_MAX, 1, NUMBER_RATE_MAX } },
 		{ "1/s:1000000", { 1, 1000, NUMBER_RATE_MAX } },
 		{ "1/00000000000000000000000000001s", { 1, 1000, 1 } },
@@ -170,7 +170,7 @@ static void rates_are_a_count_a_period_and_a_burst(void **state)
 		print_message("# \"%s\"\n", rows[i].text);
 		assert_int_equal(number_parse_rate(rows[i].text, &rate), 0);
 		assert_int_equal(rate.count, rows[i].rate.count);
-		assert_int_equal(rate.period, rows[i].rate.period);
+		assert_int_equal(rate.period_ms, rows[i].rate.period_ms);
 		assert_int_equal(rate.burst, rows[i].rate.burst);
 	}
 }
@@ -254,7 +254,7 @@ static void what_is_no_rate_is_refused_and_changes_nothing(void **state)
 		assert_int_equal(number_parse_rate(bad_rates[i].text, &rate),
 				 bad_rates[i].err);
 		assert_int_equal(rate.count, 4711);
-		assert_int_equal(rate.period, 4712);
+		assert_int_equal(rate.period_ms, 4712);
 		assert_int_equal(rate.burst, 4713);
 	}
 }

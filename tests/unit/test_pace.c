@@ -14,7 +14,7 @@ static void pauses_double_up_to_a_most(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(pauses); i++) {
 		backoff_failed(&backoff, now);
-		assert_int_equal(backoff.until, now + pauses[i]);
+		assert_int_equal(backoff.until_us, now + pauses[i]);
 		assert_true(backoff_waits(&backoff, now));
 		assert_true(backoff_waits(&backoff, now + pauses[i] - 1));
 		assert_false(backoff_waits(&backoff, now + pauses[i]));
@@ -41,7 +41,7 @@ static void a_success_ends_the_pause_and_starts_small_again(void **state)
 	backoff_succeeded(&backoff);
 	assert_false(backoff_waits(&backoff, 1));
 	backoff_failed(&backoff, 1);
-	assert_int_equal(backoff.until, 1 + BACKOFF_FIRST);
+	assert_int_equal(backoff.until_us, 1 + BACKOFF_FIRST_US);
 }
 
 static void one_passes_an_interval_and_the_others_are_counted(void **state)

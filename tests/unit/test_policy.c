@@ -129,23 +129,23 @@ static void refused_clients_count_nothing(void **state)
 	static const char *const hosts[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3",
 					     "192.0.2.4" };
 	struct client first, client;
-	int64_t full_at, all_full_at;
+	int64_t full_at_ns, all_full_at_ns;
 
 	(void)state;
 	open_policy(&options);
 	assert_int_equal(come(&first, "192.0.2.1", START), REASON_NONE);
 	assert_int_equal(visit("192.0.2.2", START), REASON_NONE);
 	assert_int_equal(visit("192.0.2.2", START), REASON_NONE);
-	full_at = policy.sources.at[first.source].full_at;
-	all_full_at = policy.full_at;
+	full_at_ns = policy.sources.at[first.source].full_at_ns;
+	all_full_at_ns = policy.full_at_ns;
 	for (int i = 0; i < 1000; i++) {
 		const char *host = hosts[i % 4];
 
 		assert_int_not_equal(come(&client, host, START), REASON_NONE);
 		policy_leave(&policy, &client, START);
 	}
-	assert_int_equal(policy.full_at, all_full_at);
-	assert_int_equal(policy.sources.at[first.source].full_at, full_at);
+	assert_int_equal(policy.full_at_ns, all_full_at_ns);
+	assert_int_equal(policy.sources.at[first.source].full_at_ns, full_at_ns);
 	assert_int_equal(policy_connections(&policy, &first), 1);
 	assert_int_equal(policy.sources.connected, 1);
 	assert_int_equal(policy.sources.touched, 2);
@@ -213,7 +213,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 		assert_int_equal(policy_connections(&policy, &exempt[i]), i % 4 + 1);
 	}
 	assert_int_equal(judge("::ffff:192.0.2.1", START), REASON_NONE);
-	assert_int_equal(policy.full_at, 0);
+	assert_int_equal(policy.full_at_ns, 0);
 	assert_int_equal(come(&other, "192.0.2.2", START), REASON_NONE);
 	assert_int_equal(judge("198.51.100.1", START), REASON_REFUSED_RATE);
 	assert_int_equal(judge("192.0.2.1", START), REASON_NONE);

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "peer.h"
 
-#define DAY NUMBER_RATE_PERIOD_MAX
+#define DAY NUMBER_RATE_PERIOD_MAX_MS
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
@@ -106,8 +106,8 @@ static void the_bounds_are_still_good(void **state)
 		print_message("# row %zu\n", i);
 		if (open_policy(&policy, &good[i], &why) < 0)
 			fail_msg("%s", why.text);
-		assert_true(policy.rate_per_source.interval >= 0);
-		assert_true(policy.rate_per_source.allowance >= 0);
+		assert_true(policy.rate_per_source.interval_ns >= 0);
+		assert_true(policy.rate_per_source.allowance_ns >= 0);
 		if (good[i].allow == NULL)
 			assert_int_equal(policy_judge(&policy, &client, 1),
 					 REASON_NONE);

@@ -6,24 +6,24 @@
 
 static struct rate rate_of(int64_t interval, int64_t burst)
 {
-	return (struct rate){ .interval = interval,
-			      .allowance = interval * (burst - 1) };
+	return (struct rate){ .interval_ns = interval,
+			      .allowance_ns = interval * (burst - 1) };
 }
 
-static bool take(const struct rate *rate, int64_t *full_at, int64_t now)
+static bool take(const struct rate *rate, int64_t *full_at_ns, int64_t now)
 {
-	if (!rate_allows(rate, *full_at, now))
+	if (!rate_allows(rate, *full_at_ns, now))
 		return false;
-	*full_at = rate_take(rate, *full_at, now);
+	*full_at_ns = rate_take(rate, *full_at_ns, now);
 	return true;
 }
 
 /* How many can be taken at this moment. */
-static int take_all(const struct rate *rate, int64_t *full_at, int64_t now)
+static int take_all(const struct rate *rate, int64_t *full_at_ns, int64_t now)
 {
 	int count = 0;
 
-	while (count < 1000 && take(rate, full_at, now))
+	while (count < 1000 && take(rate, full_at_ns, now))
 		count++;
 	return count;
 }
@@ -35,10 +35,10 @@ static void a_burst_is_allowed_and_no_more(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bursts); i++) {
 		struct rate rate = rate_of(SECOND / 3, bursts[i]);
-		int64_t full_at = 0;
+		int64_t full_at_ns = 0;
 
-		assert_int_equal(take_all(&rate, &full_at, 77 * SECOND), bursts[i]);
-		assert_false(rate_allows(&rate, full_at, 77 * SECOND));
+		assert_int_equal(take_all(&rate, &full_at_ns, 77 * SECOND), bursts[i]);
+		assert_false(rate_allows(&rate, full_at_ns, 77 * SECOND));
 	}
 }
 
@@ -50,26 +50,27 @@ static void zeroed_state_is_a_full_bucket_at_any_time(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(times); i++) {
-		int64_t full_at = 0;
+		int64_t full_at_ns = 0;
 
-		assert_int_equal(take_all(&rate, &full_at, times[i]), 5);
+		assert_int_equal(take_all(&rate, &full_at_ns, times[i]), 5);
 	}
 }
 
 static void a_token_is_back_after_its_interval_to_the_nanosecond(void **state)
 {
 	struct rate rate = rate_of(SECOND / 7, 4);
-	int64_t now = 5 * SECOND, full_at = 0;
+	int64_t now = 5 * SECOND, full_at_ns = 0;
 
 	(void)state;
-	assert_int_equal(take_all(&rate, &full_at, now), 4);
+	assert_int_equal(take_all(&rate, &full_at_ns, now), 4);
 	for (int i = 1; i <= 20; i++) {
-		now += rate.interval;
-		assert_int_equal(take_all(&rate, &full_at, now - 1), 0);
-		assert_int_equal(take_all(&rate, &full_at, now), 1);
+		now += rate.interval_ns;
+		assert_int_equal(take_all(&rate, &full_at_ns, now - 1), 0);
+		assert_int_equal(take_all(&rate, &full_at_ns, now), 1);
 	}
-	assert_int_equal(take_all(&rate, &full_at, now + 3 * rate.interval - 1), 2);
-	assert_int_equal(take_all(&rate, &full_at, now + 3 * rate.interval), 1);
+	assert_int_equal(take_all(&rate, &full_at_ns, now + 3 * rate.interval_ns - 1),
+			 2);
+	assert_int_equal(take_all(&rate, &full_at_ns, now + 3 * rate.interval_ns), 1);
 }
 
 static void a_long_rest_gives_no_more_than_the_burst(void **state)
@@ -79,34 +80,34 @@ static void a_long_rest_gives_no_more_than_the_burst(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rests); i++) {
-		int64_t full_at = 0;
+		int64_t full_at_ns = 0;
 
-		assert_int_equal(take_all(&rate, &full_at, SECOND), 3);
-		assert_int_equal(take_all(&rate, &full_at, SECOND + rests[i] * SECOND),
-				 3);
+		assert_int_equal(take_all(&rate, &full_at_ns, SECOND), 3);
+		assert_int_equal(
+			take_all(&rate, &full_at_ns, SECOND + rests[i] * SECOND), 3);
 	}
 }
 
 static void asking_in_vain_costs_nothing(void **state)
 {
 	struct rate rate = rate_of(SECOND, 1);
-	int64_t full_at = 0;
+	int64_t full_at_ns = 0;
 
 	(void)state;
-	assert_true(take(&rate, &full_at, SECOND));
+	assert_true(take(&rate, &full_at_ns, SECOND));
 	for (int64_t i = 0; i < 1000; i++)
-		assert_false(take(&rate, &full_at, SECOND + i * SECOND / 1000));
-	assert_true(take(&rate, &full_at, 2 * SECOND));
+		assert_false(take(&rate, &full_at_ns, SECOND + i * SECOND / 1000));
+	assert_true(take(&rate, &full_at_ns, 2 * SECOND));
 }
 
 /* How many of those that come every step are allowed. */
 static int allowed_of(int count, const struct rate *rate, int64_t step)
 {
-	int64_t full_at = 0;
+	int64_t full_at_ns = 0;
 	int allowed = 0;
 
 	for (int i = 0; i < count; i++)
-		allowed += take(rate, &full_at, SECOND + i * step);
+		allowed += take(rate, &full_at_ns, SECOND + i * step);
 	return allowed;
 }
 
@@ -139,20 +140,20 @@ static void at_twice_the_rate_half_are_allowed(void **state)
 static void no_rate_allows_everything(void **state)
 {
 	struct rate none = { 0 };
-	int64_t full_at = 0;
+	int64_t full_at_ns = 0;
 
 	(void)state;
 	assert_false(rate_is_set(&none));
-	assert_int_equal(take_all(&none, &full_at, 0), 1000);
-	assert_int_equal(take_all(&none, &full_at, SECOND), 1000);
+	assert_int_equal(take_all(&none, &full_at_ns, 0), 1000);
+	assert_int_equal(take_all(&none, &full_at_ns, SECOND), 1000);
 }
 
 static void its_clock_counts_nanoseconds(void **state)
 {
 	(void)state;
-	assert_int_equal(rate_clock(0), 0);
-	assert_int_equal(rate_clock(1), 1000);
-	assert_int_equal(rate_clock(1000000), SECOND);
+	assert_int_equal(rate_clock_ns(0), 0);
+	assert_int_equal(rate_clock_ns(1), 1000);
+	assert_int_equal(rate_clock_ns(1000000), SECOND);
 }
 
 int main(void)

@@ -30,8 +30,8 @@ static int serve(void *arg)
 	struct prong_conn conn = {
 		.fd = session->pair.server,
 		.row = &row,
-		.deadline = CLOCK_NEVER,
-		.linger = clock_from_ms(10000),
+		.deadline_us = CLOCK_NEVER,
+		.linger_us = clock_from_ms(10000),
 	};
 
 	close(session->pair.client);

@@ -62,12 +62,12 @@ static uint32_t enter(struct sources *sources, uint32_t number)
 	return source_enter(sources, &key, false);
 }
 
-/* Comes and goes, and has its whole rate again at full_at; the time is 1. */
-static void visit(struct sources *sources, uint32_t number, int64_t full_at)
+/* Comes and goes, and has its whole rate again at full_at_ns; the time is 1. */
+static void visit(struct sources *sources, uint32_t number, int64_t full_at_ns)
 {
 	uint32_t index = enter(sources, number);
 
-	sources->at[index].full_at = full_at;
+	sources->at[index].full_at_ns = full_at_ns;
 	source_leave(sources, index, false, 1);
 }
 
@@ -213,7 +213,7 @@ static void places_never_run_out_for_connections(void **state)
 				index[i] = enter(&sources, round * 7919 + i * 31);
 				assert_true(index[i] < MOST + remembered[k]);
 				assert_int_equal(sources.at[index[i]].connections, 1);
-				sources.at[index[i]].full_at = 2;
+				sources.at[index[i]].full_at_ns = 2;
 			}
 			assert_int_equal(sources.connected, MOST);
 			for (uint32_t i = 0; i < MOST; i++)
@@ -253,21 +253,21 @@ static void a_source_is_remembered_until_its_rate_is_regained(void **state)
 	(void)state;
 	assert_int_equal(sources_open(&sources, 1, 1), 0);
 	index = enter(&sources, 1);
-	sources.at[index].full_at = 1000;
+	sources.at[index].full_at_ns = 1000;
 	source_leave(&sources, index, false, 999);
 	assert_int_equal(find(&sources, 1), index);
-	assert_int_equal(sources.at[index].full_at, 1000);
+	assert_int_equal(sources.at[index].full_at_ns, 1000);
 	assert_int_equal(sources.at[index].connections, 0);
 	assert_int_equal(sources.connected, 0);
 	assert_int_equal(enter(&sources, 1), index);
-	assert_int_equal(sources.at[index].full_at, 1000);
+	assert_int_equal(sources.at[index].full_at_ns, 1000);
 	assert_int_equal(sources.at[index].connections, 1);
 	assert_int_equal(sources.connected, 1);
 	source_leave(&sources, index, false, 1000);
 	nothing_is_known(&sources);
 	/* Whoever has its place then does not have its past. */
 	assert_int_equal(enter(&sources, 2), index);
-	assert_int_equal(sources.at[index].full_at, 0);
+	assert_int_equal(sources.at[index].full_at_ns, 0);
 	source_leave(&sources, index, false, 1000);
 	sources_close(&sources);
 }
@@ -306,13 +306,13 @@ static void a_source_with_a_connection_is_never_forgotten(void **state)
 	(void)state;
 	assert_int_equal(sources_open(&sources, 3, 5), 0);
 	first = enter(&sources, 1);
-	sources.at[first].full_at = 4711;
+	sources.at[first].full_at_ns = 4711;
 	second = enter(&sources, 2);
 	for (uint32_t i = 100; i < 1000; i++)
 		visit(&sources, i, 2);
 	assert_int_equal(find(&sources, 1), first);
 	assert_int_equal(find(&sources, 2), second);
-	assert_int_equal(sources.at[first].full_at, 4711);
+	assert_int_equal(sources.at[first].full_at_ns, 4711);
 	assert_int_equal(sources.connected, 2);
 	source_leave(&sources, first, false, 1);
 	source_leave(&sources, second, false, 1);
@@ -337,7 +337,7 @@ static void many_different_sources_are_bounded(void **state)
 
 		assert_int_equal(index == SOURCE_NONE, i < MANY - PLACES);
 		if (index != SOURCE_NONE)
-			assert_int_equal(sources.at[index].full_at, 1000 + i);
+			assert_int_equal(sources.at[index].full_at_ns, 1000 + i);
 	}
 	for (uint32_t i = MANY - PLACES; i < MANY; i++)
 		visit(&sources, i, 0);
@@ -351,7 +351,7 @@ enum { NUMBERS = 20, CONNECTIONS = 6, REMEMBERED = 3 };
 struct plain {
 	bool known;
 	uint32_t connections;
-	int64_t full_at, left_at;
+	int64_t full_at_ns, left_at;
 };
 
 static void forget_if_there_is_no_room(struct plain plain[NUMBERS])
@@ -380,12 +380,12 @@ static void step(struct sources *sources, struct plain plain[NUMBERS], uint32_t 
 			forget_if_there_is_no_room(plain);
 		one->known = true;
 		one->connections++;
-		one->full_at = (one->full_at > now ? one->full_at : now) + 30;
-		sources->at[index].full_at = one->full_at;
+		one->full_at_ns = (one->full_at_ns > now ? one->full_at_ns : now) + 30;
+		sources->at[index].full_at_ns = one->full_at_ns;
 	} else if (one->connections > 0) {
 		source_leave(sources, find(sources, number), false, now);
 		one->left_at = now;
-		if (--one->connections == 0 && one->full_at <= now)
+		if (--one->connections == 0 && one->full_at_ns <= now)
 			*one = (struct plain){ 0 };
 	}
 }
@@ -405,7 +405,7 @@ static uint32_t compare(const struct sources *sources,
 		if (index == SOURCE_NONE)
 			continue;
 		assert_int_equal(sources->at[index].connections, plain[i].connections);
-		assert_int_equal(sources->at[index].full_at, plain[i].full_at);
+		assert_int_equal(sources->at[index].full_at_ns, plain[i].full_at_ns);
 	}
 	assert_int_equal(sources->connected, connected);
 	return connections;

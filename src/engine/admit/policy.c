@@ -18,15 +18,15 @@ static int fill_rate(struct rate *rate, const struct prong_rate *asked,
 		return 0;
 	if (asked->count < 1 || asked->count > NUMBER_RATE_MAX ||
 	    burst > NUMBER_RATE_MAX || asked->period < 1 ||
-	    asked->period > NUMBER_RATE_PERIOD_MAX)
+	    asked->period > NUMBER_RATE_PERIOD_MAX_MS)
 		return why_fail(
 			why, -EINVAL,
 			"%s: counts are from 1 to %d, the period from 1 ms to a day",
 			name, NUMBER_RATE_MAX);
-	rate->interval = asked->period * 1000000 / asked->count;
-	if (__builtin_mul_overflow(rate->interval, (int64_t)burst - 1,
-				   &rate->allowance) ||
-	    rate->allowance > NUMBER_DURATION_MAX * 1000000)
+	rate->interval_ns = asked->period * 1000000 / asked->count;
+	if (__builtin_mul_overflow(rate->interval_ns, (int64_t)burst - 1,
+				   &rate->allowance_ns) ||
+	    rate->allowance_ns > NUMBER_DURATION_MAX_MS * 1000000)
 		return why_fail(
 			why, -EINVAL,
 			"%s: at this rate the burst takes over ten years to regain",
@@ -127,7 +127,7 @@ static bool is_exempt(const struct policy *policy, const struct client *client)
 }
 
 enum reason policy_judge(const struct policy *policy, const struct client *client,
-			 int64_t now)
+			 int64_t now_us)
 {
 	const struct source unknown = { 0 };
 	const struct source *source = &unknown;
@@ -145,9 +145,10 @@ enum reason policy_judge(const struct policy *policy, const struct client *clien
 		if (index != SOURCE_NONE)
 			source = &policy->sources.at[index];
 	}
-	if (!rate_allows(&policy->rate_per_source, source->full_at, rate_clock(now)))
+	if (!rate_allows(&policy->rate_per_source, source->full_at_ns,
+			 rate_clock_ns(now_us)))
 		return REASON_REFUSED_RATE_PER_SOURCE;
-	if (!rate_allows(&policy->rate, policy->full_at, rate_clock(now)))
+	if (!rate_allows(&policy->rate, policy->full_at_ns, rate_clock_ns(now_us)))
 		return REASON_REFUSED_RATE;
 	if (policy->max_per_source > 0 &&
 	    source->connections - source->exempt >= policy->max_per_source)
@@ -155,32 +156,32 @@ enum reason policy_judge(const struct policy *policy, const struct client *clien
 	return REASON_NONE;
 }
 
-void policy_enter(struct policy *policy, struct client *client, int64_t now)
+void policy_enter(struct policy *policy, struct client *client, int64_t now_us)
 {
 	bool limited = !is_exempt(policy, client);
 	struct source_key key;
 
 	if (limited && rate_is_set(&policy->rate))
-		policy->full_at =
-			rate_take(&policy->rate, policy->full_at, rate_clock(now));
+		policy->full_at_ns = rate_take(&policy->rate, policy->full_at_ns,
+					       rate_clock_ns(now_us));
 	client->source = SOURCE_NONE;
 	if (!policy->counts)
 		return;
 	key_of(policy, client, &key);
 	client->source = source_enter(&policy->sources, &key, !limited);
 	if (limited && rate_is_set(&policy->rate_per_source)) {
-		int64_t *full_at = &policy->sources.at[client->source].full_at;
+		int64_t *full_at_ns = &policy->sources.at[client->source].full_at_ns;
 
-		*full_at =
-			rate_take(&policy->rate_per_source, *full_at, rate_clock(now));
+		*full_at_ns = rate_take(&policy->rate_per_source, *full_at_ns,
+					rate_clock_ns(now_us));
 	}
 }
 
-void policy_leave(struct policy *policy, struct client *client, int64_t now)
+void policy_leave(struct policy *policy, struct client *client, int64_t now_us)
 {
 	if (policy->counts && client->source != SOURCE_NONE)
 		source_leave(&policy->sources, client->source,
-			     is_exempt(policy, client), rate_clock(now));
+			     is_exempt(policy, client), rate_clock_ns(now_us));
 	client->source = SOURCE_NONE;
 }
 

@@ -16,7 +16,7 @@ struct policy {
 	struct access access; /* who may connect */
 	struct access exempt; /* whom rates and max_per_source do not concern */
 	struct rate rate_per_source, rate;
-	int64_t full_at;         /* of rate, all sources together */
+	int64_t full_at_ns;      /* of rate, all sources together */
 	unsigned max_per_source; /* 0: no limit */
 	unsigned ipv4_bits, ipv6_bits;
 	bool counts; /* connections are counted by source */
@@ -34,13 +34,13 @@ void policy_close(struct policy *policy);
 
 /* The first check that the client fails; REASON_NONE if it may in. Counts nothing. */
 enum reason policy_judge(const struct policy *policy, const struct client *client,
-			 int64_t now);
+			 int64_t now_us);
 
 /* The client is in: it is counted, and uses up rate. */
-void policy_enter(struct policy *policy, struct client *client, int64_t now);
+void policy_enter(struct policy *policy, struct client *client, int64_t now_us);
 
 /* It has left, or could not be served after all. Harmless for one that was never in. */
-void policy_leave(struct policy *policy, struct client *client, int64_t now);
+void policy_leave(struct policy *policy, struct client *client, int64_t now_us);
 
 /* How many connections its source has open, itself included. */
 unsigned policy_connections(const struct policy *policy, const struct client *client);

@@ -10,30 +10,32 @@
 #include <stdint.h>
 
 struct rate {
-	int64_t interval;  /* for one token to come; nanoseconds; 0: no limit */
-	int64_t allowance; /* how far full_at may lie ahead when a token is taken */
+	int64_t interval_ns; /* for one token to come; 0: no limit */
+	int64_t allowance_ns; /* how far full_at_ns may lie ahead when a token is taken */
 };
 
-static inline int64_t rate_clock(int64_t microseconds)
+static inline int64_t rate_clock_ns(int64_t now_us)
 {
-	return microseconds * 1000;
+	return now_us * 1000;
 }
 
 static inline bool rate_is_set(const struct rate *rate)
 {
-	return rate->interval > 0;
+	return rate->interval_ns > 0;
 }
 
-/* Whether a token is left; now is rate_clock(). */
-static inline bool rate_allows(const struct rate *rate, int64_t full_at, int64_t now)
+/* Whether a token is left; now_ns is rate_clock_ns(). */
+static inline bool rate_allows(const struct rate *rate, int64_t full_at_ns,
+			       int64_t now_ns)
 {
-	return !rate_is_set(rate) || full_at - now <= rate->allowance;
+	return !rate_is_set(rate) || full_at_ns - now_ns <= rate->allowance_ns;
 }
 
-/* Takes one. Returns the new full_at. */
-static inline int64_t rate_take(const struct rate *rate, int64_t full_at, int64_t now)
+/* Takes one. Returns the new full_at_ns. */
+static inline int64_t rate_take(const struct rate *rate, int64_t full_at_ns,
+				int64_t now_ns)
 {
-	return (full_at > now ? full_at : now) + rate->interval;
+	return (full_at_ns > now_ns ? full_at_ns : now_ns) + rate->interval_ns;
 }
 
 #endif

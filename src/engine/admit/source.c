@@ -191,7 +191,7 @@ uint32_t source_enter(struct sources *sources, const struct source_key *key,
 	return index;
 }
 
-void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now)
+void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now_ns)
 {
 	struct source *source = &sources->at[index];
 
@@ -199,7 +199,7 @@ void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t 
 	if (--source->connections > 0)
 		return;
 	sources->connected--;
-	if (source->full_at > now)
+	if (source->full_at_ns > now_ns)
 		remember(sources, index);
 	else
 		forget(sources, index);

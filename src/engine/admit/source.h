@@ -27,7 +27,7 @@ struct source_key {
 
 struct source {
 	struct source_key key;
-	int64_t full_at; /* of its rate; rate.h */
+	int64_t full_at_ns; /* of its rate; rate.h */
 	uint32_t connections;
 	uint32_t exempt;       /* of these, those that no limit concerns */
 	uint32_t next;         /* with the same hash, or free; SOURCE_NONE ends it */
@@ -62,7 +62,7 @@ uint32_t source_find(const struct sources *sources, const struct source_key *key
 uint32_t source_enter(struct sources *sources, const struct source_key *key,
 		      bool exempt);
 
-/* Takes it back; now is rate_clock(). */
-void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now);
+/* Takes it back; now_ns is rate_clock_ns(). */
+void source_leave(struct sources *sources, uint32_t index, bool exempt, int64_t now_ns);
 
 #endif

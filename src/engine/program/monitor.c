@@ -14,7 +14,7 @@
 #include "engine/worker/child.h"
 #include "launch.h"
 
-#define TERM_TO_KILL    300000 /* for what a program left behind; microseconds */
+#define TERM_TO_KILL_US 300000 /* for what a program left behind */
 #define EXIT_NOT_BEGUN  127
 #define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all of them; sigwaitinfo(2) sees it */
 
@@ -28,13 +28,13 @@ static void signal_child(void *number, pid_t pid)
 	kill(pid, *(const int *)number);
 }
 
-/* Waits for a SIGCHLD until deadline. */
-static void wait_for_child(int64_t deadline)
+/* Waits for a SIGCHLD until deadline_us. */
+static void wait_for_child(int64_t deadline_us)
 {
-	int64_t left = deadline - clock_now();
+	int64_t left_us = deadline_us - clock_now();
 	struct timespec timeout = {
-		.tv_sec = left > 0 ? left / 1000000 : 0,
-		.tv_nsec = left > 0 ? left % 1000000 * 1000 : 0,
+		.tv_sec = left_us > 0 ? left_us / 1000000 : 0,
+		.tv_nsec = left_us > 0 ? left_us % 1000000 * 1000 : 0,
 	};
 	sigset_t child;
 
@@ -46,7 +46,7 @@ static void wait_for_child(int64_t deadline)
 /* Those that are left: TERM to each once, then KILL, also to what becomes ours then. */
 static void end_descendants(int children)
 {
-	int64_t deadline = clock_now() + TERM_TO_KILL;
+	int64_t deadline_us = clock_now() + TERM_TO_KILL_US;
 	int number = SIGTERM;
 
 	children_each(children, signal_child, &number);
@@ -58,11 +58,11 @@ static void end_descendants(int children)
 			return;
 		if (pid > 0)
 			continue;
-		if (clock_now() >= deadline) {
+		if (clock_now() >= deadline_us) {
 			children_each(children, signal_child, &number);
-			deadline = clock_now() + TERM_TO_KILL;
+			deadline_us = clock_now() + TERM_TO_KILL_US;
 		}
-		wait_for_child(deadline);
+		wait_for_child(deadline_us);
 	}
 }
 

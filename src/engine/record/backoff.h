@@ -8,32 +8,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKOFF_FIRST 5000   /* microseconds */
-#define BACKOFF_MOST  100000 /* so that what recovers is used within 100 ms */
+#define BACKOFF_FIRST_US 5000
+#define BACKOFF_MOST_US  100000 /* so that what recovers is used within 100 ms */
 
 /* Pauses that double with each failure in a row. Zeroed: no pause. */
 struct backoff {
-	int64_t pause;
-	int64_t until;
+	int64_t pause_us;
+	int64_t until_us;
 };
 
-static inline void backoff_failed(struct backoff *backoff, int64_t now)
+static inline void backoff_failed(struct backoff *backoff, int64_t now_us)
 {
-	int64_t next = backoff->pause == 0 ? BACKOFF_FIRST : 2 * backoff->pause;
+	int64_t next_us =
+		backoff->pause_us == 0 ? BACKOFF_FIRST_US : 2 * backoff->pause_us;
 
-	backoff->pause = next < BACKOFF_MOST ? next : BACKOFF_MOST;
-	backoff->until = now + backoff->pause;
+	backoff->pause_us = next_us < BACKOFF_MOST_US ? next_us : BACKOFF_MOST_US;
+	backoff->until_us = now_us + backoff->pause_us;
 }
 
 static inline void backoff_succeeded(struct backoff *backoff)
 {
-	backoff->pause = 0;
-	backoff->until = 0;
+	backoff->pause_us = 0;
+	backoff->until_us = 0;
 }
 
-static inline bool backoff_waits(const struct backoff *backoff, int64_t now)
+static inline bool backoff_waits(const struct backoff *backoff, int64_t now_us)
 {
-	return now < backoff->until;
+	return now_us < backoff->until_us;
 }
 
 #endif

@@ -10,19 +10,19 @@
 
 /* Lets one through per interval and counts the others. Zeroed: the next may. */
 struct throttle {
-	int64_t next;
+	int64_t next_us;
 	uint64_t suppressed;
 };
 
 /* Whether it may be said now; *suppressed is then how many were not since the last. */
-static inline bool throttle_allows(struct throttle *throttle, int64_t now,
-				   int64_t interval, uint64_t *suppressed)
+static inline bool throttle_allows(struct throttle *throttle, int64_t now_us,
+				   int64_t interval_us, uint64_t *suppressed)
 {
-	if (now < throttle->next) {
+	if (now_us < throttle->next_us) {
 		throttle->suppressed++;
 		return false;
 	}
-	throttle->next = now + interval;
+	throttle->next_us = now_us + interval_us;
 	*suppressed = throttle->suppressed;
 	throttle->suppressed = 0;
 	return true;

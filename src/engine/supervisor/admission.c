@@ -287,11 +287,11 @@ int64_t admission_deadline(const struct admission *admission)
 		return 0;
 	/* Not watched although a client could be taken: accepting pauses. */
 	if (!admission->watched && could_take(admission) &&
-	    admission->accept.until < deadline_us)
-		deadline_us = admission->accept.until;
+	    admission->accept.until_us < deadline_us)
+		deadline_us = admission->accept.until_us;
 	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch) &&
-	    admission->dispatch->fork.until < deadline_us)
-		deadline_us = admission->dispatch->fork.until;
+	    admission->dispatch->fork.until_us < deadline_us)
+		deadline_us = admission->dispatch->fork.until_us;
 	return deadline_us;
 }
 

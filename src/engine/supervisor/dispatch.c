@@ -208,10 +208,10 @@ int64_t dispatch_deadline(const struct dispatch *dispatch)
 
 	if (!spares_are_missing(dispatch))
 		return deadline_us;
-	if (spares_us < dispatch->fork.until)
-		spares_us = dispatch->fork.until;
-	if (spares_us < dispatch->spares.until)
-		spares_us = dispatch->spares.until;
+	if (spares_us < dispatch->fork.until_us)
+		spares_us = dispatch->fork.until_us;
+	if (spares_us < dispatch->spares.until_us)
+		spares_us = dispatch->spares.until_us;
 	return spares_us < deadline_us ? spares_us : deadline_us;
 }
 

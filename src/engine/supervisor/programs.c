@@ -308,12 +308,12 @@ static void check_idle(struct programs *programs, struct process *process,
 		return;
 	}
 	if (tcp_info_read(session->client.fd, &traffic) == 0 &&
-	    traffic.idle >= timeout_us) {
+	    traffic.idle_us >= timeout_us) {
 		process_terminate(programs->parts.processes, process, REASON_IDLE,
 				  now_us);
 		return;
 	}
-	session->idle_at_us = now_us + timeout_us - traffic.idle;
+	session->idle_at_us = now_us + timeout_us - traffic.idle_us;
 	plan_idle_look(programs, session->idle_at_us);
 }
 

@@ -128,7 +128,7 @@ static int64_t next_deadline(const struct prong *server)
 		serving->model->deadline != NULL
 			? serving->model->deadline(serving->self)
 			: CLOCK_NEVER,
-		server->report.log.retry_at,
+		server->report.log.retry_at_us,
 	};
 
 	return clock_first(deadlines, sizeof(deadlines) / sizeof(deadlines[0]));

@@ -37,46 +37,47 @@ static int64_t earlier(int64_t a, int64_t b)
 static int wait_ready(struct prong_conn *conn, short events)
 {
 	struct pollfd ready = { .fd = conn->fd, .events = events };
-	int64_t now = clock_now();
-	int64_t idle_end =
-		conn->idle_timeout > 0 ? now + conn->idle_timeout : CLOCK_NEVER;
-	int64_t look =
-		events == POLLOUT ? conn->idle_timeout / LOOKS : conn->idle_timeout;
+	int64_t now_us = clock_now();
+	int64_t idle_end_us = conn->idle_timeout_us > 0 ? now_us + conn->idle_timeout_us
+							: CLOCK_NEVER;
+	int64_t look_us = events == POLLOUT ? conn->idle_timeout_us / LOOKS
+					    : conn->idle_timeout_us;
 	int before = unsent(conn);
 
 	for (;;) {
-		int64_t until = earlier(idle_end, conn->deadline);
-		int64_t pause = look > 0 ? earlier(until, now + look) : until;
-		int n = poll(&ready, 1, clock_timeout(pause, now));
+		int64_t until_us = earlier(idle_end_us, conn->deadline_us);
+		int64_t pause_us =
+			look_us > 0 ? earlier(until_us, now_us + look_us) : until_us;
+		int n = poll(&ready, 1, clock_timeout(pause_us, now_us));
 		int left;
 
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		now = clock_now();
+		now_us = clock_now();
 		left = unsent(conn);
-		if (left < before && conn->idle_timeout > 0)
-			idle_end = now + conn->idle_timeout;
+		if (left < before && conn->idle_timeout_us > 0)
+			idle_end_us = now_us + conn->idle_timeout_us;
 		before = left;
 		/* Interrupted, stopped for an hour maybe: look once more before judging. */
-		if (n == 0 && now >= earlier(idle_end, conn->deadline))
+		if (n == 0 && now_us >= earlier(idle_end_us, conn->deadline_us))
 			break;
 	}
-	conn->cut = now >= conn->deadline ? REASON_DEADLINE : REASON_IDLE;
+	conn->cut = now_us >= conn->deadline_us ? REASON_DEADLINE : REASON_IDLE;
 	return -ETIMEDOUT;
 }
 
 /* Without deadlines the call itself may block: one system call, not three. */
 static bool is_timed(const struct prong_conn *conn)
 {
-	return conn->idle_timeout > 0 || conn->deadline != CLOCK_NEVER;
+	return conn->idle_timeout_us > 0 || conn->deadline_us != CLOCK_NEVER;
 }
 
 /* Whether the session's deadline is over although the client keeps us busy. */
 static int check_deadline(struct prong_conn *conn)
 {
-	if (conn->deadline == CLOCK_NEVER || clock_now() < conn->deadline)
+	if (conn->deadline_us == CLOCK_NEVER || clock_now() < conn->deadline_us)
 		return 0;
 	conn->cut = REASON_DEADLINE;
 	return -ETIMEDOUT;
@@ -189,12 +190,12 @@ static void count_borrowed(struct prong_conn *conn)
 static void linger(struct prong_conn *conn)
 {
 	struct pollfd readable = { .fd = conn->fd, .events = POLLIN };
-	int64_t until = clock_now() + conn->linger;
+	int64_t until_us = clock_now() + conn->linger_us;
 	char unread[16384];
 	size_t total = 0;
 
-	if (until > conn->deadline)
-		until = conn->deadline;
+	if (until_us > conn->deadline_us)
+		until_us = conn->deadline_us;
 	if (shutdown(conn->fd, SHUT_WR) < 0)
 		return;
 	while (total < LINGER_BYTES) {
@@ -206,9 +207,9 @@ static void linger(struct prong_conn *conn)
 		}
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return;
-		if (clock_now() >= until)
+		if (clock_now() >= until_us)
 			return;
-		poll(&readable, 1, clock_timeout(until, clock_now()));
+		poll(&readable, 1, clock_timeout(until_us, clock_now()));
 	}
 }
 

@@ -17,21 +17,21 @@ struct prong_conn {
 	uint64_t id;
 	struct address peer;
 	struct score_row *row;
-	int64_t idle_timeout; /* microseconds; 0: none */
-	int64_t deadline;     /* of the session, as clock_now(); CLOCK_NEVER: none */
-	int64_t linger;       /* microseconds */
-	bool ended;           /* the client has ended its sending */
-	bool lost;            /* the client is gone, or our side is broken */
-	enum reason cut;      /* the deadline that was over; REASON_NONE: none */
-	bool borrowed;        /* the handler has had the descriptor */
-	unsigned asked;       /* calls of prong_recv(), up to TALKATIVE */
+	int64_t idle_timeout_us; /* 0: none */
+	int64_t deadline_us;     /* of the session, as clock_now(); CLOCK_NEVER: none */
+	int64_t linger_us;
+	bool ended;      /* the client has ended its sending */
+	bool lost;       /* the client is gone, or our side is broken */
+	enum reason cut; /* the deadline that was over; REASON_NONE: none */
+	bool borrowed;   /* the handler has had the descriptor */
+	unsigned asked;  /* calls of prong_recv(), up to TALKATIVE */
 };
 
 /*
  * Ends the connection after its handler returned result; closes its descriptor.
  * What was sent still arrives: a close with input unread would make the kernel
  * send RST (RFC 1122, 4.2.2.13) and the client lose the reply. So: half-close,
- * read on for conn->linger and LINGER_BYTES at most, close.
+ * read on for conn->linger_us and LINGER_BYTES at most, close.
  */
 enum reason conn_finish(struct prong_conn *conn, int result);
 

@@ -61,13 +61,14 @@ static enum reason serve(const struct worker *worker)
 		.id = client->id,
 		.peer = client->peer,
 		.row = worker->row,
-		.idle_timeout = settings->idle_timeout_us,
-		.deadline = CLOCK_NEVER,
-		.linger = settings->linger_us,
+		.idle_timeout_us = settings->idle_timeout_us,
+		.deadline_us = CLOCK_NEVER,
+		.linger_us = settings->linger_us,
 	};
 
 	if (settings->session_timeout_us > 0)
-		conn.deadline = client->accepted_at_us + settings->session_timeout_us;
+		conn.deadline_us =
+			client->accepted_at_us + settings->session_timeout_us;
 	return conn_finish(&conn, worker->handler(&conn, worker->arg));
 }
 

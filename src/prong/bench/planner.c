@@ -59,7 +59,7 @@ static void check_taken(const struct bench_settings *settings, const struct mode
 /* How many are due before the time is over; the first one is due at once. */
 static uint64_t count_due(const struct number_rate *rate, int64_t duration)
 {
-	uint64_t period = (uint64_t)rate->period;
+	uint64_t period = (uint64_t)rate->period_ms;
 
 	return ((uint64_t)duration * rate->count + period - 1) / period;
 }
@@ -70,7 +70,7 @@ static void bound_open_loop(struct plan *plan, const struct bench_settings *sett
 	int64_t duration = settings->duration;
 	uint64_t due;
 
-	plan->interval = (double)rate->period * 1e6 / rate->count;
+	plan->interval = (double)rate->period_ms * 1e6 / rate->count;
 	if (duration == BENCH_NOT_GIVEN && settings->count > 0) {
 		plan->count = settings->count;
 		return;
