@@ -13,14 +13,13 @@ import resource
 import select
 import signal
 import socket
-import struct
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import logline
-from proc import children, descriptors, is_zombie, settled, name_of
+from proc import children, descriptors, is_zombie, name_of, settled
+from sockets import exchange, family_and_address, receive_all, receive_exactly
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
@@ -41,52 +40,6 @@ def eventually(condition, what, timeout=PATIENCE, interval=0.005):
             return result
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
         time.sleep(interval)
-
-
-def receive_all(client):
-    """Everything up to the end of file."""
-    parts = []
-    while part := client.recv(1 << 20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def receive_exactly(client, length):
-    parts = []
-    while length > 0:
-        part = client.recv(min(length, 1 << 20))
-        assert part, f"end of file, {length} bytes too early"
-        parts.append(part)
-        length -= len(part)
-    return b"".join(parts)
-
-
-def exchange(client, data):
-    """Sends data and then the end of file, receiving at the same time."""
-
-    def send():
-        with contextlib.suppress(OSError):  # the receiver tells what was wrong
-            client.sendall(data)
-            client.shutdown(socket.SHUT_WR)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        return receive_all(client)
-    finally:
-        sender.join()
-
-
-def echoes(client, data=b"here\n"):
-    """Whether one exchange on a connection that stays open comes back right."""
-    client.sendall(data)
-    return receive_exactly(client, len(data)) == data
-
-
-def reset(client):
-    """Ends a connection by RST: what a client that crashed does."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
 
 
 def load(server, *arguments, check=True):
@@ -111,15 +64,6 @@ FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "oth
 
 def failures(result):
     return sum(result[name] for name in FAILURES)
-
-
-def family_and_address(text):
-    """What connect() needs, from a line of --ready-fd."""
-    if text.startswith("unix:"):
-        return socket.AF_UNIX, text[5:]
-    host, port = text.rsplit(":", 1)
-    host = host.strip("[]")
-    return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))
 
 
 def environment(traced=False, **more):

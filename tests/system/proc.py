@@ -13,6 +13,19 @@ def read(pid, name):
         return ""
 
 
+def read_bytes(pid, name):
+    """The same as bytes; empty too if it may not be read."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
+
+
+def gone(pid):
+    """Neither alive nor a zombie."""
+    return not os.path.exists(f"/proc/{pid}")
+
+
 def children(pid):
     """Pids, dead and not yet collected ones included; each thread has its own."""
     try:
@@ -31,6 +44,12 @@ def state(pid):
     """One letter: R, S, T, Z, ...; None when it has gone."""
     text = read(pid, "stat")
     return text[text.rindex(")") + 2] if text else None
+
+
+def parent(pid):
+    """None when it has gone."""
+    text = read(pid, "stat")
+    return int(text[text.rindex(")") + 2 :].split()[1]) if text else None
 
 
 def is_zombie(pid):

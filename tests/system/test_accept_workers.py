@@ -10,10 +10,10 @@ import time
 import activation
 import pytest
 
-from harness import (SANITIZED, echoes, eventually, load,
-                     receive_all, receive_exactly)  # fmt: skip
+from harness import SANITIZED, eventually, load
 from logline import reasons
 from proc import children, descriptors, is_zombie, settled, sleeps, state
+from sockets import echoes, receive_all, receive_exactly
 from test_command_line import expect_refusal, run
 from test_privileges_failures import failing
 

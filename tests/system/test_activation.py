@@ -13,9 +13,10 @@ import pytest
 import activation
 import harness
 import logline
-from harness import PRONGD, eventually, exchange, family_and_address, receive_all
+from harness import PRONGD, eventually
 from logline import reasons
 from proc import children, descriptors
+from sockets import exchange, family_and_address, receive_all
 
 SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 

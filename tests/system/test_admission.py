@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from harness import eventually, receive_all, reset
+from harness import eventually
+from sockets import receive_all, reset
 from sources import (
     FOREVER, connect_from, hold_from, is_let_in, is_served, refusals,
     refused,

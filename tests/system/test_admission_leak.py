@@ -8,8 +8,9 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import eventually, failures, finish_load, receive_all, reset, start_load
+from harness import eventually, failures, finish_load, start_load
 from logline import reasons
+from sockets import receive_all, reset
 from sources import addresses, connect_from, expect_nobody, is_let_in
 
 SOURCES = list(addresses("127.0.1.1", 100))

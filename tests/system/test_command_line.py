@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import PRONGD, echoes, environment, eventually
+from harness import PRONGD, environment, eventually
 from proc import children, descriptors, settled
+from sockets import echoes
 
 LONG_PATH = "unix:/tmp/" + "x" * 103  # 108 bytes, one more than a UNIX socket's
 

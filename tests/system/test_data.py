@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from harness import echoes, eventually, receive_all, receive_exactly, reset
+from harness import eventually
 from logline import reasons
 from proc import state
+from sockets import echoes, receive_all, receive_exactly, reset
 
 UNREAD = b"x" * 20_000
 BIG_REPLY = bytes(ord("a") + i % 26 for i in range(400 * 1024))

@@ -16,7 +16,8 @@ import subprocess
 
 import pytest
 
-from harness import PATIENCE, PRONG, eventually, failures, receive_all
+from harness import PATIENCE, PRONG, eventually, failures
+from sockets import receive_all
 
 CLONE_NEWNET = 0x40000000
 BACKLOG = 32

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from harness import eventually, load, receive_all, reset
+from harness import eventually, load
 from proc import cpu_seconds, settled, sleeps
+from sockets import receive_all, reset
 
 SECONDS = 5
 

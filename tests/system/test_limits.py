@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from harness import PRONGD, echoes, eventually, load, receive_all, receive_exactly
+from harness import PRONGD, eventually, load
 from logline import reasons
 from proc import cpu_seconds, descriptors, settled, sleeps
+from sockets import echoes, receive_all, receive_exactly
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
 

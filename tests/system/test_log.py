@@ -11,7 +11,8 @@ import time
 import pytest
 
 import logline
-from harness import eventually, exchange, load, reset
+from harness import eventually, load
+from sockets import exchange, reset
 
 EACH_CONNECTION = {"connect", "serve", "close", "reap"}
 

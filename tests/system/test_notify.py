@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness import PRONGD, echoes, eventually, family_and_address
+from harness import PRONGD, eventually
 from logline import reasons
 from proc import descriptors
+from sockets import echoes, family_and_address
 
 NOBODY = 65534
 

@@ -9,11 +9,12 @@ import sys
 
 import pytest
 
-from harness import echoes, eventually, receive_exactly, reset
+from harness import eventually
 from proc import children, state, status
 from privileges import (NUMBER, Identity, begun, expect_identity, expect_ids,
                     expect_no_rights, may_be_set_user_id, parse_status,
                     user)  # fmt: skip
+from sockets import echoes, receive_exactly, reset
 
 pytestmark = pytest.mark.usefixtures("root")
 

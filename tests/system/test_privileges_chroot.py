@@ -7,9 +7,10 @@ import socket
 
 import pytest
 
-from harness import BUILD, PRONGD, SANITIZED, echoes, environment, eventually, exchange
+from harness import BUILD, PRONGD, SANITIZED, environment, eventually
 from proc import children, descriptors, name_of
 from privileges import begun, expect_identity, furnish, public_directory, user
+from sockets import echoes, exchange
 from test_programs_descendants import LEAVE, gone, left_behind
 
 pytestmark = pytest.mark.usefixtures("root")

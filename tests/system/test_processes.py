@@ -12,11 +12,9 @@ from collections import Counter
 
 import pytest
 
-from harness import (
-    PRONGD, SANITIZED, echoes, eventually, failures, finish_load, receive_all, reset,
-    start_load,
-)  # fmt: skip
+from harness import PRONGD, SANITIZED, eventually, failures, finish_load, start_load
 from proc import descriptors, is_zombie, read, settled, status
+from sockets import echoes, receive_all, reset
 
 
 RT_SIGACTION = {"x86_64": 13, "aarch64": 134}.get(platform.machine())

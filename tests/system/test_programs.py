@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from harness import environment, eventually, receive_all, receive_exactly
+from harness import environment, eventually
 from proc import children, descriptors, name_of, read, status
+from sockets import receive_all, receive_exactly
 
 PLAIN = ()
 ATTENDED = ("--kill-descendants",)

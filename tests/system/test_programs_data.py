@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import echoes, eventually, receive_all, receive_exactly, reset
+from harness import eventually
 from proc import cpu_seconds, is_zombie, settled, sleeps
+from sockets import echoes, receive_all, receive_exactly, reset
 
 UNREAD = b"x" * 20_000
 BIG_REPLY = bytes(ord("a") + i % 26 for i in range(400 * 1024))

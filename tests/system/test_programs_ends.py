@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import PATIENCE, echoes, eventually, receive_all, receive_exactly, reset
+from harness import PATIENCE, eventually
 from logline import reasons
 from proc import children, is_zombie, memory, state
+from sockets import echoes, receive_all, receive_exactly, reset
 
 MODES = [(), ("--kill-descendants",)]
 DEAF = 'trap "" TERM; echo ready; while :; do sleep 5; done'

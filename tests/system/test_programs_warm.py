@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from harness import PRONGD, SANITIZED, echoes, eventually, reset
+from harness import PRONGD, SANITIZED, eventually
 from proc import children, descriptors, name_of, settled, state
+from sockets import echoes, reset
 
 LOOK = "env | sort; ls -l /proc/self/fd | grep -c socket; umask; pwd"
 

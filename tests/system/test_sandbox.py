@@ -7,7 +7,8 @@ import socket
 import pytest
 
 import logline
-from harness import HANDLERS, SANITIZED, eventually, receive_all, reset
+from harness import HANDLERS, SANITIZED, eventually
+from sockets import receive_all, reset
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="no sandbox with sanitizers")
 

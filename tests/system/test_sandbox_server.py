@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import (
-    PRONGD, SANITIZED, echoes, environment, eventually, receive_all, receive_exactly,
-    reset,
-)  # fmt: skip
+from harness import PRONGD, SANITIZED, environment, eventually
 from proc import descriptors, settled, status
+from sockets import echoes, receive_all, receive_exactly, reset
 
 needs_sandbox = pytest.mark.skipif(SANITIZED, reason="no sandbox with sanitizers")
 needs_strace = pytest.mark.skipif(

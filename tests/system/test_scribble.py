@@ -6,7 +6,6 @@ the largest number, noise.
 """
 
 import contextlib
-import os
 import random
 import re
 import signal
@@ -16,9 +15,10 @@ import threading
 
 import pytest
 
-from harness import SANITIZED, echoes, receive_all, receive_exactly, reset
+from harness import SANITIZED
 from logline import reasons
 from proc import read, status
+from sockets import echoes, receive_all, receive_exactly, reset
 
 PATTERN = 4096  # bytes that the handler wants of it
 MOST = 8  # processes

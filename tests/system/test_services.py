@@ -10,7 +10,8 @@ from datetime import datetime
 
 import pytest
 
-from harness import PRONGD, echoes, eventually, exchange, receive_all, receive_exactly
+from harness import PRONGD, eventually
+from sockets import echoes, exchange, receive_all, receive_exactly
 
 FROM_1900_TO_1970 = 2208988800  # RFC 868
 

@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 
-from harness import SANITIZED, echoes, eventually, exchange, load, receive_all
+from harness import SANITIZED, eventually, load
 from logline import reasons
 from proc import state
+from sockets import echoes, exchange, receive_all
 
 TO_SUPERVISOR = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD,
                  signal.SIGWINCH, signal.SIGALRM, signal.SIGPIPE]  # fmt: skip

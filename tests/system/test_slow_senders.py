@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from harness import receive_all
 from logline import reasons
+from sockets import receive_all
 
 MOST = 10  # processes
 DEADLINE = 2  # seconds a session may last

@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from harness import echoes, eventually, receive_all, receive_exactly
+from harness import eventually
 from logline import reasons
 from proc import descriptors, settled
+from sockets import echoes, receive_all, receive_exactly
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
