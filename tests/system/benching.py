@@ -1,17 +1,16 @@
 """A prong bench under test, and servers for it that do not do what they should."""
 
-import contextlib
 import json
 import os
 import socket
-import struct
 import subprocess
-import threading
 
 import pytest
 
-from harness import FAILURES, PATIENCE, PRONG, eventually
+from harness import FAILURES, PRONG, eventually
+from peers import peers
 from proc import children, name_of
+from sockets import reset
 
 SIZE = 64
 
@@ -38,97 +37,39 @@ def failed(result):
     return {name: result[name] for name in FAILURES if result[name] > 0}
 
 
-def reset(conn):
-    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
 # What a server does with a connection. Whatever comes is read in pieces of SIZE.
 
 
-def echo(server, conn):
-    while part := conn.recv(1 << 16):
-        conn.sendall(part)
-
-
-def reset_at_once(server, conn):
+def reset_at_once(peer, conn):
     reset(conn)
 
 
-def never_answer(server, conn):
-    server.over.wait(PATIENCE)
-
-
-def close_early(server, conn):
+def close_early(peer, conn):
     """All that came is read, else the end is a reset."""
     conn.recv(SIZE, socket.MSG_WAITALL)
 
 
-def send_wrong_bytes(server, conn):
+def send_wrong_bytes(peer, conn):
     while part := conn.recv(1 << 16):
         conn.sendall(part[:-1] + bytes([part[-1] ^ 0x20]))
 
 
-def send_too_much(server, conn):
+def send_too_much(peer, conn):
     while part := conn.recv(1 << 16):
         conn.sendall(part + b"x")
 
 
-def swap_halves(server, conn):
+def swap_halves(peer, conn):
     """The right bytes in the wrong order."""
     while part := conn.recv(SIZE, socket.MSG_WAITALL):
         conn.sendall(part[SIZE // 2 :] + part[: SIZE // 2])
 
 
-class Server(threading.Thread):
-    """Serves each connection with the next of some functions, in a thread each."""
-
-    def __init__(self, *serve):
-        super().__init__(daemon=True)
-        self.serve = serve
-        self.peers = []
-        self.received = 0  # bytes, of those that count() serves
-        self.over = threading.Event()
-        self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.threads = []
-
-    def run(self):
-        with contextlib.suppress(OSError):  # the listener is shut down at the end
-            while True:
-                conn, peer = self.listener.accept()
-                self.peers.append(peer[0])
-                thread = threading.Thread(target=self.handle, args=(conn, len(self.peers) - 1))
-                thread.start()
-                self.threads.append(thread)
-
-    def handle(self, conn, number):
-        with conn, contextlib.suppress(OSError):
-            conn.settimeout(PATIENCE)
-            self.serve[number % len(self.serve)](self, conn)
-
-    def stop(self):
-        self.over.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.join(PATIENCE)
-        self.listener.close()
-        for thread in self.threads:
-            thread.join(PATIENCE)
-
-
 @pytest.fixture
 def serve():
-    """serve(function, ...) starts a Server."""
-    servers = []
-
-    def start(*functions):
-        servers.append(Server(*functions))
-        servers[-1].start()
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+    """serve(function, ...) starts a Peer; a load that breaks off is no failure of it."""
+    with peers(tolerates=[OSError]) as start:
+        yield start
 
 
 def orphans():

@@ -4,130 +4,34 @@ A test file imports the fixtures that its tests ask for: serve, connect, termina
 """
 
 import contextlib
-import fcntl
 import itertools
 import os
 import pty
-import socket
-import struct
 import subprocess
-import termios
-import threading
-import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PRONG = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve() / "prong"
-PATIENCE = 20  # seconds, before a fact that must come is missed
-MEBI = 1 << 20
+from harness import PATIENCE, PRONG, eventually
+from peers import peers
+from proc import children, read_bytes
+from sockets import MEBI, receive_all
 
 
-def eventually(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE} s"
-        time.sleep(0.002)
-    return result
-
-
-def gone(pid):
-    return not os.path.exists(f"/proc/{pid}")
-
-
-def read_proc(pid, name):
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    return b""
-
-
-def waiting_bytes(fd):
-    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
-
-
-def receive_all(conn):
-    parts = []
-    while part := conn.recv(MEBI):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def bound(family, address):
-    """A socket with an address that nobody else is given, and that refuses clients."""
-    sock = socket.socket(family)
-    try:
-        sock.bind(address)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def bound_pair():
-    """Sockets with one port on ::1 and on 127.0.0.1."""
-    while True:
-        first = bound(socket.AF_INET6, ("::1", 0))
-        try:
-            return first, bound(socket.AF_INET, ("127.0.0.1", first.getsockname()[1]))
-        except OSError:
-            first.close()
-
-
-class Server(threading.Thread):
-    """Serves one connection with a function; what that returns is self.got."""
-
-    def __init__(self, serve, listener=None):
-        super().__init__(daemon=True)
-        self.serve, self.got, self.failure = serve, None, None
-        self.go = threading.Event()  # set by a test when the server may go on
-        self.listener = listener or bound(socket.AF_INET, ("127.0.0.1", 0))
-        self.listener.settimeout(PATIENCE)
-        self.listener.listen()
-        name = self.listener.getsockname()
-        self.port = name if isinstance(name, str) else name[1]
-
-    def run(self):
-        try:
-            conn, _ = self.listener.accept()
-            with conn:
-                conn.settimeout(PATIENCE)
-                self.got = self.serve(self, conn)
-        except Exception as failure:
-            self.failure = failure
-
-    def wait_go(self):
-        assert self.go.wait(PATIENCE)
-
-
-def reset(conn):
-    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def echo(server, conn):
-    while part := conn.recv(MEBI):
-        conn.sendall(part)
-
-
-def collect(server, conn):
-    return receive_all(conn)
-
-
-def flood(server, conn):
+def flood(peer, conn):
     with contextlib.suppress(OSError):
         while True:
             conn.sendall(b"x" * MEBI)
 
 
-def greet_and_collect(server, conn):
+def greet_and_collect(peer, conn):
     """After the greeting has been printed, both processes are at their work."""
     conn.sendall(b"welcome\n")
     return receive_all(conn)
 
 
-def greet_and_close(server, conn):
+def greet_and_close(peer, conn):
     conn.sendall(b"welcome\n")
-    server.wait_go()
+    peer.await_go()
 
 
 class Client(subprocess.Popen):
@@ -148,15 +52,11 @@ class Client(subprocess.Popen):
         """Which of its processes, the first or any other, there still are."""
         pids = [name for name in os.listdir("/proc") if name.isdigit()]
         mark = self.mark.encode()
-        return [int(pid) for pid in pids if mark in read_proc(pid, "environ")]
+        return [int(pid) for pid in pids if mark in read_bytes(pid, "environ")]
 
     def writer(self):
         """The process that sends, once it is there."""
-
-        def child():
-            return read_proc(self.pid, f"task/{self.pid}/children").split()
-
-        return int(eventually(child, "a writing process")[0])
+        return eventually(lambda: children(self.pid), "a writing process")[0]
 
     def welcomed(self):
         assert self.stdout.read(8) == b"welcome\n"
@@ -186,21 +86,9 @@ class Terminal:
 
 @pytest.fixture
 def serve():
-    """serve(function) starts a Server; its failures are the test's."""
-    servers = []
-
-    def start(*arguments):
-        servers.append(Server(*arguments))
-        servers[-1].start()
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.go.set()
-        server.join(PATIENCE)
-        server.listener.close()
-        assert not server.is_alive()
-        assert server.failure is None, repr(server.failure)
+    """serve(function) starts a Peer."""
+    with peers() as start:
+        yield start
 
 
 @pytest.fixture

@@ -1,19 +1,23 @@
 """prong bench: what each mode does and counts, and that it does no more than told."""
 
+import itertools
 import json
 import os
 import pty
 import re
 import resource
 import subprocess
+import threading
 import time
 
 import pytest
 
 from benching import (  # noqa: F401 (fixtures)
-    SIZE, bench, echo, failed, run_bench, serve, start_bench)  # fmt: skip
-from connecting import bound_pair, two_addresses  # noqa: F401 (fixtures)
+    bench, failed, run_bench, serve, start_bench)  # fmt: skip
+from connecting import two_addresses  # noqa: F401 (fixtures)
 from harness import PRONG
+from peers import echo
+from sockets import bound_pair
 
 QUANTILES = ["p50", "p90", "p99", "p999", "max"]
 
@@ -99,9 +103,9 @@ def test_processes_together_hold_more_than_one_may(serve):
     result = run_bench(*words, status=2, preexec_fn=at_most_150_descriptors)
     assert b"300 connections at once: a process may have 134" in result.stderr
     assert b"so --processes 3 at least\n" in result.stderr
-    assert server.peers == []
+    assert server.sources == []
     result = bench("-p", 3, *words, preexec_fn=at_most_150_descriptors)
-    assert (result["ok"], result["held"], len(server.peers)) == (300, 300, 300)
+    assert (result["ok"], result["held"], len(server.sources)) == (300, 300, 300)
 
 
 def test_what_nobody_asked_for_is_cut_to_the_descriptors_there_are(serve):
@@ -154,32 +158,33 @@ def test_no_more_than_the_count_ever_reaches_the_server(serve):
     for words in (["-n", 7, "-c", 100], ["-n", 10, "-c", 3, "-p", 3], ["-n", 1],
                   ["-n", 5, "--rate", "1000/s"], ["--keep", "-n", 20, "-c", 5],
                   ["--hold", 6, "-d", 0], ["--stream", "-n", 4, "-c", 2, "-s", 10]):  # fmt: skip
-        before = len(server.peers)
+        before = len(server.sources)
         result = bench(*words, server.address)
         expected = words[3] if words[0] == "--keep" else result["ok"]
         expected = 5 if words[0] == "--keep" else expected
         time.sleep(0.05)  # nobody may come late
-        assert len(server.peers) - before == expected, words
+        assert len(server.sources) - before == expected, words
 
 
 def test_sources_are_used_in_turn_and_shared_out(serve):
     server = serve(echo)
     wanted = [f"127.0.0.{n}" for n in range(2, 10)]
     for processes in (1, 2, 3):
-        server.peers.clear()
+        server.sources.clear()
         words = ["-n", 48, "-c", 6, "-p", processes, "--sources", "127.0.0.2/8"]
         assert bench(*words, server.address)["ok"] == 48
-        assert sorted(set(server.peers)) == wanted
+        assert sorted(set(server.sources)) == wanted
 
 
 def stall(delays):
-    """Echoes, but on the connection or message of that number nobody is heard."""
+    """Echoes, but at the message of that number it does nothing for so long."""
+    lock = threading.Lock()
+    numbers = itertools.count(1)
 
-    def serve_one(server, conn):
+    def serve_one(peer, conn):
         while part := conn.recv(1 << 16):
-            with server.lock:
-                server.received += 1
-                time.sleep(delays.get(server.received, 0))
+            with lock:
+                time.sleep(delays.get(next(numbers), 0))  # the stall to be measured
             conn.sendall(part)
 
     return serve_one

@@ -9,11 +9,12 @@ import time
 import pytest
 
 from benching import (  # noqa: F401 (fixtures)
-    SIZE, bench, close_early, echo, failed, never_answer, orphans, reset_at_once,
-    run_bench, send_too_much, send_wrong_bytes, serve, start_bench,
-    swap_halves)  # fmt: skip
+    SIZE, bench, close_early, failed, orphans, reset_at_once, run_bench,
+    send_too_much, send_wrong_bytes, serve, start_bench, swap_halves)  # fmt: skip
 from harness import eventually
+from peers import echo, never_answer
 from proc import children
+from sockets import bound
 
 MODES = [
     ["--churn", "-n", 2, "-c", 2],
@@ -52,14 +53,13 @@ def test_a_failure_is_counted_as_what_it_is(serve, behaviour, kind, words):
     result = bench(*words, "-t", "300ms", server.address, status=1)
     assert failed(result) == {kind: connections(words)}
     assert result["ok"] == 0
-    assert len(server.peers) == connections(words)
+    assert len(server.sources) == connections(words)
 
 
 @pytest.fixture
 def refusing():
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
+    with bound(socket.AF_INET, ("127.0.0.1", 0)) as closed:
+        yield f"127.0.0.1:{closed.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("words", MODES, ids=name_of_mode)
@@ -75,14 +75,14 @@ def test_of_a_mixture_each_kind_is_counted_exactly(serve):
     kinds = {"reset": 5, "closed_early": 5, "wrong_bytes": 5, "timed_out": 5}
     assert failed(result) == kinds
     assert result["ok"] == 10
-    assert len(server.peers) == 30
+    assert len(server.sources) == 30
     table = run_bench("-n", 6, "-c", 1, "-t", "200ms", server.address, status=1).stdout
     expected = b"failed: 1 reset, 1 timed out, 1 closed early, 1 with wrong bytes\n"
     assert expected in table
 
 
 def test_one_wrong_byte_at_the_end_of_a_stream_is_seen(serve):
-    def spoil_the_last(server, conn):
+    def spoil_the_last(peer, conn):
         left = 1 << 20
         while part := conn.recv(1 << 16):
             left -= len(part)
@@ -101,7 +101,7 @@ def test_a_server_that_reads_nothing_times_out(serve):
 
 
 def test_an_end_that_comes_before_the_second_echo_of_hold_is_early(serve):
-    def echo_once(server, conn):
+    def echo_once(peer, conn):
         conn.sendall(conn.recv(SIZE, socket.MSG_WAITALL))
         time.sleep(0.05)
 
@@ -176,7 +176,7 @@ def test_workers_do_not_outlive_the_first_process(serve, start_bench):
 def test_a_signal_stops_it_and_what_was_measured_is_printed(serve, start_bench, words):
     server = serve(echo)
     process = start_bench("--json", *words, "-d", "60s", server.address)
-    eventually(lambda: server.peers, "connections")
+    eventually(lambda: server.sources, "connections")
     time.sleep(0.3)  # something is to be measured, which nobody tells
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
@@ -194,14 +194,14 @@ def test_a_signal_stops_it_and_what_was_measured_is_printed(serve, start_bench, 
 def test_a_signal_stops_it_although_the_server_says_nothing(serve, start_bench, words):
     server = serve(never_answer)
     process = start_bench("--json", *words, server.address)
-    eventually(lambda: server.peers, "connections")
+    eventually(lambda: server.sources, "connections")
     time.sleep(0.2)  # so that it waits for an answer
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=10)
     result = json.loads(output)
     assert process.returncode == 1
     assert (result["interrupted"], result["ok"]) == (True, 0)
-    assert result["unfinished"] == len(server.peers)
+    assert result["unfinished"] == len(server.sources)
 
 
 def test_a_held_load_can_be_broken_off(serve, start_bench):

@@ -8,17 +8,19 @@ import socket
 import pytest
 
 from connecting import (  # noqa: F401 (fixtures)
-    MEBI, PATIENCE, bound, connect, echo, eventually, flood, gone, greet_and_close,
-    greet_and_collect, read_proc, receive_all, reset, serve, terminal,
-    waiting_bytes)  # fmt: skip
+    connect, flood, greet_and_close, greet_and_collect, serve, terminal)  # fmt: skip
+from harness import PATIENCE, eventually
+from peers import echo
+from proc import gone, state
+from sockets import MEBI, bound, receive_all, reset, waiting_bytes
 
 # A conversation in order.
 
 
 def test_a_late_reply_after_the_input_s_end_is_printed(serve, connect):
-    def reply_late(server, conn):
+    def reply_late(peer, conn):
         got = receive_all(conn)
-        server.wait_go()
+        peer.await_go()
         conn.sendall(b"late")
         return got
 
@@ -28,11 +30,10 @@ def test_a_late_reply_after_the_input_s_end_is_printed(serve, connect):
     client.stdin.write(b"question")
     client.stdin.close()
     eventually(lambda: gone(writer), "the writer's end")
-    server.go.set()
+    server.may_go_on.set()
     client.stdin = None
     assert client.finish() == (b"late", "")
-    server.join()
-    assert server.got == b"question"
+    assert server.got() == b"question"
 
 
 @pytest.mark.parametrize("source", ["file", "pipe"])
@@ -51,10 +52,10 @@ def test_binary_data_goes_both_ways_unchanged(serve, connect, tmp_path, source):
 
 def test_a_unix_socket_and_an_ipv6_address_can_be_called(serve, connect, tmp_path):
     path = str(tmp_path / "socket")
-    serve(echo, bound(socket.AF_UNIX, path))
+    serve(echo, listener=bound(socket.AF_UNIX, path))
     assert connect(f"unix:{path}").finish(b"hello") == (b"hello", "")
     for words in (["::1", "{}"], ["[::1]:{}"]):
-        server = serve(echo, bound(socket.AF_INET6, ("::1", 0)))
+        server = serve(echo, listener=bound(socket.AF_INET6, ("::1", 0)))
         words = [word.format(server.port) for word in words]
         assert connect(*words).finish(b"hello") == (b"hello", "")
 
@@ -83,7 +84,7 @@ def test_a_server_that_closes_first_ends_both(serve, connect, terminal, source):
     options = terminal.options if source == "terminal" else {}
     client = connect("127.0.0.1", server.port, **options)
     client.welcomed()
-    server.go.set()
+    server.may_go_on.set()
     assert client.wait(PATIENCE) == 0  # with stdin still open
     assert client.finish() == (b"", "")
 
@@ -92,7 +93,7 @@ def test_a_stopped_writer_does_not_hold_up_the_end(serve, connect):
     server = serve(greet_and_close)
     client = connect("127.0.0.1", server.port)
     os.kill(client.welcomed(), signal.SIGSTOP)
-    server.go.set()
+    server.may_go_on.set()
     assert client.wait(PATIENCE) == 0
     client.finish()
 
@@ -115,8 +116,7 @@ def test_on_a_terminal_q_alone_on_a_line_ends_the_input(
     client.welcomed()
     terminal.type(parts)
     assert client.finish() == (b"", "")
-    server.join()
-    assert server.got == sent
+    assert server.got() == sent
 
 
 # Broken off.
@@ -167,29 +167,28 @@ def test_a_hangup_that_was_to_be_ignored_is_ignored(serve, connect):
     client.send_signal(signal.SIGHUP)
     _, errors = client.finish(b"still here")
     assert "broken off" not in errors
-    server.join()
-    assert server.got == b"still here"
+    assert server.got() == b"still here"
 
 
 def test_a_reset_is_told_after_what_came_before_it(serve, connect):
-    def reset_midway(server, conn):
+    def reset_midway(peer, conn):
         conn.sendall(b"half a rep")
-        server.wait_go()
+        peer.await_go()
         reset(conn)
 
     server = serve(reset_midway)
     client = connect("127.0.0.1", server.port)
     assert client.stdout.read(10) == b"half a rep"
-    server.go.set()
+    server.may_go_on.set()
     assert client.wait(PATIENCE) == 1
     expected = f"prong connect: 127.0.0.1:{server.port}: Connection reset by peer\n"
     assert client.stderr.read().decode() == expected
 
 
 def test_input_that_the_server_did_not_take_is_told(serve, connect, tmp_path):
-    def half_close_unread(server, conn):
+    def half_close_unread(peer, conn):
         conn.shutdown(socket.SHUT_WR)
-        server.wait_go()
+        peer.await_go()
 
     path = tmp_path / "data"
     path.write_bytes(b"x" * 32 * MEBI)
@@ -205,8 +204,8 @@ def test_a_writer_blocked_on_a_send_ends_with_the_server(serve, connect):
     with open("/dev/zero", "rb") as stdin:
         client = connect("127.0.0.1", server.port, stdin=stdin)
         writer = client.welcomed()
-        eventually(lambda: b") S" in read_proc(writer, "stat"), "a blocked writer")
-        server.go.set()
+        eventually(lambda: state(writer) == "S", "a blocked writer")
+        server.may_go_on.set()
         _, errors = client.finish(status=1)
     assert errors.count("\n") == 1
 

@@ -1,7 +1,6 @@
 """prong connect: what it takes for an address, and how it gets through to one."""
 
 import contextlib
-import os
 import re
 import signal
 import socket
@@ -9,8 +8,11 @@ import subprocess
 
 import pytest
 
-from connecting import (  # noqa: F401 (fixtures)
-    PRONG, bound, bound_pair, connect, echo, serve, two_addresses)  # fmt: skip
+from connecting import connect, serve, two_addresses  # noqa: F401 (fixtures)
+from harness import PRONG
+from peers import echo
+from sockets import bound, bound_pair
+
 
 def test_a_refused_connection_is_told_in_one_line(connect):
     with bound(socket.AF_INET, ("127.0.0.1", 0)) as refusing:
@@ -22,7 +24,7 @@ def test_a_refused_connection_is_told_in_one_line(connect):
 def test_the_next_address_is_tried_when_one_refuses(serve, connect, two_addresses):
     refusing, answering = bound_pair()
     with refusing:
-        server = serve(echo, answering)
+        server = serve(echo, listener=answering)
         client = connect("-v", "two.test", server.port, under=two_addresses)
         output, errors = client.finish(b"hello")
     assert output == b"hello"

@@ -7,8 +7,11 @@ import time
 import pytest
 
 from connecting import (  # noqa: F401 (fixtures)
-    MEBI, PATIENCE, collect, connect, echo, eventually, flood, greet_and_collect,
-    read_proc, receive_all, serve, terminal, waiting_bytes)  # fmt: skip
+    connect, flood, greet_and_collect, serve, terminal)  # fmt: skip
+from harness import PATIENCE, eventually
+from peers import collect, echo
+from proc import cpu_seconds
+from sockets import MEBI, receive_all, waiting_bytes
 
 
 def closing(*streams):
@@ -20,8 +23,7 @@ def test_a_closed_stdin_is_an_input_that_has_ended(serve, connect):
     server = serve(greet_and_collect)
     client = connect("127.0.0.1", server.port, under=closing("<&-"))
     assert client.finish() == (b"welcome\n", "")
-    server.join()
-    assert server.got == b""
+    assert server.got() == b""
 
 
 def test_a_closed_stdout_is_an_error_as_soon_as_there_is_data(serve, connect):
@@ -30,8 +32,7 @@ def test_a_closed_stdout_is_an_error_as_soon_as_there_is_data(serve, connect):
     _, errors = client.finish(status=1)
     assert errors == (
         "prong connect: cannot write to standard output: Bad file descriptor\n")
-    server.join()
-    assert server.got == b""  # nothing of ours has landed in the socket
+    assert server.got() == b""  # nothing of ours has landed in the socket
     client = connect("127.0.0.1", serve(collect).port, under=closing(">&-"))
     assert client.finish(b"data") == (b"", "")
 
@@ -41,8 +42,7 @@ def test_without_any_stream_the_status_still_tells(serve, connect):
     assert connect("127.0.0.1", serve(collect).port, under=under).wait(PATIENCE) == 0
     server = serve(greet_and_collect)
     assert connect("-v", "127.0.0.1", server.port, under=under).wait(PATIENCE) == 1
-    server.join()
-    assert server.got == b""
+    assert server.got() == b""
 
 
 def test_a_full_disk_is_told(serve, connect):
@@ -75,10 +75,6 @@ def test_an_input_that_cannot_be_read_is_told(serve, connect, tmp_path):
     assert errors == "prong connect: cannot read standard input: Is a directory\n"
 
 
-def cpu_seconds(pid):
-    return int((read_proc(pid, "schedstat") or b"0").split()[0]) / 1e9
-
-
 def at_rest(pids, moment=0.3):
     """Whether they run for a tenth of a moment at most."""
     before = sum(map(cpu_seconds, pids))
@@ -87,7 +83,7 @@ def at_rest(pids, moment=0.3):
 
 
 def test_streams_that_do_not_block_are_waited_for_without_spinning(serve, connect):
-    def flood_then_echo(server, conn):
+    def flood_then_echo(peer, conn):
         conn.sendall(bytes(MEBI))
         conn.sendall(receive_all(conn))
 
