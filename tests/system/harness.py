@@ -87,14 +87,15 @@ class Server:
     """One running server.
 
     arguments: its command line behind what is set here: listen, --ready-fd, verbose.
-    program: prongd, or another with the same options. under: a command that runs it
-    in the same process, such as strace -D. listeners: how many it will have, if not
-    those of listen. stderr: where the log goes instead of to a file that is read here.
-    Other options are those of subprocess.Popen.
+    program: prongd, or another with the same options. plain: one without them, whose
+    command line is its own and whose log tells where it listens. under: a command that
+    runs it in the same process, such as strace -D. listeners: how many it will have, if
+    not those of listen. stderr: where the log goes instead of to a file that is read
+    here. Other options are those of subprocess.Popen.
     """
 
     def __init__(self, log_path, arguments, *, program=PRONGD, listen=("127.0.0.1:0",),
-                 listeners=None, verbose=True, under=(), stderr=None,
+                 listeners=None, verbose=True, plain=False, under=(), stderr=None,
                  **popen):  # fmt: skip
         self.log_path = log_path
         self.has_log = stderr is None
@@ -103,10 +104,10 @@ class Server:
         self.clients = []
         self.killed = self.checked = False
         reader, writer = high_pipe()
-        words = [*under, program, "--ready-fd", str(writer)]
-        for address in listen:
-            words += ["-l", address]
-        words += ["-v"] * verbose
+        words = [*under, program]
+        if not plain:
+            words += ["--ready-fd", str(writer), *["-v"] * verbose]
+            words += [word for address in listen for word in ("-l", address)]
         if SANITIZED and program == PRONGD and not {"--", "--sandbox"} & {*arguments}:
             words += ["--sandbox", "off"]  # there is none, and that would be warned of
         words += [str(word) for word in arguments]
@@ -121,7 +122,10 @@ class Server:
         os.close(writer)
         self.pid = self.process.pid
         try:
-            self.texts = self._await_ready(reader, listeners or len(listen))
+            if plain:
+                self.texts = [self.wait_log(event="listen")[0]["address"]]
+            else:
+                self.texts = self._await_ready(reader, listeners or len(listen))
             self.addresses = [family_and_address(text) for text in self.texts]
             if self.has_log and "-q" not in arguments:
                 self.settings = self.wait_log(event="start")[0]

@@ -5,20 +5,16 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
+from harness import BUILD, ROOT, SANITIZED, environment
+from sockets import receive_exactly
+
 EXAMPLES = BUILD / "examples" / "library"
 HEADER = ROOT / "include" / "prong.h"
-SANITIZED = b"__asan_init" in (BUILD / "prongd").read_bytes()
-PATIENCE = 20  # seconds, before a fact that must come is missed
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 # A server as somebody would write it who has never seen this tree.
@@ -116,77 +112,15 @@ def installed(tmp_path_factory):
     return Installed(destination)
 
 
-def eventually(condition, what):
-    deadline = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE} s"
-        time.sleep(0.01)
-    return result
-
-
-def processes_of(program):
-    """Every process that runs this file, workers included."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if os.readlink(entry / "exe") == str(program):
-                found.append(int(entry.name))
-    return found
-
-
-class Server:
-    """A server on libprong; its log tells where it listens."""
-
-    def __init__(self, program, log, *words, **environment):
-        self.program = program.resolve()
-        self.log = log
-        with open(log, "wb") as stderr:
-            self.process = subprocess.Popen(
-                [program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=stderr, env={**os.environ, **environment})  # fmt: skip
-
-    def address(self):
-        def found():
-            assert self.process.poll() is None, self.log.read_text()
-            return re.search(r"event=listen address=(\S+):(\d+)\n", self.log.read_text())
-
-        match = eventually(found, "a line with the address")
-        return match[1], int(match[2])
-
-    def join(self):
-        return socket.create_connection(self.address(), timeout=PATIENCE)
-
-    def await_log(self, pattern):
-        eventually(lambda: re.search(pattern, self.log.read_text()), pattern)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
-        assert processes_of(self.program) == []
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
 @pytest.fixture
-def serve(tmp_path):
-    """serve(program, word...) starts it; at the end it must stop and leave nobody."""
-    started = []
+def serve(prongd):
+    """serve(program, word...) starts a server on libprong."""
 
-    def start(program, *words, **environment):
-        log = tmp_path / f"log-{len(started)}"
-        started.append(Server(program, log, *words, **environment))
-        return started[-1]
+    def start(program, *words, **variables):
+        options = {"program": program, "plain": True, "env": environment(**variables)}
+        return prongd(*words, **options)
 
-    try:
-        yield start
-        for server in started:
-            server.stop()
-    finally:
-        for server in started:
-            server.kill()
+    return start
 
 
 def ask(client, line):
@@ -197,15 +131,6 @@ def ask(client, line):
         while not answer.endswith(b"\n") and (part := client.recv(4096)):
             answer += part
     return answer.decode()
-
-
-def receive(client, length):
-    data = b""
-    while len(data) < length:
-        part = client.recv(length - len(data))
-        assert part, f"end of file after {len(data)} of {length} bytes"
-        data += part
-    return data
 
 
 def declared():
@@ -243,9 +168,9 @@ def test_a_program_outside_the_tree_is_built_and_serves(
     needed = run("readelf", "-d", program)
     assert ("[libprong.so.0]" in needed) != static
     server = serve(program, LD_LIBRARY_PATH=str(installed.library))
-    with server.join() as client:
+    with server.connect() as client:
         client.sendall(b"ab")
-        assert receive(client, 4) == b"abab"
+        assert receive_exactly(client, 4) == b"abab"
 
 
 def test_a_host_program_may_use_the_names_that_the_library_has_inside(
@@ -253,9 +178,9 @@ def test_a_host_program_may_use_the_names_that_the_library_has_inside(
 ):
     (tmp_path / "host.c").write_text(PROGRAM + NAMESAKES)
     installed.compile(tmp_path / "host.c", tmp_path / "host", static=True)
-    with serve(tmp_path / "host").join() as client:
+    with serve(tmp_path / "host").connect() as client:
         client.sendall(b"x")
-        assert receive(client, 2) == b"xx"
+        assert receive_exactly(client, 2) == b"xx"
 
 
 def test_the_header_compiles_as_cpp_too(installed, tmp_path):
@@ -311,25 +236,35 @@ def test_prongd_is_static_and_loads_nothing(installed):
 
 def test_example_echo_echoes(serve):
     server = serve(EXAMPLES / "echo", "127.0.0.1:0")
-    with server.join() as first, server.join() as second:
+    with server.connect() as first, server.connect() as second:
         for client in (first, second):
             assert ask(client, "hello") == "hello\n"
         data = os.urandom(50000)
         first.sendall(data)
-        assert receive(first, len(data)) == data
+        assert receive_exactly(first, len(data)) == data
         second.shutdown(socket.SHUT_WR)
         assert second.recv(1) == b""
 
 
-def serve_calculator(serve, *words):
+FAULTS = "signed-integer-overflow:calculator.c\ninteger-divide-by-zero:calculator.c\n"
+
+
+@pytest.fixture
+def calculator(serve, tmp_path):
     """Its faults are meant to be: a sanitizer must neither stop nor report them."""
-    return serve(EXAMPLES / "calculator", "127.0.0.1:0", *words,
-                 ASAN_OPTIONS="handle_segv=0:handle_sigfpe=0",
-                 UBSAN_OPTIONS="halt_on_error=0")  # fmt: skip
+    suppressions = tmp_path / "suppressions"
+    suppressions.write_text(FAULTS)
+
+    def start(*words):
+        return serve(EXAMPLES / "calculator", "127.0.0.1:0", *words,
+                     ASAN_OPTIONS="handle_segv=0:handle_sigfpe=0",
+                     UBSAN_OPTIONS=f"halt_on_error=0:suppressions={suppressions}")  # fmt: skip
+
+    return start
 
 
-def test_example_calculator_calculates(serve):
-    with serve_calculator(serve).join() as client:
+def test_example_calculator_calculates(calculator):
+    with calculator().connect() as client:
         for line, answer in [("6*7", "42"), ("1+2*3", "7"), ("(1+2)*3", "9"),
                              ("2^3^2", "512"), ("-4-(5)", "-9"), ("7/2", "3")]:  # fmt: skip
             assert ask(client, line) == answer + "\n"
@@ -338,22 +273,22 @@ def test_example_calculator_calculates(serve):
 @pytest.mark.parametrize(
     "line, signal_name", [("1/0", "FPE"), ("(" * 300000, "SEGV")], ids=["FPE", "SEGV"]
 )
-def test_example_calculator_survives_a_crash_of_one_client(serve, line, signal_name):
-    server = serve_calculator(serve)
-    with server.join() as good, server.join() as bad:
+def test_example_calculator_survives_a_crash_of_one_client(calculator, line, signal_name):
+    server = calculator()
+    with server.connect() as good, server.connect() as bad:
         assert ask(good, "6*7") == "42\n"
         assert ask(bad, line) == ""
-        server.await_log(f"conn=2 .*reason=crash-signal signal={signal_name} ")
+        server.wait_log(conn=2, reason="crash-signal", signal=signal_name)
         assert ask(good, "6*7") == "42\n"
-        with server.join() as late:
+        with server.connect() as late:
             assert ask(late, "1+1") == "2\n"
 
 
-def test_example_calculator_ends_an_endless_calculation(serve):
-    server = serve_calculator(serve, "1")
-    with server.join() as bad:
+def test_example_calculator_ends_an_endless_calculation(calculator):
+    server = calculator("1")
+    with server.connect() as bad:
         bad.sendall(b"2^99999999999\n")
-        with server.join() as good:
+        with server.connect() as good:
             assert ask(good, "6*7") == "42\n"
         assert bad.recv(1) == b""
-        server.await_log("conn=1 .*reason=deadline ")
+        server.wait_log(conn=1, reason="deadline")
