@@ -5,61 +5,26 @@ given to, so that a test which leaves anything behind fails, and leaves nothing.
 """
 
 import contextlib
-import ctypes
 import os
-import pathlib
 import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import threading
 import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from harness import BUILD, PATIENCE, ROOT, eventually
+from proc import children, gone, parent, state
+from sockets import echoes, exchange, receive_all, reset
+
 SOURCES = ROOT / "examples" / "chapter"
-BUILD = ROOT / os.environ.get("PRONG_BUILD", "build")
 PROGRAMS = BUILD / "examples" / "chapter"
-PATIENCE = 10  # seconds for a fact to come true; only a failure waits so long
-PR_SET_CHILD_SUBREAPER = 36
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler at hand")
-
-
-# Facts ---------------------------------------------------------------------------
-
-
-def until(fact, what):
-    """Wait until fact() is true, and return what it returned."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := fact()):
-        assert time.monotonic() < deadline, f"never came true: {what}"
-        time.sleep(0.005)
-    return result
-
-
-def stat(pid):
-    """The state letter and the parent of a process, or (None, None)."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # it went while we looked
-        return None, None
-    state, parent = text.rpartition(")")[2].split()[:2]
-    return state, int(parent)
-
-
-def children(pid, states=None):
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            state, parent = stat(entry)
-            if parent == pid and (states is None or state in states):
-                found.append(int(entry))
-    return found
 
 
 # Processes -----------------------------------------------------------------------
@@ -128,11 +93,10 @@ class Processes:
 
 @pytest.fixture
 def processes():
-    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     ours = Processes()
     try:
         yield ours
-        until(ours.ended, "every process that the test started is gone")
+        eventually(ours.ended, "every process that the test started is gone")
     finally:
         ours.kill_all()
 
@@ -160,6 +124,10 @@ def compiled(tmp_path):
     return compile_one
 
 
+def zombies(pid):
+    return [child for child in children(pid) if state(child) == "Z"]
+
+
 # Clients and servers -------------------------------------------------------------
 
 
@@ -167,39 +135,23 @@ def connect(port):
     return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
 
 
-def receive_all(sock):
-    return b"".join(iter(lambda: sock.recv(65536), b""))
-
-
-def echo_once(sock):
-    sock.sendall(b"x")
-    assert sock.recv(1) == b"x"
-
-
 def come_and_go(port, times, together):
     """Clients that come, have one byte echoed, and leave together."""
     for _ in range(times):
         with contextlib.ExitStack() as stack:
             for _ in range(together):
-                echo_once(stack.enter_context(connect(port)))
+                assert echoes(stack.enter_context(connect(port)), b"x")
 
 
 def end_together(server, port, clients):
     """Clients whose processes all end while the server cannot look: one SIGCHLD."""
     with contextlib.ExitStack() as stack:
         for _ in range(clients):
-            echo_once(stack.enter_context(connect(port)))
+            assert echoes(stack.enter_context(connect(port)), b"x")
         server.send_signal(signal.SIGSTOP)
-        until(lambda: stat(server.pid)[0] == "T", "the server is stopped")
-    until(lambda: len(children(server.pid, "Z")) == clients, "all have ended")
+        eventually(lambda: state(server.pid) == "T", "the server is stopped")
+    eventually(lambda: len(zombies(server.pid)) == clients, "all have ended")
     server.send_signal(signal.SIGCONT)
-
-
-def reset(conn):
-    """Close so that the other side reads ECONNRESET."""
-    linger = struct.pack("ii", 1, 0)
-    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    conn.close()
 
 
 @contextlib.contextmanager
@@ -221,14 +173,14 @@ def test_parent_and_child_each_have_their_own_values(processes):
 
 def test_zombie_is_seen_as_z_and_gone_after_wait(processes):
     zombie = processes.start("zombie", "1")
-    first, command, state = (zombie.stdout.readline().decode() for _ in range(3))
+    first, command, shown = (zombie.stdout.readline().decode() for _ in range(3))
     pid = int(re.match(r"child (\d+) has ended", first)[1])
     assert command.split() == ["ps", "-o", "pid,ppid,stat,comm", "-p", str(pid)]
-    assert state == f"{pid}: State:\tZ (zombie)\n"
-    assert stat(pid) == ("Z", zombie.pid)
+    assert shown == f"{pid}: State:\tZ (zombie)\n"
+    assert (state(pid), parent(pid)) == ("Z", zombie.pid)
     rest, _ = zombie.communicate(timeout=PATIENCE)
     assert rest.decode() == f"after waitpid:\n{pid}: no such process\n"
-    assert stat(pid)[0] is None
+    assert gone(pid)
 
 
 def test_wait_tells_exit_statuses_and_signals_apart(processes):
@@ -255,7 +207,7 @@ def test_alarm_rings_and_ctrl_c_is_handled(processes, program):
     started = time.monotonic()
     process = processes.start(program, "1")
     assert process.stdout.readline() == b"wait...\n"
-    until(lambda: stat(process.pid)[0] == "S", f"{program} sleeps")
+    eventually(lambda: state(process.pid) == "S", f"{program} sleeps")
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == b"CTRL+C pressed\n"
     rest, _ = process.communicate(timeout=PATIENCE)
@@ -282,14 +234,14 @@ def test_echo_server_serves_several_clients_at_once_each_in_its_process(processe
             client.sendall(text)
             assert client.recv(100) == text
         assert len(children(server.pid)) == 20
-    until(lambda: not children(server.pid), "the processes of gone clients are gone")
+    eventually(lambda: not children(server.pid), "the processes of gone clients are gone")
     stop(server)
 
 
 def test_echo_server_leaves_no_zombie_after_200_short_connections(processes):
     server, port = processes.server("echo_server")
     come_and_go(port, times=20, together=10)
-    until(lambda: not children(server.pid), "no child, living or dead, is left")
+    eventually(lambda: not children(server.pid), "no child, living or dead, is left")
     assert server.poll() is None
     stop(server)
 
@@ -297,7 +249,7 @@ def test_echo_server_leaves_no_zombie_after_200_short_connections(processes):
 def test_echo_server_reaps_five_that_ended_under_one_sigchld(processes):
     server, port = processes.server("echo_server")
     end_together(server, port, clients=5)
-    until(lambda: not children(server.pid), "all five are reaped")
+    eventually(lambda: not children(server.pid), "all five are reaped")
     stop(server)
 
 
@@ -305,15 +257,7 @@ def test_echo_server_returns_every_byte_of_a_large_stream(processes):
     server, port = processes.server("echo_server")
     data = bytes(range(256)) * 16384
     with connect(port) as client:
-
-        def send():
-            client.sendall(data)
-            client.shutdown(socket.SHUT_WR)
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        echoed = receive_all(client)
-        sender.join()
+        echoed = exchange(client, data)
     assert echoed == data
     stop(server)
 
@@ -321,13 +265,13 @@ def test_echo_server_returns_every_byte_of_a_large_stream(processes):
 def test_echo_server_starts_again_while_an_old_client_is_connected(processes):
     server, port = processes.server("echo_server")
     with connect(port) as client:
-        echo_once(client)
+        assert echoes(client, b"x")
         stop(server)
         again = processes.start("echo_server", str(port))
         line = again.stdout.readline().decode()
         assert line == f"listening on 127.0.0.1:{port}\n"
         stop(again)
-        echo_once(client)
+        assert echoes(client, b"x")
 
 
 @pytest.mark.parametrize("port", ["70000", "-1", "70l0", "http"])
@@ -345,7 +289,7 @@ def test_echo_client_half_closes_at_the_end_of_input_and_gets_everything(process
     echoed, _ = client.communicate(text, timeout=PATIENCE)
     assert echoed == text
     assert client.returncode == 0
-    until(lambda: not children(server.pid), "the server's child is gone")
+    eventually(lambda: not children(server.pid), "the server's child is gone")
     stop(server)
 
 
@@ -369,11 +313,11 @@ def test_echo_client_leaves_no_writer_when_the_server_closes_first(processes):
         client = processes.client("echo_client", port)
         conn, _ = listener.accept()
         conn.sendall(b"bye\n")
-        until(lambda: children(client.pid), "the writer runs")
+        eventually(lambda: children(client.pid), "the writer runs")
         conn.close()
         assert client.stdout.read() == b"bye\n"
         assert client.wait(PATIENCE) == 0
-    until(lambda: not processes.left(), "no writer is left")
+    eventually(lambda: not processes.left(), "no writer is left")
 
 
 def test_echo_client_takes_a_reset_for_a_failure_and_not_for_data(processes):
@@ -398,10 +342,10 @@ def test_echo_client_takes_a_reset_for_a_failure_and_not_for_data(processes):
 def test_chapter_server_leaves_zombies_that_stay(processes, compiled):
     server, port = processes.server(compiled("chapter_server"))
     end_together(server, port, clients=5)
-    until(lambda: len(children(server.pid)) == 4, "one of the five is removed")
+    eventually(lambda: len(children(server.pid)) == 4, "one of the five is removed")
     come_and_go(port, times=1, together=1)
-    until(lambda: len(children(server.pid)) == 4, "one more came, and one was removed")
-    assert len(children(server.pid, "Z")) == 4
+    eventually(lambda: len(children(server.pid)) == 4, "one more came, and one was removed")
+    assert len(zombies(server.pid)) == 4
     stop(server)
 
 
@@ -410,10 +354,10 @@ def test_chapter_server_repeats_its_log_in_every_child(processes, compiled, tmp_
     log = tmp_path / "log"
     with log.open("wb") as stdout:
         server = processes.start(compiled("chapter_server"), "0", stdout=stdout)
-    port = int(until(lambda: re.search(r":(\d+)\n", log.read_text()), "the port")[1])
+    port = int(eventually(lambda: re.search(r":(\d+)\n", log.read_text()), "the port")[1])
     for _ in range(5):
         come_and_go(port, times=1, together=1)
-        until(lambda: not children(server.pid), "the child has written its copy")
+        eventually(lambda: not children(server.pid), "the child has written its copy")
     stop(server)
     assert log.read_text().count("new client connected...") == 1 + 2 + 3 + 4 + 5
 
@@ -425,7 +369,7 @@ def test_chapter_server_cannot_start_again_while_a_client_is_connected(
     program = compiled("chapter_server")
     server, port = processes.server(program)
     with connect(port) as client:
-        echo_once(client)
+        assert echoes(client, b"x")
         stop(server)
         again = processes.start(program, str(port), stderr=subprocess.PIPE)
         _, err = again.communicate(timeout=PATIENCE)
@@ -488,8 +432,8 @@ def test_chapter_client_leaves_its_writer_when_the_server_closes(processes, comp
     with listening() as (listener, port):
         client = processes.client(compiled("chapter_client"), port)
         conn, _ = listener.accept()
-        (writer,) = until(lambda: children(client.pid), "the writer runs")
+        (writer,) = eventually(lambda: children(client.pid), "the writer runs")
         conn.close()
         assert client.wait(PATIENCE) == 0
-    until(lambda: stat(writer) == ("S", os.getpid()), "the writer sleeps, an orphan")
+    eventually(lambda: (state(writer), parent(writer)) == ("S", os.getpid()), "the writer sleeps, an orphan")
     os.kill(writer, signal.SIGKILL)
