@@ -29,7 +29,8 @@ bench: setup-bench build	## measure beside references and peers; writes bench/RE
 	@exec bench/run $(ARGS)
 
 bench-check: setup-bench build	## fail if faults, calls or instructions got worse by 5 %
-	@exec bench/check $(ARGS)
+	@bench/check $(ARGS)
+	@/usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider bench/test_check.py
 
 bench-100k: build		## hold 100,000 connections at once, as root
 	@exec bench/many $(ARGS)
