@@ -280,10 +280,10 @@ def test_programs_die_with_their_supervisor(prongd, options):
 def test_the_line_of_a_close_tells_how_the_program_ended(prongd, options):
     server = prongd(*options, "--", "sh", "-c", "read how; eval $how")
     ways = {b"exit 0\n": "0", b"exit 7\n": "7", b"kill -HUP $$\n": "HUP"}
-    for way in ways:
+    for count, way in enumerate(ways, 1):
         with contextlib.suppress(ConnectionError):
             server.ask(way)
-    closed = server.wait_log(event="close", count=3)
+        closed = server.wait_log(event="close", count=count)
     assert [line.get("status", line.get("signal")) for line in closed] == [*ways.values()]
     wanted = ["eof", "failed", "crash-signal"]
     assert [line["reason"] for line in closed] == wanted
