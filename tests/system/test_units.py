@@ -60,8 +60,12 @@ def seconds(text):
 
 
 def test_systemd_has_nothing_to_complain_of(units):
+    """It reads the units of other packages, too, and may complain of those."""
     result = analyze("verify", "--man=no", *(units / u for u in SERVICES + SOCKETS))
-    assert (result.stdout, result.returncode) == ("", 0)
+    lines = result.stdout.splitlines()
+    ours = [line for line in lines if any(unit in line for unit in SERVICES + SOCKETS)]
+    assert ours == []
+    assert result.returncode == 0 or lines, "it failed without a word"
 
 
 @pytest.mark.parametrize("unit", SERVICES)
