@@ -9,10 +9,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Ends the test here; scripts/test shows why. */
+#define skip_because(why)                                  \
+	do {                                               \
+		printf("# skips %s: %s\n", __func__, why); \
+		skip();                                    \
+	} while (0)
 
 /* A test that must leave no child, living or dead, and no descriptor; child.c. */
 #define promise(function) \

@@ -32,10 +32,10 @@ static bool is_to_be_had(void *unused)
 	return status == 0;
 }
 
-#define NEEDS_SANDBOX                    \
-	do {                             \
-		if (!is_to_be_had(NULL)) \
-			skip();          \
+#define NEEDS_SANDBOX                                                     \
+	do {                                                              \
+		if (!is_to_be_had(NULL))                                  \
+			skip_because("no seccomp, or a sanitized build"); \
 	} while (0)
 
 static void a_sandbox_has_a_name(void **state)
