@@ -94,11 +94,18 @@ def descriptors(pid):
 
 
 def settled(pid, calm=0.02, timeout=10):
-    """Waits until the process has slept through a moment."""
+    """Waits until the process has slept, or been stopped, through a moment.
+
+    One that only waits for a processor does not run either, but it is no sleeper.
+    """
+
+    def look():
+        return state(pid), sleeps(pid), cpu_seconds(pid)
+
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        before = sleeps(pid), cpu_seconds(pid)
-        time.sleep(calm)
-        if (sleeps(pid), cpu_seconds(pid)) == before:
+        before = look()
+        time.sleep(calm)  # the moment
+        if before[0] in ("S", "T") and look() == before:
             return
     raise AssertionError(f"process {pid} does not come to rest")
