@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import eventually
+from harness import UNWARNED, eventually
 from logline import reasons
 from proc import state
 from sockets import echoes, receive_all, receive_exactly, reset
@@ -156,7 +156,7 @@ def test_a_reset_while_the_service_reads_is_a_reset(prongd):
 
 
 def test_a_reset_while_the_service_writes_is_a_reset(prongd):
-    server = prongd("chargen")
+    server = prongd(*UNWARNED, "chargen")
     clients = [server.connect() for _ in range(100)]
     for client in clients:
         receive_exactly(client, 10_000)

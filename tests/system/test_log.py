@@ -11,7 +11,7 @@ import time
 import pytest
 
 import logline
-from harness import eventually, load
+from harness import UNWARNED, eventually, load
 from sockets import exchange, reset
 
 EACH_CONNECTION = {"connect", "serve", "close", "reap"}
@@ -37,7 +37,8 @@ def test_verbose_tells_the_whole_life_of_a_connection(prongd, log_format):
 
 
 def test_start_and_stop_are_told_without_being_asked(prongd):
-    server = prongd("-n", 12, "-s", 3, "-r", 2, "echo", verbose=False)
+    words = ["-n", 12, "-s", 3, "-r", 2, *UNWARNED, "echo"]
+    server = prongd(*words, verbose=False)
     [start] = server.log_lines(event="start")
     assert start["pid"] == str(server.pid)
     assert (start["max_processes"], start["spare"], start["reuse"]) == ("12", "3", "2")
@@ -140,7 +141,7 @@ def test_a_clients_name_cannot_forge_a_line(prongd, tmp_path, log_format):
 
 @pytest.mark.parametrize("service", ["echo", "discard", "daytime"])
 def test_what_a_client_sends_is_not_in_the_log(prongd, service):
-    server = prongd(service)
+    server = prongd(*UNWARNED, service)
     server.ask(EVIL + b"forged" * 10_000)
     server.wait_log(event="reap")
     assert len(server.log_lines()) == 2 + 4
