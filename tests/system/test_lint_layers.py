@@ -36,23 +36,39 @@ CLEAN = {
 }
 
 
+def compile_in(folder, texts, names):
+    """Write the files into the folder, and compile those with these names."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    objects = []
+    for name in names:
+        path = folder / (name.replace("/", "_") + ".o")
+        flags = ["-I", "src", "-I", "include", "-c", "-o", path]
+        subprocess.run(["cc", *flags, name], cwd=folder, check=True)
+        objects.append(layers.Object(path, name))
+    return objects
+
+
+def sources_in(texts):
+    return {name for name in texts if name.endswith(".c")}
+
+
+@pytest.fixture(scope="module")
+def clean_objects(tmp_path_factory):
+    return compile_in(tmp_path_factory.mktemp("clean"), CLEAN, sources_in(CLEAN))
+
+
 @pytest.fixture
-def graph_of(tmp_path):
+def graph_of(tmp_path, clean_objects):
     """graph_of({"src/base/log.c": text}) is the graph of CLEAN with these files."""
 
     def compile_and_read(changes, left_out=()):
         texts = {**CLEAN, **changes}
-        sources = [n for n in texts if n.endswith(".c") and n not in left_out]
-        for name, text in texts.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text + "\n")
-        objects = []
-        for name in sources:
-            path = tmp_path / (name.replace("/", "_") + ".o")
-            flags = ["-I", "src", "-I", "include", "-c", "-o", path]
-            subprocess.run(["cc", *flags, name], cwd=tmp_path, check=True)
-            objects.append(layers.Object(path, name))
+        changed = sources_in(changes) - set(left_out)
+        objects = compile_in(tmp_path, texts, changed)
+        objects += [kept for kept in clean_objects if kept.source not in changes]
         return layers.Graph(texts, objects)
 
     return compile_and_read
@@ -177,7 +193,9 @@ def test_a_table_may_declare_the_functions_of_its_rows(findings_in):
             #include "service.h"
             int (*const services[])(void) = { echo, discard };""",
         "src/service/echo.c": '#include "service.h"\nint echo(void) { return 1; }',
-        "src/service/discard.c": '#include "service.h"\nint discard(void) { return 1; }',
+        "src/service/discard.c": """
+            #include "service.h"
+            int discard(void) { return 1; }""",
     }
     assert findings_in(changes) == []
 

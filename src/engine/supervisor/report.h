@@ -14,9 +14,10 @@
 #include "engine/record/client.h"
 #include "engine/record/throttle.h"
 #include "notify.h"
-#include "session.h"
+#include "totals.h"
 
 struct listener;
+struct score_row;
 
 struct report {
 	struct log log;
@@ -24,6 +25,15 @@ struct report {
 	const char *program; /* the path that is run; NULL: there is none */
 	struct throttle accept, fork, exec, privileges, crash, spare, signal, totals;
 	struct throttle refused[REASON_COUNT];
+};
+
+/* How a connection ended, and what is known of its process; ending.h. */
+struct ending {
+	enum reason reason;
+	pid_t pid;
+	const siginfo_t *info; /* how the process ended, where that is to be said */
+	uint64_t bytes_in, bytes_out;
+	int forbidden_call; /* of a crash-sandbox; -1: not known */
 };
 
 /* What the line "start" tells; NULL: that field is left out. */

@@ -6,33 +6,19 @@
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
 
-#include <sys/types.h>
-
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/record/client.h"
 #include "engine/record/settings.h"
-#include "totals.h"
+#include "report.h"
 
 struct lingering;
 struct policy;
-struct report;
-
 /* One that a process serves. */
 struct session {
 	struct client client; /* id 0: there is none */
 	int64_t idle_at_us; /* of a program's: it may have been idle too long by then */
-};
-
-/* How one ended, and what is known of its process; ending.h. */
-struct ending {
-	enum reason reason;
-	pid_t pid;
-	const siginfo_t *info; /* how the process ended, where that is to be said */
-	uint64_t bytes_in, bytes_out;
-	int forbidden_call; /* of a crash-sandbox; -1: not known */
 };
 
 struct sessions {
