@@ -209,7 +209,7 @@ static int drop_privileges(struct prong *server, struct why *why)
 {
 	struct privileges_failure failure;
 
-	if (server->privileges->asked.drop != PRONG_DROP_SUPERVISOR)
+	if (server->privileges->options.drop != PRONG_DROP_SUPERVISOR)
 		return 0;
 	if (privileges_take_once(server->privileges, &failure) < 0)
 		return privileges_explain(server->privileges, &failure, why);

@@ -139,7 +139,7 @@ static bool has_sandbox(const struct prong_options *options)
 /* What may be asked for, and what to say where the model lacks it; model.h. */
 static const struct {
 	unsigned lack;
-	bool (*is_asked)(const struct prong_options *options);
+	bool (*is_set)(const struct prong_options *options);
 	const char *what;
 } wishes[] = {
 	{ LACKS_ADMISSION, limits_sources,
@@ -156,7 +156,7 @@ static int check_model(const struct model *model, const struct prong_options *op
 		       struct why *why)
 {
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
-		if ((model->lacks & wishes[i].lack) != 0 && wishes[i].is_asked(options))
+		if ((model->lacks & wishes[i].lack) != 0 && wishes[i].is_set(options))
 			return why_fail(why, -EINVAL, "%s %s", model->name,
 					wishes[i].what);
 	return 0;

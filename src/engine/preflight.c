@@ -27,7 +27,7 @@ struct findings {
 /* Where the program will be looked for: in its own directory, if the name is relative. */
 static int find_program(struct program *program, struct why *why)
 {
-	const char *directory = program->asked.directory;
+	const char *directory = program->options.directory;
 
 	if (directory == NULL || chdir(directory) == 0)
 		return program_find(program, why);
@@ -56,7 +56,7 @@ static _Noreturn void rehearse(const struct privileges *privileges,
 {
 	struct privileges mine = *privileges;
 
-	if (privileges->asked.drop == PRONG_DROP_SUPERVISOR &&
+	if (privileges->options.drop == PRONG_DROP_SUPERVISOR &&
 	    privileges_take_once(&mine, &findings->failure) < 0)
 		_exit(0);
 	if (sandbox_install(&findings->sandbox) < 0)
@@ -81,7 +81,7 @@ static int check_signalling(const struct privileges *privileges, pid_t pid,
 {
 	siginfo_t info;
 
-	if (privileges->asked.drop == PRONG_DROP_SUPERVISOR)
+	if (privileges->options.drop == PRONG_DROP_SUPERVISOR)
 		return 0;
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL) < 0 &&
 	       errno == EINTR)
@@ -143,7 +143,7 @@ int preflight_run(const struct privileges *privileges, struct program *program,
 		  struct sandbox *sandbox, struct why *why)
 {
 	if (privileges->given || sandbox->on ||
-	    (program != NULL && program->asked.directory != NULL))
+	    (program != NULL && program->options.directory != NULL))
 		return try_in_child(privileges, program, sandbox, why);
 	return program != NULL ? program_find(program, why) : 0;
 }

@@ -312,7 +312,7 @@ static void what_is_known_outweighs_what_the_handler_says(void **state)
 		pair_close(&pair);
 		conn.ended = rows[i].ended;
 		conn.lost = rows[i].lost;
-		conn.cut = rows[i].cut;
+		conn.timed_out = rows[i].cut;
 		assert_int_equal(conn_finish(&conn, rows[i].result), rows[i].reason);
 		assert_int_equal(conn.fd, -1);
 	}

@@ -8,22 +8,22 @@
 #define IPV4_BITS 32
 #define IPV6_BITS 64 /* what one customer or one machine commonly has: RFC 6177 */
 
-static int fill_rate(struct rate *rate, const struct prong_rate *asked,
+static int fill_rate(struct rate *rate, const struct prong_rate *given,
 		     const char *name, struct why *why)
 {
-	unsigned burst = asked->burst == 0 ? asked->count : asked->burst;
+	unsigned burst = given->burst == 0 ? given->count : given->burst;
 
 	*rate = (struct rate){ 0 };
-	if (asked->count == 0 && asked->period == 0 && asked->burst == 0)
+	if (given->count == 0 && given->period == 0 && given->burst == 0)
 		return 0;
-	if (asked->count < 1 || asked->count > NUMBER_RATE_MAX ||
-	    burst > NUMBER_RATE_MAX || asked->period < 1 ||
-	    asked->period > NUMBER_RATE_PERIOD_MAX_MS)
+	if (given->count < 1 || given->count > NUMBER_RATE_MAX ||
+	    burst > NUMBER_RATE_MAX || given->period < 1 ||
+	    given->period > NUMBER_RATE_PERIOD_MAX_MS)
 		return why_fail(
 			why, -EINVAL,
 			"%s: counts are from 1 to %d, the period from 1 ms to a day",
 			name, NUMBER_RATE_MAX);
-	rate->interval_ns = asked->period * 1000000 / asked->count;
+	rate->interval_ns = given->period * 1000000 / given->count;
 	if (__builtin_mul_overflow(rate->interval_ns, (int64_t)burst - 1,
 				   &rate->allowance_ns) ||
 	    rate->allowance_ns > NUMBER_DURATION_MAX_MS * 1000000)

@@ -63,7 +63,7 @@ static void *copy(const void *from, size_t size)
 	return to;
 }
 
-int privileges_open(struct privileges **out, const struct prong_privileges *asked,
+int privileges_open(struct privileges **out, const struct prong_privileges *options,
 		    bool sandbox)
 {
 	static const struct prong_privileges none;
@@ -71,22 +71,22 @@ int privileges_open(struct privileges **out, const struct prong_privileges *aske
 
 	if (privileges == NULL)
 		return -ENOMEM;
-	privileges->given = asked != NULL;
-	if (asked == NULL)
-		asked = &none;
-	privileges->asked = *asked;
-	privileges->asked.groups =
-		copy(asked->groups, asked->group_count * sizeof(asked->groups[0]));
-	privileges->asked.limits =
-		copy(asked->limits, asked->limit_count * sizeof(asked->limits[0]));
-	privileges->asked.root = NULL;
-	if (asked->root != NULL)
-		privileges->asked.root = strdup(asked->root);
-	privileges->keeps_ids = !asked->change_ids;
-	privileges->keeps_root = asked->root == NULL;
+	privileges->given = options != NULL;
+	if (options == NULL)
+		options = &none;
+	privileges->options = *options;
+	privileges->options.groups = copy(
+		options->groups, options->group_count * sizeof(options->groups[0]));
+	privileges->options.limits = copy(
+		options->limits, options->limit_count * sizeof(options->limits[0]));
+	privileges->options.root = NULL;
+	if (options->root != NULL)
+		privileges->options.root = strdup(options->root);
+	privileges->keeps_ids = !options->change_ids;
+	privileges->keeps_root = options->root == NULL;
 	privileges->keeps_capabilities = !sandbox;
-	if (privileges->asked.groups == NULL || privileges->asked.limits == NULL ||
-	    (asked->root != NULL && privileges->asked.root == NULL)) {
+	if (privileges->options.groups == NULL || privileges->options.limits == NULL ||
+	    (options->root != NULL && privileges->options.root == NULL)) {
 		privileges_close(privileges);
 		return -ENOMEM;
 	}
@@ -98,15 +98,15 @@ void privileges_close(struct privileges *privileges)
 {
 	if (privileges == NULL)
 		return;
-	free((void *)privileges->asked.groups);
-	free((void *)privileges->asked.limits);
-	free((void *)privileges->asked.root);
+	free((void *)privileges->options.groups);
+	free((void *)privileges->options.limits);
+	free((void *)privileges->options.root);
 	free(privileges);
 }
 
 bool privileges_need_gate(const struct privileges *privileges)
 {
-	return privileges->asked.limit_count > 0 || !privileges->keeps_root ||
+	return privileges->options.limit_count > 0 || !privileges->keeps_root ||
 	       !privileges->keeps_ids;
 }
 
@@ -132,11 +132,11 @@ static bool new_privileges_stay(struct privileges_failure *failure)
 		      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0);
 }
 
-static bool limits_fail(const struct prong_privileges *asked,
+static bool limits_fail(const struct prong_privileges *options,
 			struct privileges_failure *failure)
 {
-	for (size_t i = 0; i < asked->limit_count; i++) {
-		const struct prong_rlimit *limit = &asked->limits[i];
+	for (size_t i = 0; i < options->limit_count; i++) {
+		const struct prong_rlimit *limit = &options->limits[i];
 		struct rlimit64 value = { limit->soft, limit->hard };
 
 		if (failed(failure, PRIVILEGES_SETRLIMIT,
@@ -146,10 +146,10 @@ static bool limits_fail(const struct prong_privileges *asked,
 	return false;
 }
 
-static bool root_fails(const struct prong_privileges *asked,
+static bool root_fails(const struct prong_privileges *options,
 		       struct privileges_failure *failure)
 {
-	return failed(failure, PRIVILEGES_CHROOT, GATE(chroot, asked->root)) ||
+	return failed(failure, PRIVILEGES_CHROOT, GATE(chroot, options->root)) ||
 	       failed(failure, PRIVILEGES_CHDIR, GATE(chdir, "/"));
 }
 
@@ -187,31 +187,32 @@ static bool way_back_exists(uid_t uid, struct privileges_failure *failure)
 }
 
 /* Groups while they may still be set; the group while the user is still root. */
-static bool ids_fail(const struct prong_privileges *asked,
+static bool ids_fail(const struct prong_privileges *options,
 		     struct privileges_failure *failure)
 {
 	return failed(failure, PRIVILEGES_SETGROUPS,
-		      GATE(prong_setgroups, asked->group_count, asked->groups)) ||
+		      GATE(prong_setgroups, options->group_count, options->groups)) ||
 	       failed(failure, PRIVILEGES_SETRESGID,
-		      GATE(prong_setresgid, asked->gid, asked->gid, asked->gid)) ||
+		      GATE(prong_setresgid, options->gid, options->gid,
+			   options->gid)) ||
 	       failed(failure, PRIVILEGES_SETRESUID,
-		      GATE(prong_setresuid, asked->uid, asked->uid, asked->uid));
+		      GATE(prong_setresuid, options->uid, options->uid, options->uid));
 }
 
 static bool identity_fails(const struct privileges *privileges,
 			   struct privileges_failure *failure)
 {
-	const struct prong_privileges *asked = &privileges->asked;
+	const struct prong_privileges *options = &privileges->options;
 	bool changes = !privileges->keeps_ids;
 
 	/* A service manager may forbid the call (systemd, ~@privileged) to who has none. */
 	if (!changes)
 		return !privileges->keeps_capabilities && !has_no_capabilities() &&
 		       capabilities_fail(failure);
-	return ids_fail(asked, failure) ||
-	       ((asked->uid != 0 || !privileges->keeps_capabilities) &&
+	return ids_fail(options, failure) ||
+	       ((options->uid != 0 || !privileges->keeps_capabilities) &&
 		capabilities_fail(failure)) ||
-	       way_back_exists(asked->uid, failure);
+	       way_back_exists(options->uid, failure);
 }
 
 /*
@@ -231,13 +232,13 @@ static bool death_signal_fails(pid_t supervisor, struct privileges_failure *fail
 int privileges_take(const struct privileges *privileges, pid_t supervisor,
 		    struct privileges_failure *failure)
 {
-	const struct prong_privileges *asked = &privileges->asked;
+	const struct prong_privileges *options = &privileges->options;
 
-	if (limits_fail(asked, failure) ||
-	    (!privileges->keeps_root && root_fails(asked, failure)) ||
+	if (limits_fail(options, failure) ||
+	    (!privileges->keeps_root && root_fails(options, failure)) ||
 	    identity_fails(privileges, failure) ||
 	    (!privileges->keeps_ids && death_signal_fails(supervisor, failure)) ||
-	    (!asked->allow_new_privs && new_privileges_stay(failure)))
+	    (!options->allow_new_privs && new_privileges_stay(failure)))
 		return -1;
 	return 0;
 }
@@ -245,7 +246,7 @@ int privileges_take(const struct privileges *privileges, pid_t supervisor,
 int privileges_take_once(struct privileges *privileges,
 			 struct privileges_failure *failure)
 {
-	if ((!privileges->keeps_root && root_fails(&privileges->asked, failure)) ||
+	if ((!privileges->keeps_root && root_fails(&privileges->options, failure)) ||
 	    (!privileges->keeps_ids && identity_fails(privileges, failure)))
 		return -1;
 	privileges->keeps_root = privileges->keeps_ids = true;
@@ -259,7 +260,7 @@ int privileges_explain(const struct privileges *privileges,
 	const char *hint = "";
 
 	if (failure->step == PRIVILEGES_CHROOT || failure->step == PRIVILEGES_CHDIR)
-		what = privileges->asked.root;
+		what = privileges->options.root;
 	if (failure->error == EPERM)
 		hint = getuid() == 0 ? " (a capability is missing)"
 				     : " (this needs root, or its capability)";

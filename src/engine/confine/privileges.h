@@ -35,7 +35,7 @@ enum privileges_step {
 
 /* On the heap, which children inherit; what the caller's options point to is copied. */
 struct privileges {
-	struct prong_privileges asked;
+	struct prong_privileges options;
 	bool given;     /* by the options; else they are the default */
 	bool keeps_ids; /* nothing is to be done about them here (any more) */
 	bool keeps_root;
@@ -51,7 +51,7 @@ struct privileges_failure {
  * Copies what was asked for; NULL: no_new_privs is all. Who goes into a sandbox gives up
  * its capabilities in any case. Returns 0 or -ENOMEM.
  */
-int privileges_open(struct privileges **out, const struct prong_privileges *asked,
+int privileges_open(struct privileges **out, const struct prong_privileges *options,
 		    bool sandbox);
 void privileges_close(struct privileges *privileges);
 

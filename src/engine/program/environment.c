@@ -130,7 +130,7 @@ void environment_fill(struct environment *environment, const struct program *pro
 	if (address_family(&client->peer) == AF_UNIX)
 		add_unix(environment, client);
 	else
-		add_tcp(environment, client, connections, program->asked.resolve);
+		add_tcp(environment, client, connections, program->options.resolve);
 	add_given(environment, program);
 	environment->at[environment->count] = NULL;
 }
@@ -145,10 +145,10 @@ void environment_fill_warm(struct environment *environment,
 	for (unsigned i = 0; i < program->env_count; i++)
 		if (same_name("LD_PRELOAD=", program->env[i]))
 			others = program->env[i] + sizeof("LD_PRELOAD=") - 1;
-	add(environment, "LD_PRELOAD=%s%s%s", program->asked.warm,
+	add(environment, "LD_PRELOAD=%s%s%s", program->options.warm,
 	    *others != '\0' ? ":" : "", others);
 	add(environment, WARM_VARIABLE "=%d",
-	    program->asked.error_output == PRONG_STDERR_CONNECTION ? 2 : 0);
+	    program->options.error_output == PRONG_STDERR_CONNECTION ? 2 : 0);
 	add_given(environment, program);
 	environment->at[environment->count] = NULL;
 }

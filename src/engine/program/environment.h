@@ -22,7 +22,7 @@ struct environment {
 /*
  * Fills it for client, who has as many connections open. Points into program and
  * into itself. What the administrator gave does not replace what we know. With
- * program->asked.resolve it looks names up, which may take long.
+ * program->options.resolve it looks names up, which may take long.
  */
 void environment_fill(struct environment *environment, const struct program *program,
 		      const struct client *client, unsigned connections);

@@ -15,7 +15,7 @@
 
 static int direct_error_output(const struct launch *launch)
 {
-	switch (launch->program->asked.error_output) {
+	switch (launch->program->options.error_output) {
 	case PRONG_STDERR_KEEP:
 		return 0;
 	case PRONG_STDERR_CONNECTION:
@@ -50,7 +50,7 @@ static void take_privileges(const struct launch *launch)
 /* The steps in the child. Returns only if one fails, with errno set. */
 static void become_program(const struct launch *launch)
 {
-	const struct prong_program *asked = &launch->program->asked;
+	const struct prong_program *options = &launch->program->options;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		privileges_leave(launch->row, &(struct privileges_failure){
@@ -60,12 +60,12 @@ static void become_program(const struct launch *launch)
 	if (setpgid(0, launch->group) < 0 || direct_streams(launch) < 0)
 		return;
 	take_privileges(launch);
-	if (asked->directory != NULL && chdir(asked->directory) < 0)
+	if (options->directory != NULL && chdir(options->directory) < 0)
 		return;
-	if (asked->set_umask)
-		umask(asked->umask);
+	if (options->set_umask)
+		umask(options->umask);
 	child_reset_signals();
-	execve(launch->program->path, (char *const *)asked->argv,
+	execve(launch->program->path, (char *const *)options->argv,
 	       (char *const *)launch->environment->at);
 }
 

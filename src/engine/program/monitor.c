@@ -20,7 +20,7 @@
 
 bool monitor_is_needed(const struct program *program)
 {
-	return program->asked.resolve || program->asked.kill_descendants;
+	return program->options.resolve || program->options.kill_descendants;
 }
 
 static void signal_child(void *number, pid_t pid)
@@ -120,7 +120,7 @@ static int prepare(const struct monitor *monitor)
 
 	child_detach(monitor->supervisor);
 	child_close_others(3, monitor->client.fd, monitor->null);
-	if (monitor->program->asked.kill_descendants) {
+	if (monitor->program->options.kill_descendants) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		children = children_open();
 	}
@@ -155,7 +155,7 @@ static _Noreturn void watch_over(const struct monitor *monitor)
 	if (pid <= 0)
 		_exit(EXIT_NOT_BEGUN);
 	status = wait_for_program(pid);
-	if (monitor->program->asked.kill_descendants) {
+	if (monitor->program->options.kill_descendants) {
 		atomic_store(&monitor->row->program_ended, true);
 		shutdown(monitor->client.fd, SHUT_WR);
 		end_descendants(children);

@@ -108,7 +108,7 @@ static int add_variable(struct program *program, const char *text, struct why *w
 static int locate(struct program *program, struct why *why)
 {
 	const char *path = program->path_variable + strlen("PATH=");
-	const char *name = program->asked.argv[0];
+	const char *name = program->options.argv[0];
 
 	if (strchr(name, '/') == NULL)
 		return find(program, name, path, why);
@@ -121,33 +121,35 @@ static int locate(struct program *program, struct why *why)
 /* Warm programs wait for their connection alone: there is no attendant to each. */
 static int check_prelaunch(const struct program *program, struct why *why)
 {
-	if (program->asked.warm == NULL)
+	if (program->options.warm == NULL)
 		return 0;
-	if (program->asked.resolve || program->asked.kill_descendants)
+	if (program->options.resolve || program->options.kill_descendants)
 		return why_fail(why, -EINVAL,
 				"warm goes with neither resolve nor kill-descendants");
-	if (strlen(program->asked.warm) > WARM_TEXT_MAX / 4)
+	if (strlen(program->options.warm) > WARM_TEXT_MAX / 4)
 		return why_fail(why, -ENAMETOOLONG, "the shim's path is too long");
 	return 0;
 }
 
-int program_prepare(struct program *program, const struct prong_program *asked,
+int program_prepare(struct program *program, const struct prong_program *options,
 		    struct why *why)
 {
 	const char *path = getenv("PATH");
 	int err = 0;
 
-	*program = (struct program){ .asked = *asked };
-	if (asked->argv == NULL || asked->argv[0] == NULL || *asked->argv[0] == '\0')
+	*program = (struct program){ .options = *options };
+	if (options->argv == NULL || options->argv[0] == NULL ||
+	    *options->argv[0] == '\0')
 		return why_fail(why, -EINVAL, "which program?");
 	if (path == NULL)
 		path = DEFAULT_PATH;
 	if (strlen(path) + sizeof("PATH=") > sizeof(program->path_variable))
-		return fail(why, E2BIG, asked->argv[0], "PATH is too long");
+		return fail(why, E2BIG, options->argv[0], "PATH is too long");
 	snprintf(program->path_variable, sizeof(program->path_variable), "PATH=%s",
 		 path);
 	program->env[program->env_count++] = program->path_variable;
-	for (const char *const *env = asked->env; env != NULL && *env != NULL; env++) {
+	for (const char *const *env = options->env; env != NULL && *env != NULL;
+	     env++) {
 		err = add_variable(program, *env, why);
 		if (err < 0)
 			return err;
@@ -159,7 +161,7 @@ int program_find(struct program *program, struct why *why)
 {
 	int err = locate(program, why);
 
-	if (err == 0 && program->asked.warm != NULL)
-		program->cold = prelaunch_refused(program->path, program->asked.warm);
+	if (err == 0 && program->options.warm != NULL)
+		program->cold = prelaunch_refused(program->path, program->options.warm);
 	return err;
 }

@@ -13,7 +13,7 @@
 #define PROGRAM_ENV_MAX 64 /* variables of the administrator's, PATH included */
 
 struct program {
-	struct prong_program asked;
+	struct prong_program options;
 	char path[PATH_MAX];
 	const char *env[PROGRAM_ENV_MAX]; /* "NAME=VALUE", those that are set */
 	unsigned env_count;
@@ -26,7 +26,7 @@ struct program {
  * Returns 0; or, with a sentence in why, -EINVAL, -ENAMETOOLONG, or -E2BIG for too many
  * variables.
  */
-int program_prepare(struct program *program, const struct prong_program *asked,
+int program_prepare(struct program *program, const struct prong_program *options,
 		    struct why *why);
 
 /*

@@ -49,7 +49,7 @@ static void settle(const void *self, struct settings *settings)
 {
 	const struct programs *programs = self;
 
-	if (programs->program->asked.warm == NULL || programs->program->cold != NULL)
+	if (programs->program->options.warm == NULL || programs->program->cold != NULL)
 		settings->spare = 0;
 }
 
@@ -60,7 +60,7 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
 	programs->parts.report->program = programs->program->path;
-	if (programs->program->asked.kill_descendants &&
+	if (programs->program->options.kill_descendants &&
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
 	return 0;
@@ -176,7 +176,8 @@ static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_
 
 	(void)events;
 	process_unwatch(processes, process); /* or epoll would go on telling */
-	if (programs->program->asked.ignore_hangup || process->state != PROCESS_BUSY ||
+	if (programs->program->options.ignore_hangup ||
+	    process->state != PROCESS_BUSY ||
 	    atomic_load(&process_row(processes, process)->program_ended))
 		return;
 	process_terminate(processes, process, REASON_RESET, now_us);
@@ -279,7 +280,7 @@ static bool is_ours(void *arg, pid_t pid)
 /* Monitors may have been killed, and have left children to us. */
 static void end_orphans(struct programs *programs)
 {
-	if (programs->program->asked.kill_descendants)
+	if (programs->program->options.kill_descendants)
 		children_kill_others(is_ours, programs->parts.processes);
 }
 

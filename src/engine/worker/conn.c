@@ -64,7 +64,7 @@ static int wait_ready(struct prong_conn *conn, short events)
 		if (n == 0 && now_us >= earlier(idle_end_us, conn->deadline_us))
 			break;
 	}
-	conn->cut = now_us >= conn->deadline_us ? REASON_DEADLINE : REASON_IDLE;
+	conn->timed_out = now_us >= conn->deadline_us ? REASON_DEADLINE : REASON_IDLE;
 	return -ETIMEDOUT;
 }
 
@@ -79,7 +79,7 @@ static int check_deadline(struct prong_conn *conn)
 {
 	if (conn->deadline_us == CLOCK_NEVER || clock_now() < conn->deadline_us)
 		return 0;
-	conn->cut = REASON_DEADLINE;
+	conn->timed_out = REASON_DEADLINE;
 	return -ETIMEDOUT;
 }
 
@@ -96,9 +96,9 @@ static int lost(struct prong_conn *conn, int error)
  */
 static bool note_request(struct prong_conn *conn)
 {
-	if (conn->asked == TALKATIVE)
+	if (conn->receives == TALKATIVE)
 		return true;
-	conn->asked++;
+	conn->receives++;
 	return false;
 }
 
@@ -216,8 +216,8 @@ static void linger(struct prong_conn *conn)
 /* What is known of the connection outweighs what the handler says of it. */
 static enum reason judge(const struct prong_conn *conn, int result)
 {
-	if (conn->cut != REASON_NONE)
-		return conn->cut;
+	if (conn->timed_out != REASON_NONE)
+		return conn->timed_out;
 	if (conn->lost || result == -EPIPE || result == -ECONNRESET)
 		return REASON_RESET;
 	if (result != 0)
@@ -232,7 +232,7 @@ enum reason conn_finish(struct prong_conn *conn, int result)
 	if (conn->borrowed)
 		count_borrowed(conn);
 	/* After the client's end has been read there is nothing unread to cut it. */
-	if (!conn->ended && !conn->lost && conn->cut == REASON_NONE)
+	if (!conn->ended && !conn->lost && conn->timed_out == REASON_NONE)
 		linger(conn);
 	close(conn->fd);
 	conn->fd = -1;

@@ -20,11 +20,11 @@ struct prong_conn {
 	int64_t idle_timeout_us; /* 0: none */
 	int64_t deadline_us;     /* of the session, as clock_now(); CLOCK_NEVER: none */
 	int64_t linger_us;
-	bool ended;      /* the client has ended its sending */
-	bool lost;       /* the client is gone, or our side is broken */
-	enum reason cut; /* the deadline that was over; REASON_NONE: none */
-	bool borrowed;   /* the handler has had the descriptor */
-	unsigned asked;  /* calls of prong_recv(), up to TALKATIVE */
+	bool ended;            /* the client has ended its sending */
+	bool lost;             /* the client is gone, or our side is broken */
+	enum reason timed_out; /* the deadline that was over; REASON_NONE: none */
+	bool borrowed;         /* the handler has had the descriptor */
+	unsigned receives;     /* calls of prong_recv(), up to TALKATIVE */
 };
 
 /*
