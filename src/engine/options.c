@@ -131,6 +131,11 @@ static bool has_no_spares(const struct prong_options *options)
 	return options->spare == 0;
 }
 
+static bool accepts(const struct prong_options *options)
+{
+	return options->accept == PRONG_ACCEPT_WORKERS;
+}
+
 static bool has_sandbox(const struct prong_options *options)
 {
 	return options->sandbox != PRONG_SANDBOX_OFF;
@@ -148,6 +153,7 @@ static const struct {
 	{ LACKS_FRESH, is_fresh, "needs reuse other than 1" },
 	{ LACKS_NO_SPARES, has_no_spares,
 	  "needs spare other than 0: it is the number of workers at least" },
+	{ LACKS_ACCEPTING, accepts, "cannot accept: accept workers needs a handler" },
 	{ LACKS_SANDBOX, has_sandbox,
 	  "cannot be sandboxed: the sandbox is for handlers" },
 };
@@ -174,7 +180,7 @@ static int check_privileges(const struct prong_options *options, struct why *why
 {
 	const struct prong_privileges *privileges = options->privileges;
 
-	if (options->program != NULL && sandbox_is_set())
+	if ((options_model(options)->lacks & LACKS_SANDBOX) != 0 && sandbox_is_set())
 		return why_fail(why, -ENOTSUP,
 				"programs cannot be started where a sandbox has been");
 	if (privileges == NULL)
@@ -193,12 +199,6 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	if (privileges->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
 		return why_fail(why, -EINVAL,
 				"there is no sandbox that allows new privileges");
-	if (privileges->root != NULL && privileges->drop == PRONG_DROP_SUPERVISOR &&
-	    options->program != NULL && options->program->kill_descendants)
-		return why_fail(
-			why, -EINVAL,
-			"kill-descendants needs /proc, which a supervisor loses by "
-			"chroot");
 	for (size_t i = 0; i < privileges->limit_count; i++)
 		if (privileges->limits[i].soft > privileges->limits[i].hard)
 			return why_fail(why, -EINVAL,
@@ -206,7 +206,7 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	return 0;
 }
 
-/* What serves: a handler, or a program; and only the supervisor hands over to programs. */
+/* Whether it is clear what serves: a handler or a program, and how connections come. */
 static int check_what_serves(const struct prong_options *options, bool has_handler,
 			     struct why *why)
 {
@@ -214,10 +214,6 @@ static int check_what_serves(const struct prong_options *options, bool has_handl
 		return why_fail(why, -EINVAL, "one of handler and program is needed");
 	if (options->accept > PRONG_ACCEPT_WORKERS)
 		return why_fail(why, -EINVAL, "accept is unknown");
-	if (options->program != NULL && options->accept == PRONG_ACCEPT_WORKERS)
-		return why_fail(
-			why, -EINVAL,
-			"accept workers needs a handler: a program cannot accept");
 	return 0;
 }
 

@@ -366,7 +366,7 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     ([*POOL, "--max-per-source", "1", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--at-limit", "refuse", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),
-    (["--accept", "workers", "--", "cat"], "a program cannot accept"),
+    (["--accept", "workers", "--", "cat"], "programs cannot accept"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_said_at_the_start(words, message):
     expect_refusal(run(*map(str, words)), 2, message)

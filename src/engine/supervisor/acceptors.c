@@ -182,6 +182,14 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	return outcome;
 }
 
+static enum reason unbegun(void *self, const struct process *process,
+			   const struct client *client, int64_t now_us)
+{
+	struct acceptors *acceptors = self;
+
+	return workers_unbegun(&acceptors->workers, process, client, now_us);
+}
+
 static unsigned wanted(const void *self)
 {
 	const struct acceptors *acceptors = self;
@@ -250,6 +258,7 @@ const struct model model_acceptors = {
 	.start = start,
 	.begin = begin,
 	.ended = ended,
+	.unbegun = unbegun,
 	.wanted = wanted,
 	.is_full = is_full,
 	.add_living = add_living,

@@ -39,9 +39,9 @@ static void begin(struct dispatch *dispatch, struct process *process,
 static int not_begun(struct dispatch *dispatch, struct process *process,
 		     struct client *client, int64_t now_us)
 {
+	const struct serving *serving = &dispatch->serving;
 	enum reason reason =
-		report_unbegun(dispatch->report, client,
-			       process_row(dispatch->processes, process), now_us);
+		serving->model->unbegun(serving->self, process, client, now_us);
 
 	process_free(dispatch->processes, process);
 	if (client == NULL) {
@@ -218,10 +218,11 @@ int64_t dispatch_deadline(const struct dispatch *dispatch)
 void dispatch_spare_died(struct dispatch *dispatch, const struct process *process,
 			 const siginfo_t *info, int64_t now_us)
 {
-	const struct score_row *row = process_row(dispatch->processes, process);
+	const struct serving *serving = &dispatch->serving;
 
 	backoff_failed(&dispatch->spares, now_us);
-	if (report_unbegun(dispatch->report, NULL, row, now_us) == REASON_NONE)
+	if (serving->model->unbegun(serving->self, process, NULL, now_us) ==
+	    REASON_NONE)
 		report_spare_died(dispatch->report, info, now_us);
 }
 

@@ -26,6 +26,7 @@ enum {
 	LACKS_FRESH = 1 << 3,     /* a process for one connection alone */
 	LACKS_NO_SPARES = 1 << 4, /* to do without processes that are ready */
 	LACKS_SANDBOX = 1 << 5,
+	LACKS_ACCEPTING = 1 << 6, /* processes that accept for themselves */
 };
 
 struct listener;
@@ -107,6 +108,13 @@ struct model {
 	/* The process has ended. Returns OUTCOME_...; fills *ending if a connection has ended with it. */
 	unsigned (*ended)(void *self, struct process *process, const siginfo_t *info,
 			  int64_t now_us, struct ending *ending);
+
+	/*
+	 * Says why a process could not begin, for client or (NULL) as a spare, as its row
+	 * tells. Returns the reason; REASON_NONE, with nothing said: it tells of none.
+	 */
+	enum reason (*unbegun)(void *self, const struct process *process,
+			       const struct client *client, int64_t now_us);
 
 	/* A child ended that is not in the table. NULL: that needs nothing. */
 	void (*stranger_ended)(void *self);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,6 +34,13 @@ static int open_programs(void *self, const struct model_parts *parts,
 	programs->idle_look_us = CLOCK_NEVER;
 	if (programs->program == NULL || programs->environment == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
+	if (options->program->kill_descendants && options->privileges != NULL &&
+	    options->privileges->root != NULL &&
+	    options->privileges->drop == PRONG_DROP_SUPERVISOR)
+		return why_fail(
+			why, -EINVAL,
+			"kill-descendants needs /proc, which a supervisor loses "
+			"by chroot");
 	*program = programs->program;
 	return program_prepare(programs->program, options->program, why);
 }
@@ -59,7 +67,6 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
-	programs->parts.report->program = programs->program->path;
 	if (programs->program->options.kill_descendants &&
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
@@ -72,7 +79,8 @@ static void announce(const void *self, struct start *start)
 
 	(void)start;
 	if (programs->program->cold != NULL)
-		report_cold(programs->parts.report, programs->program->cold);
+		report_cold(programs->parts.report, programs->program->path,
+			    programs->program->cold);
 }
 
 static void plan_idle_look(struct programs *programs, int64_t at_us)
@@ -242,6 +250,26 @@ static void let_go(struct programs *programs, struct process *process, int64_t n
 
 static void end_orphans(struct programs *programs);
 
+static enum reason unbegun(void *self, const struct process *process,
+			   const struct client *client, int64_t now_us)
+{
+	struct programs *programs = self;
+	const struct score_row *row = process_row(programs->parts.processes, process);
+	int step = atomic_load(&row->failed_step);
+	int error = atomic_load(&row->error);
+
+	/* A monitor that has been broken into may have written what is no errno. */
+	if (error == 0 || strerrorname_np(error) == NULL)
+		return REASON_NONE;
+	if (step == 0) {
+		report_exec_failed(programs->parts.report, client,
+				   programs->program->path, error, now_us);
+		return REASON_EXEC_FAILED;
+	}
+	report_privileges_failed(programs->parts.report, client, step, error, now_us);
+	return REASON_REFUSED_PRIVILEGES;
+}
+
 static unsigned ended(void *self, struct process *process, const siginfo_t *info,
 		      int64_t now_us, struct ending *ending)
 {
@@ -257,7 +285,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 		return process->state == PROCESS_IDLE || process->left_idle
 			       ? OUTCOME_SPARE_DIED
 			       : 0;
-	reason = report_unbegun(programs->parts.report, client, row, now_us);
+	reason = unbegun(programs, process, client, now_us);
 	if (tcp_info_read(client->fd, &traffic) == 0) {
 		score_add(&row->bytes_in, traffic.in);
 		score_add(&row->bytes_out, traffic.out);
@@ -347,7 +375,7 @@ static int64_t deadline(const void *self)
 
 const struct model model_programs = {
 	.name = "programs",
-	.lacks = LACKS_REUSE | LACKS_SANDBOX,
+	.lacks = LACKS_REUSE | LACKS_SANDBOX | LACKS_ACCEPTING,
 	.counts_sources = true,
 	.open = open_programs,
 	.close = close_programs,
@@ -360,6 +388,7 @@ const struct model model_programs = {
 	.hand_over = hand_over,
 	.begin = begin,
 	.ended = ended,
+	.unbegun = unbegun,
 	.stranger_ended = stranger_ended,
 	.wanted = wanted,
 	.tick = tick,

@@ -4,7 +4,6 @@
 
 #include "base/listener.h"
 #include "engine/confine/privileges.h"
-#include "engine/record/scoreboard.h"
 
 #define SECOND_US     1000000
 #define CRASH_PACE_US (SECOND_US / 10) /* crashes can be caused from outside */
@@ -73,13 +72,13 @@ void report_listen(struct report *report, const struct listener *listener)
 	log_end(log);
 }
 
-void report_cold(struct report *report, const char *why)
+void report_cold(struct report *report, const char *program, const char *why)
 {
 	struct log *log = &report->log;
 
 	if (!log_begin(log, LOG_WARNING, "cold"))
 		return;
-	log_text(log, "program", report->program);
+	log_text(log, "program", program);
 	log_text(log, "why", why);
 	log_end(log);
 }
@@ -249,21 +248,21 @@ static void log_client(struct log *log, const struct client *client)
 	log_address(log, "peer", &client->peer);
 }
 
-static void report_exec_failed(struct report *report, const struct client *client,
-			       int error, int64_t now_us)
+void report_exec_failed(struct report *report, const struct client *client,
+			const char *program, int error, int64_t now_us)
 {
 	struct log *log = &report->log;
 
 	if (!begin_throttled(log, &report->exec, now_us, LOG_ERROR, "exec-failed"))
 		return;
 	log_client(log, client);
-	log_text(log, "program", report->program);
+	log_text(log, "program", program);
 	log_error(log, error);
 	log_end(log);
 }
 
-static void report_privileges_failed(struct report *report, const struct client *client,
-				     int step, int error, int64_t now_us)
+void report_privileges_failed(struct report *report, const struct client *client,
+			      int step, int error, int64_t now_us)
 {
 	struct log *log = &report->log;
 
@@ -274,23 +273,6 @@ static void report_privileges_failed(struct report *report, const struct client 
 	log_text(log, "call", privileges_step_name(step));
 	log_error(log, error);
 	log_end(log);
-}
-
-enum reason report_unbegun(struct report *report, const struct client *client,
-			   const struct score_row *row, int64_t now_us)
-{
-	int step = atomic_load(&row->failed_step);
-	int error = atomic_load(&row->error);
-
-	if (step != 0) {
-		report_privileges_failed(report, client, step, error, now_us);
-		return REASON_REFUSED_PRIVILEGES;
-	}
-	/* A worker that has been broken into may have written what is no errno. */
-	if (report->program == NULL || error == 0 || strerrorname_np(error) == NULL)
-		return REASON_NONE;
-	report_exec_failed(report, client, error, now_us);
-	return REASON_EXEC_FAILED;
 }
 
 void report_spare_died(struct report *report, const siginfo_t *info, int64_t now_us)

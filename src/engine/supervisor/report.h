@@ -17,12 +17,10 @@
 #include "totals.h"
 
 struct listener;
-struct score_row;
 
 struct report {
 	struct log log;
 	struct notify notify;
-	const char *program; /* the path that is run; NULL: there is none */
 	struct throttle accept, fork, exec, privileges, crash, spare, signal, totals;
 	struct throttle refused[REASON_COUNT];
 };
@@ -47,7 +45,7 @@ void report_listen(struct report *report, const struct listener *listener);
 void report_start(struct report *report, const struct start *start);
 
 /* At the start: what was asked for is not to be had, and why. */
-void report_cold(struct report *report, const char *why);
+void report_cold(struct report *report, const char *program, const char *why);
 void report_sandbox_unavailable(struct report *report);
 
 /* Ready: the service manager is told. */
@@ -72,12 +70,14 @@ void report_fork_failed(struct report *report, int error, unsigned processes,
 			int64_t now_us);
 
 /*
- * A process could not begin to serve, as its row tells; client is NULL for a spare. The
- * row may hold any number, since a worker can have written it. Returns the reason, or
- * REASON_NONE, with nothing said, if the row tells of no failure.
+ * A process could not begin to serve: a step of giving up privileges failed, or its
+ * program could not be started. client is NULL for a spare. step and error may be any
+ * number, since a worker can have written them.
  */
-enum reason report_unbegun(struct report *report, const struct client *client,
-			   const struct score_row *row, int64_t now_us);
+void report_privileges_failed(struct report *report, const struct client *client,
+			      int step, int error, int64_t now_us);
+void report_exec_failed(struct report *report, const struct client *client,
+			const char *program, int error, int64_t now_us);
 void report_spare_died(struct report *report, const siginfo_t *info, int64_t now_us);
 
 /* The four of a connection's life. client.id is 0 where the client is not known. */

@@ -184,7 +184,21 @@ static void begin(void *self, struct process *process, int64_t now_us)
 	process->session.client.fd = -1;
 }
 
-void workers_judge(const struct workers *workers, const struct process *process,
+enum reason workers_unbegun(void *self, const struct process *process,
+			    const struct client *client, int64_t now_us)
+{
+	struct workers *workers = self;
+	const struct score_row *row = process_row(workers->parts.processes, process);
+	int step = atomic_load(&row->failed_step);
+
+	if (step == 0)
+		return REASON_NONE;
+	report_privileges_failed(workers->parts.report, client, step,
+				 atomic_load(&row->error), now_us);
+	return REASON_REFUSED_PRIVILEGES;
+}
+
+void workers_judge(struct workers *workers, const struct process *process,
 		   const siginfo_t *info, int64_t now_us, struct ending *ending)
 {
 	const struct score_row *row = process_row(workers->parts.processes, process);
@@ -192,8 +206,7 @@ void workers_judge(const struct workers *workers, const struct process *process,
 		ending_of_worker(process, row, info, workers->parts.sandbox->on);
 
 	if (reason == REASON_REFUSED_PRIVILEGES)
-		report_unbegun(workers->parts.report, &process->session.client, row,
-			       now_us);
+		workers_unbegun(workers, process, &process->session.client, now_us);
 	ending_fill(ending, reason, process->pid, row);
 	if (reason_is_crash(reason))
 		ending->info = info;
@@ -229,5 +242,6 @@ const struct model model_workers = {
 	.hand_over = hand_over,
 	.begin = begin,
 	.ended = workers_ended,
+	.unbegun = workers_unbegun,
 	.wanted = wanted,
 };

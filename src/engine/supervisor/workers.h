@@ -45,12 +45,16 @@ int workers_run(void *self, struct listener *listener, int64_t now_us);
 /* model.announce: the sandbox. */
 void workers_announce(const void *self, struct start *start);
 
+/* model.unbegun: a step of giving up privileges failed. */
+enum reason workers_unbegun(void *self, const struct process *process,
+			    const struct client *client, int64_t now_us);
+
 /* model.ended, for a worker whose connection, if any, is in process->session. */
 unsigned workers_ended(void *self, struct process *process, const siginfo_t *info,
 		       int64_t now_us, struct ending *ending);
 
 /* Fills *ending for a worker with which a connection has ended. */
-void workers_judge(const struct workers *workers, const struct process *process,
+void workers_judge(struct workers *workers, const struct process *process,
 		   const siginfo_t *info, int64_t now_us, struct ending *ending);
 
 #endif
