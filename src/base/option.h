@@ -57,7 +57,7 @@ struct option_strings {
 option_parser option_flag;     /* bool: set to true */
 option_parser option_count;    /* unsigned: one more each time */
 option_parser option_number;   /* unsigned: min to max of the row */
-option_parser option_duration; /* int64_t: milliseconds */
+option_parser option_duration; /* int64_t, in milliseconds: a field in _ms */
 option_parser option_word;     /* unsigned, or an enum: which of the row's words */
 option_parser option_string;   /* const char *: the argument itself */
 option_parser option_strings;  /* struct option_strings: one more */

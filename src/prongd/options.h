@@ -21,7 +21,7 @@ struct prongd_settings {
 	struct {
 		unsigned ipv4, ipv6;
 	} source_prefix;
-	int64_t idle_timeout, session_timeout, grace;
+	int64_t idle_timeout_ms, session_timeout_ms, grace_ms;
 	const char *user, *group; /* names or numbers; see identity.h */
 	struct {
 		unsigned count;
