@@ -13,7 +13,7 @@
 #define CLOCK_NEVER INT64_MAX
 
 /* Microseconds since an arbitrary start; never goes back. */
-static inline int64_t clock_now(void)
+static inline int64_t clock_now_us(void)
 {
 	struct timespec now;
 
@@ -21,7 +21,7 @@ static inline int64_t clock_now(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static inline int64_t clock_from_ms(int64_t ms)
+static inline int64_t clock_us_from_ms(int64_t ms)
 {
 	return ms * 1000;
 }
@@ -41,7 +41,7 @@ static inline int64_t clock_first(const int64_t *deadlines_us, size_t count)
  * The timeout for poll(2) or epoll_wait(2) that wakes at deadline_us and not before:
  * milliseconds, rounded up; 0 if it has passed; -1 for CLOCK_NEVER.
  */
-static inline int clock_timeout(int64_t deadline_us, int64_t now_us)
+static inline int clock_timeout_ms(int64_t deadline_us, int64_t now_us)
 {
 	int64_t left_us;
 

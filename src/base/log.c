@@ -224,7 +224,7 @@ static void write_buffer(struct log *log)
 			log->full = true;
 			/* A full disk, say: what is buffered waits with the rest. */
 			if (n == 0 || errno != EAGAIN)
-				log->retry_at_us = clock_now() + RETRY_AFTER_US;
+				log->retry_at_us = clock_now_us() + RETRY_AFTER_US;
 			return;
 		}
 		log->start += (size_t)n;
@@ -236,7 +236,7 @@ static void write_buffer(struct log *log)
 /* Not while a failed write is to be retried later. */
 static bool may_write(struct log *log)
 {
-	if (log->retry_at_us != CLOCK_NEVER && clock_now() < log->retry_at_us)
+	if (log->retry_at_us != CLOCK_NEVER && clock_now_us() < log->retry_at_us)
 		return false;
 	log->retry_at_us = CLOCK_NEVER;
 	return true;
@@ -306,15 +306,15 @@ int log_waits_for(const struct log *log)
 
 void log_close(struct log *log)
 {
-	int64_t until_us = clock_now() + CLOSE_WAIT_US;
+	int64_t until_us = clock_now_us() + CLOSE_WAIT_US;
 
 	if (log->buffer == NULL)
 		return;
 	log_flush(log);
-	while (log_waits_for(log) >= 0 && clock_now() < until_us) {
+	while (log_waits_for(log) >= 0 && clock_now_us() < until_us) {
 		struct pollfd writable = { .fd = log->fd, .events = POLLOUT };
 
-		poll(&writable, 1, clock_timeout(until_us, clock_now()));
+		poll(&writable, 1, clock_timeout_ms(until_us, clock_now_us()));
 		log_flush(log);
 	}
 	if (log->owned)

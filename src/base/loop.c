@@ -57,16 +57,16 @@ static void note_heard(struct loop *loop, int events, int64_t began_us)
 int loop_wait(struct loop *loop, int64_t deadline_us)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int64_t now_us = clock_now();
+	int64_t now_us = clock_now_us();
 	int n = epoll_wait(loop->fd, events, EVENTS_AT_ONCE,
-			   clock_timeout(deadline_us, now_us));
+			   clock_timeout_ms(deadline_us, now_us));
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	note_heard(loop, n, now_us);
 	loop->quiet = n == 0;
 	if (n > 0)
-		now_us = clock_now();
+		now_us = clock_now_us();
 	for (int i = 0; i < n; i++) {
 		const struct watch *watch = events[i].data.ptr;
 

@@ -46,7 +46,7 @@ int loop_add(struct loop *loop, int fd, uint32_t events, const struct watch *wat
 void loop_remove(struct loop *loop, int fd);
 
 /*
- * Waits until something happens, or until deadline_us (clock_now(); CLOCK_NEVER), and
+ * Waits until something happens, or until deadline_us (clock_now_us(); CLOCK_NEVER), and
  * tells the owners: the one place that blocks. Returns 0, also when a signal
  * interrupted it, or a negative errno of epoll_wait(2).
  */

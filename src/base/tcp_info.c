@@ -62,10 +62,11 @@ int tcp_info_read(int fd, struct traffic *out)
 	out->reset = info.tcpi_state == STATE_CLOSE && was_reset(fd);
 	behind = has_ended(&info, out->reset) + (uint64_t)unread;
 	/* A reset whose error the program has read looks like an end, and is no byte. */
-	out->in = info.tcpi_bytes_received > behind ? info.tcpi_bytes_received - behind
-						    : 0;
-	out->out = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
-		   info.tcpi_notsent_bytes - own_end_waits(&info);
+	out->in_bytes = info.tcpi_bytes_received > behind
+				? info.tcpi_bytes_received - behind
+				: 0;
+	out->out_bytes = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
+			 info.tcpi_notsent_bytes - own_end_waits(&info);
 	out->idle_us = (int64_t)idle_ms * 1000;
 	return 0;
 }

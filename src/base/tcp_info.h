@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct traffic {
-	uint64_t in;     /* bytes that the application has read */
-	uint64_t out;    /* bytes that it has written */
-	int64_t idle_us; /* since bytes last moved either way */
+	uint64_t in_bytes;  /* that the application has read */
+	uint64_t out_bytes; /* that it has written */
+	int64_t idle_us;    /* since bytes last moved either way */
 	bool reset; /* it ended by an error; the question takes that off the socket */
 };
 

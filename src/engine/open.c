@@ -16,7 +16,7 @@ static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
 static int64_t time_or_us(int64_t ms, int64_t initial_ms)
 {
-	return clock_from_ms(ms == 0 ? initial_ms : ms);
+	return clock_us_from_ms(ms == 0 ? initial_ms : ms);
 }
 
 static void fill_settings(struct settings *settings,
@@ -30,8 +30,8 @@ static void fill_settings(struct settings *settings,
 		.at_limit = options->at_limit,
 		.refusal = options->refusal,
 		.refusal_text = options->refusal_text,
-		.idle_timeout_us = clock_from_ms(options->idle_timeout),
-		.session_timeout_us = clock_from_ms(options->session_timeout),
+		.idle_timeout_us = clock_us_from_ms(options->idle_timeout),
+		.session_timeout_us = clock_us_from_ms(options->session_timeout),
 		.grace_us = options->grace < 0 ? 0 : time_or_us(options->grace, 30000),
 		.linger_us = time_or_us(options->linger, 2000),
 		.ready_fd = options->ready_fd,

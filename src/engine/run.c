@@ -64,8 +64,8 @@ static int begin(struct prong *server)
 	if (err == 0 && close_range(~0U, ~0U, 0) < 0)
 		err = -errno;
 	if (err == 0)
-		err = serving->model->run(serving->self,
-					  &server->admission.listeners[0], clock_now());
+		err = serving->model->run(
+			serving->self, &server->admission.listeners[0], clock_now_us());
 	if (err == 0)
 		err = signals_watch(&server->signals, &server->loop);
 	return err < 0 ? err : confine_workers(server);

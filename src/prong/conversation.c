@@ -166,12 +166,12 @@ static void tell_summary(const struct conversation *talk)
 		command_say(&connect_page, "sent %llu bytes, received %llu, in %.3f s",
 			    (unsigned long long)writer_sent(&talk->writer),
 			    (unsigned long long)talk->received,
-			    (double)(clock_now() - talk->began) / 1e6);
+			    (double)(clock_now_us() - talk->began) / 1e6);
 }
 
 int conversation_start(struct conversation *talk)
 {
-	talk->began = clock_now();
+	talk->began = clock_now_us();
 	return writer_start(&talk->writer, talk->sock, talk->interrupts);
 }
 

@@ -30,7 +30,7 @@ struct conversation {
 
 	struct writer writer;
 	uint64_t received;
-	int64_t began; /* clock_now() */
+	int64_t began; /* clock_now_us() */
 	enum ending ending;
 	int error; /* errno of ..._FAILED; the signal of the last two, or 0 */
 };

@@ -6,7 +6,7 @@
 #include "pair.h"
 #include "peer.h"
 
-#define SECOND INT64_C(1000000) /* of clock_now() */
+#define SECOND INT64_C(1000000) /* of clock_now_us() */
 #define START  (1000 * SECOND)
 #define HOUR   3600000 /* of a rate's period */
 

@@ -31,7 +31,7 @@ static int serve(void *arg)
 		.fd = session->pair.server,
 		.row = &row,
 		.deadline_us = CLOCK_NEVER,
-		.linger_us = clock_from_ms(10000),
+		.linger_us = clock_us_from_ms(10000),
 	};
 
 	close(session->pair.client);

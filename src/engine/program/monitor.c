@@ -31,7 +31,7 @@ static void signal_child(void *number, pid_t pid)
 /* Waits for a SIGCHLD until deadline_us. */
 static void wait_for_child(int64_t deadline_us)
 {
-	int64_t left_us = deadline_us - clock_now();
+	int64_t left_us = deadline_us - clock_now_us();
 	struct timespec timeout = {
 		.tv_sec = left_us > 0 ? left_us / 1000000 : 0,
 		.tv_nsec = left_us > 0 ? left_us % 1000000 * 1000 : 0,
@@ -46,7 +46,7 @@ static void wait_for_child(int64_t deadline_us)
 /* Those that are left: TERM to each once, then KILL, also to what becomes ours then. */
 static void end_descendants(int children)
 {
-	int64_t deadline_us = clock_now() + TERM_TO_KILL_US;
+	int64_t deadline_us = clock_now_us() + TERM_TO_KILL_US;
 	int number = SIGTERM;
 
 	children_each(children, signal_child, &number);
@@ -58,9 +58,9 @@ static void end_descendants(int children)
 			return;
 		if (pid > 0)
 			continue;
-		if (clock_now() >= deadline_us) {
+		if (clock_now_us() >= deadline_us) {
 			children_each(children, signal_child, &number);
-			deadline_us = clock_now() + TERM_TO_KILL_US;
+			deadline_us = clock_now_us() + TERM_TO_KILL_US;
 		}
 		wait_for_child(deadline_us);
 	}

@@ -9,7 +9,7 @@
 struct client {
 	int fd;                 /* -1: none, or handed over */
 	uint64_t id;            /* from 1; 0: no client */
-	int64_t accepted_at_us; /* clock_now() */
+	int64_t accepted_at_us; /* clock_now_us() */
 	struct address peer;
 	uint32_t source; /* that it is counted with; SOURCE_NONE: none, source.h */
 };

@@ -287,8 +287,8 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 			       : 0;
 	reason = unbegun(programs, process, client, now_us);
 	if (tcp_info_read(client->fd, &traffic) == 0) {
-		score_add(&row->bytes_in, traffic.in);
-		score_add(&row->bytes_out, traffic.out);
+		score_add(&row->bytes_in, traffic.in_bytes);
+		score_add(&row->bytes_out, traffic.out_bytes);
 	}
 	if (reason == REASON_NONE)
 		reason = judge(process, info, traffic.reset);

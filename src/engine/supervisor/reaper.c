@@ -135,5 +135,5 @@ void reaper_wait(struct reaper *reaper)
 	siginfo_t info;
 
 	while (reaper->processes->used > 0 && waitid(P_ALL, 0, &info, WEXITED) == 0)
-		reaper->ended(reaper->owner, &info, clock_now());
+		reaper->ended(reaper->owner, &info, clock_now_us());
 }

@@ -149,7 +149,7 @@ static int run(void *arg)
 	int err = 0;
 
 	while (err == 0) {
-		int64_t now_us = clock_now();
+		int64_t now_us = clock_now_us();
 
 		reaper_collect(&server->reaper, &server->signals.exits, now_us);
 		if (stop_is_complete(&server->stop))
@@ -170,6 +170,6 @@ int supervise(struct prong *server)
 
 void supervisor_end_all(struct prong *server)
 {
-	stop_at_once(&server->stop, clock_now());
+	stop_at_once(&server->stop, clock_now_us());
 	reaper_wait(&server->reaper);
 }

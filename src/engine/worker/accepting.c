@@ -35,7 +35,7 @@ int accepting_take(int listener, pid_t own, struct tally *tally, struct client *
 			return -errno;
 	}
 	address_normalize(&client->peer);
-	client->accepted_at_us = clock_now();
+	client->accepted_at_us = clock_now_us();
 	score_add(&tally->accepted, 1);
 	client->id = number(own, tally);
 	return 1;

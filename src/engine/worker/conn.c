@@ -37,7 +37,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int wait_ready(struct prong_conn *conn, short events)
 {
 	struct pollfd ready = { .fd = conn->fd, .events = events };
-	int64_t now_us = clock_now();
+	int64_t now_us = clock_now_us();
 	int64_t idle_end_us = conn->idle_timeout_us > 0 ? now_us + conn->idle_timeout_us
 							: CLOCK_NEVER;
 	int64_t look_us = events == POLLOUT ? conn->idle_timeout_us / LOOKS
@@ -48,14 +48,14 @@ static int wait_ready(struct prong_conn *conn, short events)
 		int64_t until_us = earlier(idle_end_us, conn->deadline_us);
 		int64_t pause_us =
 			look_us > 0 ? earlier(until_us, now_us + look_us) : until_us;
-		int n = poll(&ready, 1, clock_timeout(pause_us, now_us));
+		int n = poll(&ready, 1, clock_timeout_ms(pause_us, now_us));
 		int left;
 
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		now_us = clock_now();
+		now_us = clock_now_us();
 		left = unsent(conn);
 		if (left < before && conn->idle_timeout_us > 0)
 			idle_end_us = now_us + conn->idle_timeout_us;
@@ -77,7 +77,7 @@ static bool is_timed(const struct prong_conn *conn)
 /* Whether the session's deadline is over although the client keeps us busy. */
 static int check_deadline(struct prong_conn *conn)
 {
-	if (conn->deadline_us == CLOCK_NEVER || clock_now() < conn->deadline_us)
+	if (conn->deadline_us == CLOCK_NEVER || clock_now_us() < conn->deadline_us)
 		return 0;
 	conn->timed_out = REASON_DEADLINE;
 	return -ETIMEDOUT;
@@ -183,14 +183,14 @@ static void count_borrowed(struct prong_conn *conn)
 
 	if (tcp_info_read(conn->fd, &traffic) < 0)
 		return;
-	atomic_store(&conn->row->bytes_in, traffic.in);
-	atomic_store(&conn->row->bytes_out, traffic.out);
+	atomic_store(&conn->row->bytes_in, traffic.in_bytes);
+	atomic_store(&conn->row->bytes_out, traffic.out_bytes);
 }
 
 static void linger(struct prong_conn *conn)
 {
 	struct pollfd readable = { .fd = conn->fd, .events = POLLIN };
-	int64_t until_us = clock_now() + conn->linger_us;
+	int64_t until_us = clock_now_us() + conn->linger_us;
 	char unread[16384];
 	size_t total = 0;
 
@@ -207,9 +207,9 @@ static void linger(struct prong_conn *conn)
 		}
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			return;
-		if (clock_now() >= until_us)
+		if (clock_now_us() >= until_us)
 			return;
-		poll(&readable, 1, clock_timeout(until_us, clock_now()));
+		poll(&readable, 1, clock_timeout_ms(until_us, clock_now_us()));
 	}
 }
 

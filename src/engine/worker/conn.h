@@ -18,7 +18,7 @@ struct prong_conn {
 	struct address peer;
 	struct score_row *row;
 	int64_t idle_timeout_us; /* 0: none */
-	int64_t deadline_us;     /* of the session, as clock_now(); CLOCK_NEVER: none */
+	int64_t deadline_us; /* of the session, as clock_now_us(); CLOCK_NEVER: none */
 	int64_t linger_us;
 	bool ended;            /* the client has ended its sending */
 	bool lost;             /* the client is gone, or our side is broken */

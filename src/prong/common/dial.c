@@ -30,13 +30,13 @@ static int wait_writable(int fd, int64_t deadline, int interrupts)
 	};
 
 	for (;;) {
-		if (poll(ready, 2, clock_timeout(deadline, clock_now())) < 0)
+		if (poll(ready, 2, clock_timeout_ms(deadline, clock_now_us())) < 0)
 			continue;
 		if (ready[0].revents != 0)
 			return -EINTR;
 		if (ready[1].revents != 0)
 			return 0;
-		if (clock_now() >= deadline)
+		if (clock_now_us() >= deadline)
 			return -ETIMEDOUT;
 	}
 }
@@ -51,10 +51,10 @@ static int wait_connected(int fd, int64_t deadline, int interrupts)
 /* Waits a moment before the next attempt, but not beyond the deadline. */
 static int wait_for_room(int64_t deadline, int interrupts)
 {
-	int64_t pause = clock_now() + clock_from_ms(UNIX_RETRY_MS);
+	int64_t pause = clock_now_us() + clock_us_from_ms(UNIX_RETRY_MS);
 	int err;
 
-	if (deadline <= clock_now())
+	if (deadline <= clock_now_us())
 		return -ETIMEDOUT;
 	err = wait_writable(-1, pause < deadline ? pause : deadline, interrupts);
 	return err == -ETIMEDOUT ? 0 : err;
@@ -95,7 +95,7 @@ static bool is_itself(int fd, const struct address *to)
 int dial(int *out, const struct address *to, int64_t timeout, int interrupts)
 {
 	int64_t deadline =
-		timeout > 0 ? clock_now() + clock_from_ms(timeout) : CLOCK_NEVER;
+		timeout > 0 ? clock_now_us() + clock_us_from_ms(timeout) : CLOCK_NEVER;
 	int on = 1;
 	int err;
 	int fd;
