@@ -83,7 +83,7 @@ static void note_failure(struct failures *failures, const char *name, int err)
  * did; if not, stderr has been told what each of them answered, or which signal came.
  */
 static bool dial_any(struct conversation *talk, const struct address_list *found,
-		     int64_t timeout, char name[ADDRESS_TEXT_MAX])
+		     int64_t timeout_ms, char name[ADDRESS_TEXT_MAX])
 {
 	struct failures failures = { .used = 0 };
 
@@ -93,7 +93,7 @@ static bool dial_any(struct conversation *talk, const struct address_list *found
 		address_format(&found->at[i], name, ADDRESS_TEXT_MAX);
 		if (talk->verbose)
 			command_say(&connect_page, "trying %s", name);
-		err = dial(&talk->sock, &found->at[i], timeout, talk->interrupts);
+		err = dial(&talk->sock, &found->at[i], timeout_ms, talk->interrupts);
 		if (err == 0)
 			return true;
 		if (err == -EINTR) {
@@ -149,7 +149,7 @@ static int converse(struct conversation *talk)
 
 int connect_run(int argc, char **argv)
 {
-	struct connect_settings settings = { .timeout = 0 };
+	struct connect_settings settings = { .timeout_ms = 0 };
 	struct conversation talk = { .sock = -1 };
 	char name[ADDRESS_TEXT_MAX];
 	struct address_list found;
@@ -163,7 +163,7 @@ int connect_run(int argc, char **argv)
 		command_say(&connect_page, "resolving %s", argv[first]);
 	look_up(&found, argc - first, argv + first);
 	prepare_signals(&talk);
-	if (dial_any(&talk, &found, settings.timeout, name)) {
+	if (dial_any(&talk, &found, settings.timeout_ms, name)) {
 		tell_connected(&talk);
 		status = converse(&talk);
 		close(talk.sock);

@@ -6,7 +6,7 @@ static const struct option_row rows[] = {
 	{ 't', "timeout", "DURATION", "0",
 	  "give up an address after so long without an answer, and try the next one that "
 	  "the name has: 500ms, 30s, 5m; 0 = when the system gives it up",
-	  option_duration, FIELD(timeout), 0, 0, NULL },
+	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
 	{ 'v', "verbose", NULL, NULL,
 	  "say on stderr what happens, and at the end how many bytes went each way and "
 	  "how long it took",

@@ -5,7 +5,7 @@
 #include "base/option.h"
 
 struct connect_settings {
-	int64_t timeout; /* milliseconds an address; 0: the system's */
+	int64_t timeout_ms; /* for each address; 0: the system's */
 	bool verbose;
 };
 

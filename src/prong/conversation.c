@@ -164,14 +164,14 @@ static void tell_summary(const struct conversation *talk)
 {
 	if (talk->verbose)
 		command_say(&connect_page, "sent %llu bytes, received %llu, in %.3f s",
-			    (unsigned long long)writer_sent(&talk->writer),
-			    (unsigned long long)talk->received,
-			    (double)(clock_now_us() - talk->began) / 1e6);
+			    (unsigned long long)writer_sent_bytes(&talk->writer),
+			    (unsigned long long)talk->received_bytes,
+			    (double)(clock_now_us() - talk->began_us) / 1e6);
 }
 
 int conversation_start(struct conversation *talk)
 {
-	talk->began = clock_now_us();
+	talk->began_us = clock_now_us();
 	return writer_start(&talk->writer, talk->sock, talk->interrupts);
 }
 

@@ -29,8 +29,8 @@ struct conversation {
 	bool verbose;
 
 	struct writer writer;
-	uint64_t received;
-	int64_t began; /* clock_now_us() */
+	uint64_t received_bytes;
+	int64_t began_us; /* clock_now_us() */
 	enum ending ending;
 	int error; /* errno of ..._FAILED; the signal of the last two, or 0 */
 };

@@ -101,7 +101,7 @@ static void receive(struct reader *reader)
 	ssize_t n = recv(talk->sock, reader->buffer, sizeof(reader->buffer), 0);
 
 	if (n > 0) {
-		talk->received += (uint64_t)n;
+		talk->received_bytes += (uint64_t)n;
 		reader->at = reader->buffer;
 		reader->left = (size_t)n;
 	} else if (n == 0) {

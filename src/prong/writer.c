@@ -19,7 +19,7 @@
 #define STOP_MS     1000 /* from SIGTERM to SIGKILL */
 
 struct writer_shared {
-	_Atomic uint64_t sent;
+	_Atomic uint64_t sent_bytes;
 	_Atomic int error;
 };
 
@@ -60,7 +60,7 @@ static void send_all(struct outgoing *out, const char *data, size_t left)
 		ssize_t n = send(out->sock, data, left, MSG_NOSIGNAL);
 
 		if (n >= 0) {
-			atomic_fetch_add(&out->shared->sent, (uint64_t)n);
+			atomic_fetch_add(&out->shared->sent_bytes, (uint64_t)n);
 			data += n;
 			left -= (size_t)n;
 		} else if (errno == EAGAIN) {
@@ -217,9 +217,9 @@ void writer_stop(struct writer *writer)
 		writer->end = WRITER_STOPPED;
 }
 
-uint64_t writer_sent(const struct writer *writer)
+uint64_t writer_sent_bytes(const struct writer *writer)
 {
-	return atomic_load(&writer->shared->sent);
+	return atomic_load(&writer->shared->sent_bytes);
 }
 
 void writer_release(struct writer *writer)

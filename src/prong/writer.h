@@ -47,7 +47,7 @@ void writer_collect(struct writer *writer);
 void writer_stop(struct writer *writer);
 
 /* Bytes that the socket has taken so far. */
-uint64_t writer_sent(const struct writer *writer);
+uint64_t writer_sent_bytes(const struct writer *writer);
 
 /* Frees the memory. The process must have been collected. */
 void writer_release(struct writer *writer);

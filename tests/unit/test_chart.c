@@ -18,14 +18,14 @@ static void expect_whole(const struct histogram *histogram)
 
 	assert_in_range(count, 1, CHART_ROWS_MAX);
 	for (size_t i = 0; i < count; i++) {
-		assert_true(rows[i].from < rows[i].to);
+		assert_true(rows[i].from_ns < rows[i].to_ns);
 		if (i > 0)
-			assert_int_equal(rows[i].from, rows[i - 1].to);
+			assert_int_equal(rows[i].from_ns, rows[i - 1].to_ns);
 		sum += rows[i].count;
 	}
 	assert_int_equal(sum, histogram->count);
-	assert_true(rows[0].from <= US || rows[count - 1].count > 0);
-	assert_true(histogram->max <= rows[count - 1].to);
+	assert_true(rows[0].from_ns <= US || rows[count - 1].count > 0);
+	assert_true(histogram->max_ns <= rows[count - 1].to_ns);
 }
 
 static void rows_hold_all_that_was_counted_however_wide_the_range(void **state)

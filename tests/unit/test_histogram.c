@@ -33,7 +33,7 @@ static void three_digits_are_right_from_a_microsecond_to_an_hour(void **state)
 		memset(histogram, 0, sizeof(*histogram));
 		histogram_add(histogram, ns);
 		histogram_add(histogram, HOUR); /* else the exact maximum would help */
-		found = histogram_quantile(histogram, 0.5);
+		found = histogram_quantile_ns(histogram, 0.5);
 		assert_true(found >= ns);
 		assert_true(found - ns <= ns / 1000);
 	}
@@ -51,8 +51,8 @@ static void nothing_is_dropped_however_short_or_long(void **state)
 		histogram_add(histogram, times[i]);
 		assert_int_equal(histogram->count, i + 1);
 	}
-	assert_int_equal(histogram_quantile(histogram, 0.01), US);
-	assert_int_equal(histogram_quantile(histogram, 1), HOUR);
+	assert_int_equal(histogram_quantile_ns(histogram, 0.01), US);
+	assert_int_equal(histogram_quantile_ns(histogram, 1), HOUR);
 	assert_int_equal(histogram_count_up_to(histogram, UINT64_MAX), COUNT(times));
 	free(histogram);
 }
@@ -75,13 +75,13 @@ static void quantiles_are_those_of_the_sorted_times(void **state)
 		histogram_add(histogram, (i * 7 % 1000 + 1) * 10 * US);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint64_t exact = rows[i].rank * 10 * US;
-		uint64_t found = histogram_quantile(histogram, rows[i].share);
+		uint64_t found = histogram_quantile_ns(histogram, rows[i].share);
 
 		assert_true(found >= exact);
 		assert_true(found - exact <= exact / 1000);
 	}
-	assert_int_equal(histogram->max, 10000 * US);
-	assert_int_equal(histogram_quantile(histogram, 1), 10000 * US);
+	assert_int_equal(histogram->max_ns, 10000 * US);
+	assert_int_equal(histogram_quantile_ns(histogram, 1), 10000 * US);
 	free(histogram);
 }
 
@@ -90,8 +90,8 @@ static void of_nothing_the_quantile_is_zero(void **state)
 	struct histogram *histogram = make();
 
 	(void)state;
-	assert_int_equal(histogram_quantile(histogram, 0.5), 0);
-	assert_int_equal(histogram_quantile(histogram, 1), 0);
+	assert_int_equal(histogram_quantile_ns(histogram, 0.5), 0);
+	assert_int_equal(histogram_quantile_ns(histogram, 1), 0);
 	assert_int_equal(histogram_count_up_to(histogram, UINT64_MAX), 0);
 	free(histogram);
 }

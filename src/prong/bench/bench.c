@@ -62,7 +62,7 @@ static struct address choose_address(const struct address_list *found,
 		if (!first)
 			first = address;
 		if (found->count == 1 ||
-		    dial(&fd, address, settings->timeout, interrupts) < 0)
+		    dial(&fd, address, settings->timeout_ms, interrupts) < 0)
 			continue;
 		close(fd);
 		return *address;
@@ -161,9 +161,9 @@ static int run_plan(const struct plan *plan, const struct bench_settings *settin
 int bench_run(int argc, char **argv)
 {
 	struct bench_settings settings = {
-		.duration = BENCH_NOT_GIVEN,
+		.duration_ms = BENCH_NOT_GIVEN,
 		.processes = 1,
-		.timeout = 30000,
+		.timeout_ms = 30000,
 	};
 	struct address_list found;
 	struct address target;

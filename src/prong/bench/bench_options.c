@@ -82,7 +82,7 @@ static const struct option_row rows[] = {
 	{ 's', "size", "SIZE", NULL,
 	  "bytes of an exchange: 64; in --stream of a connection: 64M, or, with "
 	  "--duration, without end; K, M, G and T are powers of 1024",
-	  take_size, FIELD(size), 1, SIZE_MAX_ALL, NULL },
+	  take_size, FIELD(size_bytes), 1, SIZE_MAX_ALL, NULL },
 	{ 'n', "count", "N", NULL,
 	  "stop after so many connections, or in --keep round trips: 10000; in --stream "
 	  "as many as --concurrency",
@@ -90,7 +90,7 @@ static const struct option_row rows[] = {
 	{ 'd', "duration", "DURATION", NULL,
 	  "begin nothing more after so long, instead of a count or besides one: 500ms, "
 	  "10s, 5m; with --rate 5s; in --hold: hold for so long, 5s",
-	  option_duration, FIELD(duration), 0, 0, NULL },
+	  option_duration, FIELD(duration_ms), 0, 0, NULL },
 	{ 'w', "wait", NULL, NULL,
 	  "in --hold: print \"held N\", and hold until a line or the end of standard "
 	  "input",
@@ -104,7 +104,7 @@ static const struct option_row rows[] = {
 	  FIELD(processes), 1, PROCESSES, NULL },
 	{ 't', "timeout", "DURATION", "30s",
 	  "a connection on which nothing has moved for so long has failed",
-	  option_duration, FIELD(timeout), 0, 0, NULL },
+	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
 	{ 'j', "json", NULL, NULL, "print the result as one line of JSON", option_flag,
 	  FIELD(json), 0, 0, NULL },
 	{ 0, "histogram", NULL, NULL,

@@ -62,7 +62,7 @@ void board_open_gate(struct board *board)
 {
 	unsigned gate = atomic_load(&board->open);
 
-	atomic_store(&board->opened_at[gate], nanoclock_now());
+	atomic_store(&board->opened_at_ns[gate], nanoclock_now_ns());
 	atomic_store(&board->open, gate + 1);
 	wake(board->to_workers);
 }

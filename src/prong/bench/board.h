@@ -34,7 +34,7 @@ struct board {
 	int to_first;     /* eventfd: look at who has reached a gate */
 	atomic_uint open; /* so many gates are open */
 	atomic_bool stop; /* end now, whatever is under way */
-	atomic_uint_least64_t opened_at[GATES]; /* nanoclock_now() */
+	atomic_uint_least64_t opened_at_ns[GATES]; /* nanoclock_now_ns() */
 	struct row rows[];
 };
 

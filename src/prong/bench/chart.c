@@ -11,15 +11,15 @@
 #define PER_TEN 10
 
 /* Ten to the decade, each a quarter more than the one before (ISO 3, series R10). */
-static uint64_t edge_at(size_t index)
+static uint64_t edge_at_ns(size_t index)
 {
 	static const unsigned series[PER_TEN] = { 100, 125, 160, 200, 250,
 						  315, 400, 500, 630, 800 };
-	uint64_t edge = 10 * series[index % PER_TEN];
+	uint64_t edge_ns = 10 * series[index % PER_TEN];
 
 	for (size_t decade = index / PER_TEN; decade > 0; decade--)
-		edge *= 10;
-	return edge;
+		edge_ns *= 10;
+	return edge_ns;
 }
 
 struct span {
@@ -30,11 +30,12 @@ static struct span find_span(const struct histogram *histogram)
 {
 	struct span span = { .first = 0, .last = 1 };
 
-	while (histogram_count_up_to(histogram, edge_at(span.first + 1)) == 0)
+	while (histogram_count_up_to(histogram, edge_at_ns(span.first + 1)) == 0)
 		span.first++;
 	span.last = span.first + 1;
 	while (span.last < EDGES - 1 &&
-	       histogram_count_up_to(histogram, edge_at(span.last)) < histogram->count)
+	       histogram_count_up_to(histogram, edge_at_ns(span.last)) <
+		       histogram->count)
 		span.last++;
 	return span;
 }
@@ -67,9 +68,9 @@ size_t chart_rows(struct chart_row rows[CHART_ROWS_MAX],
 		struct chart_row *row = &rows[count++];
 		uint64_t up_to;
 
-		row->from = edge_at(i);
-		row->to = edge_at(i + step);
-		up_to = histogram_count_up_to(histogram, row->to);
+		row->from_ns = edge_at_ns(i);
+		row->to_ns = edge_at_ns(i + step);
+		up_to = histogram_count_up_to(histogram, row->to_ns);
 		row->count = up_to - seen;
 		seen = up_to;
 	}
@@ -81,8 +82,8 @@ static void draw_row(const struct chart_row *row, uint64_t all, uint64_t most, i
 	char from[QUANTITY_MAX], to[QUANTITY_MAX];
 	int bar = (int)((double)row->count / (double)most * room + 0.5);
 
-	printf("%8s - %-8s %11" PRIu64 " %5.1f%% ", quantity_time(from, row->from),
-	       quantity_time(to, row->to), row->count,
+	printf("%8s - %-8s %11" PRIu64 " %5.1f%% ", quantity_time(from, row->from_ns),
+	       quantity_time(to, row->to_ns), row->count,
 	       100 * (double)row->count / (double)all);
 	/* Too few to be drawn is not none. */
 	if (bar == 0 && row->count > 0)

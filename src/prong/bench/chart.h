@@ -9,7 +9,7 @@
 #define CHART_ROWS_MAX 24
 
 struct chart_row {
-	uint64_t from, to; /* ns: more than from, at most to */
+	uint64_t from_ns, to_ns; /* more than from_ns, at most to_ns */
 	uint64_t count;
 };
 

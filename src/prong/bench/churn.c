@@ -17,17 +17,17 @@ static void plan_connections(struct run *run)
 /* If all clients are busy the next is late, and what it waits counts as latency. */
 static void start_due(struct run *run)
 {
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
-	while (run_can_begin(run) && run_due(run, run->started) <= now)
-		connection_open(run, run_due(run, run->started));
+	while (run_can_begin(run) && run_due_ns(run, run->started) <= now_ns)
+		connection_open(run, run_due_ns(run, run->started));
 	if (run_can_begin(run))
-		run_set_timer(run, run_due(run, run->started));
+		run_set_timer(run, run_due_ns(run, run->started));
 }
 
 static void start_connections(struct run *run)
 {
-	if (run->plan->interval > 0)
+	if (run->plan->interval_ns > 0)
 		start_due(run);
 	else
 		connection_open_some(run, run->processes);

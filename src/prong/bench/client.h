@@ -9,7 +9,7 @@ enum step {
 	STEP_IDLE,    /* no connection */
 	STEP_KNOCK,   /* the unix socket's queue was full: connect again soon */
 	STEP_CONNECT, /* under way */
-	STEP_TALK,    /* until received == goal */
+	STEP_TALK,    /* until received_bytes == goal_bytes */
 	STEP_HELD,    /* open, nothing expected, no deadline */
 	STEP_FINISH,  /* half-closed, all received, end of file expected */
 	STEP_COUNT
@@ -20,12 +20,12 @@ struct client {
 	enum step step;
 	uint32_t interest; /* what epoll was told; 0: not registered */
 	bool half_closed;
-	uint64_t seed;           /* no two connections of a run have the same */
-	uint64_t sent, received; /* bytes since the connection began */
-	uint64_t goal;           /* send and receive so many */
-	uint64_t begun;          /* ns: the connection's clock starts here */
-	uint64_t round;          /* ns: this exchange began or was due; 0: none has */
-	uint64_t deadline;       /* ns */
+	uint64_t seed; /* no two connections of a run have the same */
+	uint64_t sent_bytes, received_bytes; /* since the connection began */
+	uint64_t goal_bytes;                 /* send and receive so many */
+	uint64_t begun_ns;                   /* the connection's clock starts here */
+	uint64_t round_ns;             /* this exchange began or was due; 0: none has */
+	uint64_t deadline_ns;          /* 0: none */
 	struct client *before, *after; /* in a chain; among the idle only after */
 };
 

@@ -102,28 +102,28 @@ static bool half_close(struct run *run, struct client *client)
 }
 
 /* Returns false if nobody but ourselves was there; the client failed. */
-static bool note_connected(struct run *run, struct client *client, uint64_t now)
+static bool note_connected(struct run *run, struct client *client, uint64_t now_ns)
 {
 	if (target_is_self(&run->plan->target, client->fd)) {
 		connection_fail(run, client, FAILURE_REFUSED);
 		return false;
 	}
-	histogram_add(&run->figures->parts[PART_CONNECT], now - client->begun);
+	histogram_add(&run->figures->parts[PART_CONNECT], now_ns - client->begun_ns);
 	set_step(run, client, STEP_TALK);
 	return true;
 }
 
 /* The kernel took so many bytes; a connection that takes bytes is connected. */
-static void note_sent(struct run *run, struct client *client, uint64_t sent)
+static void note_sent(struct run *run, struct client *client, uint64_t bytes)
 {
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
-	if (client->step == STEP_CONNECT && !note_connected(run, client, now))
+	if (client->step == STEP_CONNECT && !note_connected(run, client, now_ns))
 		return;
-	client->sent += sent;
-	run->figures->bytes_out += sent;
-	run_set_deadline(run, client, now);
-	if (client->sent < client->goal) {
+	client->sent_bytes += bytes;
+	run->figures->bytes_out += bytes;
+	run_set_deadline(run, client, now_ns);
+	if (client->sent_bytes < client->goal_bytes) {
 		set_interest(run, client, EPOLLIN | EPOLLOUT);
 		return;
 	}
@@ -138,9 +138,10 @@ static void note_sent(struct run *run, struct client *client, uint64_t sent)
  */
 static void push(struct run *run, struct client *client)
 {
-	uint64_t left = client->goal - client->sent;
-	size_t length = left < RUN_BUFFER ? (size_t)left : RUN_BUFFER;
-	const char *bytes = pattern_fill(run->out, client->seed, client->sent, length);
+	uint64_t left_bytes = client->goal_bytes - client->sent_bytes;
+	size_t length = left_bytes < RUN_BUFFER ? (size_t)left_bytes : RUN_BUFFER;
+	const char *bytes =
+		pattern_fill(run->out, client->seed, client->sent_bytes, length);
 	ssize_t sent;
 
 	do
@@ -150,8 +151,8 @@ static void push(struct run *run, struct client *client)
 		uint32_t also = client->step == STEP_CONNECT ? 0 : EPOLLIN;
 
 		/* Whoever was held has no deadline yet. */
-		if (client->deadline == 0)
-			run_set_deadline(run, client, nanoclock_now());
+		if (client->deadline_ns == 0)
+			run_set_deadline(run, client, nanoclock_now_ns());
 		set_interest(run, client, also | EPOLLOUT);
 		return;
 	}
@@ -165,9 +166,9 @@ static void push(struct run *run, struct client *client)
 /* The connection stands: talk if there is something to say, or wait to be told. */
 static void connected(struct run *run, struct client *client)
 {
-	if (!note_connected(run, client, nanoclock_now()))
+	if (!note_connected(run, client, nanoclock_now_ns()))
 		return;
-	if (client->goal > 0)
+	if (client->goal_bytes > 0)
 		push(run, client);
 	else if (set_interest(run, client, EPOLLIN))
 		connection_hold(run, client);
@@ -192,7 +193,7 @@ static void begin_connect(struct run *run, struct client *client)
 	}
 }
 
-void connection_open(struct run *run, uint64_t begun)
+void connection_open(struct run *run, uint64_t begun_ns)
 {
 	struct client *client = run->idle;
 	int fd;
@@ -203,11 +204,11 @@ void connection_open(struct run *run, uint64_t begun)
 		.fd = -1,
 		.step = STEP_IDLE,
 		.seed = run->started++ * run->plan->workers + run->plan->index + 1,
-		.goal = run->mode->talks_at_once ? run->plan->bytes : 0,
-		.begun = begun,
+		.goal_bytes = run->mode->talks_at_once ? run->plan->bytes : 0,
+		.begun_ns = begun_ns,
 	};
 	set_step(run, client, STEP_CONNECT);
-	run_set_deadline(run, client, nanoclock_now());
+	run_set_deadline(run, client, nanoclock_now_ns());
 	fd = target_socket(&run->plan->target, &run->origin,
 			   run->plan->bytes > SEGMENT);
 	if (fd < 0) {
@@ -221,7 +222,7 @@ void connection_open(struct run *run, uint64_t begun)
 void connection_open_some(struct run *run, uint64_t limit)
 {
 	while (run_can_begin(run) && run_active(run) - run->in_step[STEP_HELD] < limit)
-		connection_open(run, nanoclock_now());
+		connection_open(run, nanoclock_now_ns());
 }
 
 bool connection_knock(struct run *run, struct client *client)
@@ -231,10 +232,10 @@ bool connection_knock(struct run *run, struct client *client)
 	return client->step != STEP_KNOCK;
 }
 
-void connection_exchange(struct run *run, struct client *client, uint64_t begun)
+void connection_exchange(struct run *run, struct client *client, uint64_t begun_ns)
 {
-	client->goal += run->plan->bytes;
-	client->round = begun;
+	client->goal_bytes += run->plan->bytes;
+	client->round_ns = begun_ns;
 	set_step(run, client, STEP_TALK);
 	push(run, client);
 }
@@ -248,12 +249,12 @@ void connection_hold(struct run *run, struct client *client)
 /* Whoever has sent nothing yet sends one byte, as the least that can be echoed. */
 void connection_cut(struct run *run, struct client *client)
 {
-	if (client->step == STEP_IDLE || client->sent == client->goal)
+	if (client->step == STEP_IDLE || client->sent_bytes == client->goal_bytes)
 		return;
-	client->goal = client->sent > 0 ? client->sent : 1;
-	if (client->sent < client->goal || !half_close(run, client))
+	client->goal_bytes = client->sent_bytes > 0 ? client->sent_bytes : 1;
+	if (client->sent_bytes < client->goal_bytes || !half_close(run, client))
 		return;
-	if (client->received == client->goal)
+	if (client->received_bytes == client->goal_bytes)
 		run->mode->exchanged(run, client);
 	else
 		set_interest(run, client, EPOLLIN);
@@ -264,14 +265,15 @@ void connection_finish(struct run *run, struct client *client)
 	set_step(run, client, STEP_FINISH);
 	if (!half_close(run, client))
 		return;
-	run_set_deadline(run, client, nanoclock_now());
+	run_set_deadline(run, client, nanoclock_now_ns());
 }
 
 void connection_count(struct run *run, struct client *client)
 {
 	struct figures *figures = run->figures;
 
-	histogram_add(&figures->parts[PART_WHOLE], nanoclock_now() - client->begun);
+	histogram_add(&figures->parts[PART_WHOLE],
+		      nanoclock_now_ns() - client->begun_ns);
 	figures->ok++;
 }
 
@@ -288,29 +290,31 @@ static void take_end_of_file(struct run *run, struct client *client)
 /* length bytes are in run->in, at their place. */
 static void take_bytes(struct run *run, struct client *client, size_t length)
 {
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
 	run->figures->bytes_in += length;
-	if (length > client->sent - client->received ||
-	    !pattern_matches(run->in, client->seed, client->received, length)) {
+	if (length > client->sent_bytes - client->received_bytes ||
+	    !pattern_matches(run->in, client->seed, client->received_bytes, length)) {
 		connection_fail(run, client, FAILURE_WRONG_BYTES);
 		return;
 	}
-	if (client->received == 0)
-		histogram_add(&run->figures->parts[PART_FIRST], now - client->begun);
-	client->received += length;
-	run_set_deadline(run, client, now);
-	if (client->received < client->goal)
+	if (client->received_bytes == 0)
+		histogram_add(&run->figures->parts[PART_FIRST],
+			      now_ns - client->begun_ns);
+	client->received_bytes += length;
+	run_set_deadline(run, client, now_ns);
+	if (client->received_bytes < client->goal_bytes)
 		return;
-	if (client->round > 0)
-		histogram_add(&run->figures->parts[PART_ROUND], now - client->round);
+	if (client->round_ns > 0)
+		histogram_add(&run->figures->parts[PART_ROUND],
+			      now_ns - client->round_ns);
 	run->mode->exchanged(run, client);
 }
 
 /* Receive once; epoll is level-triggered and reports what is left. */
 static void pull(struct run *run, struct client *client)
 {
-	char *place = pattern_place(run->in, client->received);
+	char *place = pattern_place(run->in, client->received_bytes);
 	ssize_t length;
 
 	do
@@ -346,6 +350,6 @@ void connection_event(struct run *run, struct client *client, uint32_t events)
 	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
 		pull(run, client);
 	if ((events & EPOLLOUT) && client->step == STEP_TALK &&
-	    client->sent < client->goal)
+	    client->sent_bytes < client->goal_bytes)
 		push(run, client);
 }

@@ -14,18 +14,18 @@
 
 /*
  * Take an idle client (there must be one) and begin a connection, whose times count
- * from begun. It may have failed and be idle again when this returns.
+ * from begun_ns. It may have failed and be idle again when this returns.
  */
-void connection_open(struct run *run, uint64_t begun);
+void connection_open(struct run *run, uint64_t begun_ns);
 
 /* Begin connections until limit of them are in other steps than idle and held. */
 void connection_open_some(struct run *run, uint64_t limit);
 
 /*
  * Send the plan's bytes once more and expect their echo; then mode->exchanged is called.
- * The round trip is timed from begun.
+ * The round trip is timed from begun_ns.
  */
-void connection_exchange(struct run *run, struct client *client, uint64_t begun);
+void connection_exchange(struct run *run, struct client *client, uint64_t begun_ns);
 
 /* Expect nothing until the next connection_exchange() or connection_finish(). */
 void connection_hold(struct run *run, struct client *client);

@@ -39,7 +39,7 @@ struct crew {
 	struct live live;
 	int interrupts;
 	unsigned living;
-	uint64_t hold_until; /* hold: ns; 0: not yet holding, or until a line comes */
+	uint64_t hold_until_ns; /* hold; 0: not yet holding, or until a line comes */
 	bool reads_stdin;
 	struct pollfd *ready;
 	struct worker workers[];
@@ -111,7 +111,7 @@ static void tell_lost(struct crew *crew, const struct worker *worker, int status
 static void collect(struct crew *crew, unsigned index)
 {
 	struct worker *worker = &crew->workers[index];
-	uint64_t *ended = &crew->board->rows[index].figures.moments[MOMENT_ENDED];
+	uint64_t *ended_ns = &crew->board->rows[index].figures.moments_ns[MOMENT_ENDED];
 	int status = 0;
 
 	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
@@ -121,8 +121,8 @@ static void collect(struct crew *crew, unsigned index)
 	crew->living--;
 	if (status == 0)
 		return;
-	if (*ended == 0)
-		*ended = nanoclock_now();
+	if (*ended_ns == 0)
+		*ended_ns = nanoclock_now_ns();
 	tell_lost(crew, worker, status);
 }
 
@@ -155,15 +155,16 @@ static void tell_held(struct crew *crew)
 static bool hold_is_over(struct crew *crew)
 {
 	const struct plan *plan = crew->plan;
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
-	if (crew->hold_until == 0) {
-		crew->hold_until = plan->wait ? UINT64_MAX : now + plan->duration;
+	if (crew->hold_until_ns == 0) {
+		crew->hold_until_ns =
+			plan->wait ? UINT64_MAX : now_ns + plan->duration_ns;
 		crew->reads_stdin = plan->wait;
 		if (plan->wait)
 			tell_held(crew);
 	}
-	return now >= crew->hold_until;
+	return now_ns >= crew->hold_until_ns;
 }
 
 static void open_gates(struct crew *crew)
@@ -188,7 +189,7 @@ static void take_input(struct crew *crew)
 	if (length > 0 && !memchr(text, '\n', (size_t)length))
 		return;
 	crew->reads_stdin = false;
-	crew->hold_until = nanoclock_now();
+	crew->hold_until_ns = nanoclock_now_ns();
 }
 
 /* Workers end by themselves; those that cannot are killed at the next signal. */
@@ -210,20 +211,22 @@ static void take_interrupt(struct crew *crew)
 
 static int milliseconds_to_wait(const struct crew *crew)
 {
-	int live = live_timeout(&crew->live);
-	uint64_t now;
-	uint64_t left;
-	int hold;
+	int live_ms = live_timeout_ms(&crew->live);
+	uint64_t now_ns;
+	uint64_t left_ms;
+	int hold_ms;
 
-	if (crew->hold_until == 0 || crew->hold_until == UINT64_MAX)
-		return live;
-	now = nanoclock_now();
-	left = crew->hold_until > now ? (crew->hold_until - now) / 1000000 + 1 : 0;
+	if (crew->hold_until_ns == 0 || crew->hold_until_ns == UINT64_MAX)
+		return live_ms;
+	now_ns = nanoclock_now_ns();
+	left_ms = crew->hold_until_ns > now_ns
+			  ? (crew->hold_until_ns - now_ns) / 1000000 + 1
+			  : 0;
 	/* Once the gate is open it is only for the workers to go on. */
 	if (atomic_load(&crew->board->open) == GATES)
-		return live;
-	hold = left < 60000 ? (int)left : 60000;
-	return live < 0 || hold < live ? hold : live;
+		return live_ms;
+	hold_ms = left_ms < 60000 ? (int)left_ms : 60000;
+	return live_ms < 0 || hold_ms < live_ms ? hold_ms : live_ms;
 }
 
 static void wait_for_events(struct crew *crew)
@@ -282,8 +285,8 @@ static void fill_result(struct crew *crew)
 	struct result *result = crew->result;
 
 	result->plan = crew->plan;
-	result->begun = atomic_load(&board->opened_at[GATE_START]);
-	result->went_on = atomic_load(&board->opened_at[GATE_OPENED]);
+	result->begun_ns = atomic_load(&board->opened_at_ns[GATE_START]);
+	result->went_on_ns = atomic_load(&board->opened_at_ns[GATE_OPENED]);
 	for (unsigned i = 0; i < board->rows_count; i++)
 		figures_merge(&result->figures, &board->rows[i].figures);
 }

@@ -35,8 +35,8 @@ void figures_merge(struct figures *to, const struct figures *from)
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
 		*(uint64_t *)(void *)((char *)to + sums[i]) += look(from, sums[i]);
 	for (int i = 0; i < MOMENT_COUNT; i++)
-		if (from->moments[i] > to->moments[i])
-			to->moments[i] = from->moments[i];
+		if (from->moments_ns[i] > to->moments_ns[i])
+			to->moments_ns[i] = from->moments_ns[i];
 	for (int i = 0; i < PART_COUNT; i++)
 		histogram_merge(&to->parts[i], &from->parts[i]);
 	if (to->other_error == 0 && from->other_error != 0) {

@@ -28,7 +28,7 @@ enum part {
 	PART_COUNT
 };
 
-/* When, by nanoclock_now(); 0: not yet. Of several workers the last one counts. */
+/* When, by nanoclock_now_ns(); 0: not yet. Of several workers the last one counts. */
 enum moment {
 	MOMENT_OPENED, /* all connections of the worker */
 	MOMENT_ECHOED, /* all that were held, for the second time */
@@ -37,7 +37,7 @@ enum moment {
 };
 
 struct figures {
-	uint64_t moments[MOMENT_COUNT];
+	uint64_t moments_ns[MOMENT_COUNT];
 	uint64_t ok;
 	uint64_t failures[FAILURE_COUNT];
 	uint64_t bytes_in, bytes_out;

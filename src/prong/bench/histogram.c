@@ -3,8 +3,8 @@
  */
 #include "histogram.h"
 
-#define SHORTEST UINT64_C(1000)          /* 1 µs in ns */
-#define LONGEST  UINT64_C(3600000000000) /* 1 h in ns */
+#define SHORTEST_NS UINT64_C(1000)          /* 1 µs */
+#define LONGEST_NS  UINT64_C(3600000000000) /* 1 h */
 
 static unsigned shift_of(uint64_t ns)
 {
@@ -21,13 +21,13 @@ static size_t bucket_of(uint64_t ns)
 }
 
 /* The largest duration that falls into the bucket. */
-static uint64_t bucket_end(size_t bucket)
+static uint64_t bucket_end_ns(size_t bucket)
 {
 	size_t half = (size_t)1 << HISTOGRAM_HALF_BITS;
 	size_t shift = bucket < 2 * half ? 0 : bucket / half - 1;
-	uint64_t first = (uint64_t)(bucket - shift * half) << shift;
+	uint64_t first_ns = (uint64_t)(bucket - shift * half) << shift;
 
-	return first + ((UINT64_C(1) << shift) - 1);
+	return first_ns + ((UINT64_C(1) << shift) - 1);
 }
 
 /* Only one process writes; another may be reading. */
@@ -41,26 +41,26 @@ static uint64_t look(const uint64_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static uint64_t within_bounds(uint64_t ns)
+static uint64_t within_bounds_ns(uint64_t ns)
 {
-	if (ns < SHORTEST)
-		return SHORTEST;
-	return ns > LONGEST ? LONGEST : ns;
+	if (ns < SHORTEST_NS)
+		return SHORTEST_NS;
+	return ns > LONGEST_NS ? LONGEST_NS : ns;
 }
 
 void histogram_add(struct histogram *histogram, uint64_t ns)
 {
-	ns = within_bounds(ns);
+	ns = within_bounds_ns(ns);
 	bump(&histogram->buckets[bucket_of(ns)]);
 	bump(&histogram->count);
-	if (ns > histogram->max)
-		__atomic_store_n(&histogram->max, ns, __ATOMIC_RELAXED);
+	if (ns > histogram->max_ns)
+		__atomic_store_n(&histogram->max_ns, ns, __ATOMIC_RELAXED);
 }
 
 /* The count is made of the buckets, so that the two agree whatever comes meanwhile. */
 void histogram_merge(struct histogram *to, const struct histogram *from)
 {
-	uint64_t max;
+	uint64_t max_ns;
 
 	if (look(&from->count) == 0)
 		return; /* saves looking into pages that have never been written to */
@@ -70,12 +70,12 @@ void histogram_merge(struct histogram *to, const struct histogram *from)
 		to->buckets[i] += count;
 		to->count += count;
 	}
-	max = look(&from->max);
-	if (max > to->max)
-		to->max = max;
+	max_ns = look(&from->max_ns);
+	if (max_ns > to->max_ns)
+		to->max_ns = max_ns;
 }
 
-uint64_t histogram_quantile(const struct histogram *histogram, double share)
+uint64_t histogram_quantile_ns(const struct histogram *histogram, double share)
 {
 	double wanted = share * (double)histogram->count;
 	uint64_t rank = (uint64_t)wanted;
@@ -86,19 +86,19 @@ uint64_t histogram_quantile(const struct histogram *histogram, double share)
 	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		seen += histogram->buckets[i];
 		if (seen > 0 && seen >= rank) {
-			uint64_t end = bucket_end(i);
+			uint64_t end_ns = bucket_end_ns(i);
 
-			return end < histogram->max ? end : histogram->max;
+			return end_ns < histogram->max_ns ? end_ns : histogram->max_ns;
 		}
 	}
-	return histogram->max;
+	return histogram->max_ns;
 }
 
 uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t ns)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < HISTOGRAM_BUCKETS && bucket_end(i) <= ns; i++)
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS && bucket_end_ns(i) <= ns; i++)
 		sum += histogram->buckets[i];
 	return sum;
 }

@@ -21,7 +21,7 @@
 
 struct histogram {
 	uint64_t count;
-	uint64_t max; /* ns, exact */
+	uint64_t max_ns; /* exact */
 	uint64_t buckets[HISTOGRAM_BUCKETS];
 };
 
@@ -35,7 +35,7 @@ void histogram_merge(struct histogram *to, const struct histogram *from);
  * The duration in ns which a share of the durations do not exceed (0.5 is the
  * median; 0 < share <= 1), up to the width of a bucket; 0 if nothing was counted.
  */
-uint64_t histogram_quantile(const struct histogram *histogram, double share);
+uint64_t histogram_quantile_ns(const struct histogram *histogram, double share);
 
 /* How many durations lie in buckets that end at ns or before. */
 uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t ns);

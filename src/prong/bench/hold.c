@@ -19,7 +19,7 @@ static void plan_held(struct run *run)
 
 static void echo_again(struct run *run, struct client *client)
 {
-	connection_exchange(run, client, nanoclock_now());
+	connection_exchange(run, client, nanoclock_now_ns());
 }
 
 /* Let all that are held act, some at a time. Returns whether all have. */
@@ -48,7 +48,7 @@ static void start_held(struct run *run)
 	case STAGE_ECHOING:
 		if (!sweep(run, echo_again))
 			return;
-		run->figures->moments[MOMENT_ECHOED] = nanoclock_now();
+		run->figures->moments_ns[MOMENT_ECHOED] = nanoclock_now_ns();
 		run->stage = STAGE_CLOSING;
 		run->cursor = 0;
 		sweep(run, connection_finish);

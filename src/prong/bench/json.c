@@ -44,7 +44,7 @@ static void print_plan(const struct plan *plan)
 		printf(",\"count\":null");
 	else
 		printf(",\"count\":%" PRIu64, plan->count);
-	print_or_null("rate", plan->interval > 0, 1e9 / plan->interval);
+	print_or_null("rate", plan->interval_ns > 0, 1e9 / plan->interval_ns);
 }
 
 /* Nothing timed is null, not 0: no one should take it for very fast. */
@@ -54,7 +54,7 @@ static void print_part(const char *name, const struct histogram *histogram)
 	for (int i = 0; i < RESULT_QUANTILES; i++) {
 		const struct quantile *quantile = &result_quantiles[i];
 		const char *comma = i > 0 ? "," : "";
-		uint64_t ns = histogram_quantile(histogram, quantile->share);
+		uint64_t ns = histogram_quantile_ns(histogram, quantile->share);
 
 		if (histogram->count == 0)
 			printf("%s\"%s\":null", comma, quantile->name);
@@ -81,19 +81,20 @@ static void print_span(const char *name, uint64_t count, uint64_t ns)
 static void print_stages(const struct result *result)
 {
 	const struct figures *figures = &result->figures;
-	const uint64_t *moments = figures->moments;
-	uint64_t opened = moments[MOMENT_OPENED];
+	const uint64_t *moments_ns = figures->moments_ns;
+	uint64_t opened_ns = moments_ns[MOMENT_OPENED];
 
 	if (result->plan->mode->gates < GATES)
 		return;
 	printf(",\"held\":%" PRIu64, figures->held);
-	print_span("open", figures->held, result_between(result->begun, opened));
+	print_span("open", figures->held,
+		   result_between_ns(result->begun_ns, opened_ns));
 	if (result->plan->mode != &mode_hold)
 		return;
-	print_or_null("hold_seconds", result->went_on > 0,
-		      (double)result_between(opened, result->went_on) / 1e9);
+	print_or_null("hold_seconds", result->went_on_ns > 0,
+		      (double)result_between_ns(opened_ns, result->went_on_ns) / 1e9);
 	print_span("echo", figures->parts[PART_ROUND].count,
-		   result_between(result->went_on, moments[MOMENT_ECHOED]));
+		   result_between_ns(result->went_on_ns, moments_ns[MOMENT_ECHOED]));
 }
 
 static void print_histogram(const struct result *result)
@@ -106,8 +107,8 @@ static void print_histogram(const struct result *result)
 	printf(",\"histogram\":[");
 	for (size_t i = 0; i < count; i++)
 		printf("%s{\"from_us\":%.2f,\"to_us\":%.2f,\"count\":%" PRIu64 "}",
-		       i > 0 ? "," : "", (double)rows[i].from / 1e3,
-		       (double)rows[i].to / 1e3, rows[i].count);
+		       i > 0 ? "," : "", (double)rows[i].from_ns / 1e3,
+		       (double)rows[i].to_ns / 1e3, rows[i].count);
 	printf("]");
 }
 
@@ -115,7 +116,7 @@ void json_print(const struct result *result, bool histogram)
 {
 	const struct figures *figures = &result->figures;
 	const struct mode *mode = result->plan->mode;
-	uint64_t time = result_time(result);
+	uint64_t time_ns = result_time_ns(result);
 
 	printf("{\"mode\":\"%s\",\"target\":", mode->name);
 	print_string(result->target);
@@ -126,8 +127,8 @@ void json_print(const struct result *result, bool histogram)
 	printf(",\"unfinished\":%" PRIu64, figures->unfinished);
 	printf(",\"lost_processes\":%u", result->lost);
 	printf(",\"interrupted\":%s", result->signo != 0 ? "true" : "false");
-	printf(",\"seconds\":%.6f", (double)time / 1e9);
-	printf(",\"per_second\":%.2f", result_per_second(figures->ok, time));
+	printf(",\"seconds\":%.6f", (double)time_ns / 1e9);
+	printf(",\"per_second\":%.2f", result_per_second(figures->ok, time_ns));
 	print_stages(result);
 	printf(",\"bytes_in\":%" PRIu64, figures->bytes_in);
 	printf(",\"bytes_out\":%" PRIu64, figures->bytes_out);

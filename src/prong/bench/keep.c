@@ -34,25 +34,25 @@ static void plan_kept(struct run *run)
 }
 
 /* To whoever is free now; if the rate is fixed start_due() knows when. */
-static void next_round(struct run *run, struct client *client, uint64_t now)
+static void next_round(struct run *run, struct client *client, uint64_t now_ns)
 {
 	if (run->rounds == run->rounds_total) {
 		connection_finish(run, client);
-	} else if (run->plan->interval > 0) {
+	} else if (run->plan->interval_ns > 0) {
 		connection_hold(run, client);
 	} else {
 		run->rounds++;
-		connection_exchange(run, client, now);
+		connection_exchange(run, client, now_ns);
 	}
 }
 
 static void exchanged(struct run *run, struct client *client)
 {
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
 	run->figures->ok++;
-	run->figures->moments[MOMENT_ENDED] = now;
-	next_round(run, client, now);
+	run->figures->moments_ns[MOMENT_ENDED] = now_ns;
+	next_round(run, client, now_ns);
 }
 
 static void ended(struct run *run, struct client *client)
@@ -76,22 +76,22 @@ static int set_blocking(int fd, bool blocking)
 }
 
 /* After a call that failed: 0 to try again, or a positive errno. */
-static int judge(const struct run *run, int error, uint64_t begun)
+static int judge(const struct run *run, int error, uint64_t begun_ns)
 {
 	if (error != EAGAIN && error != EINTR)
 		return error;
 	if (run_stopped(run))
 		return ECANCELED;
-	return nanoclock_now() - begun < run->plan->timeout ? 0 : ETIMEDOUT;
+	return nanoclock_now_ns() - begun_ns < run->plan->timeout_ns ? 0 : ETIMEDOUT;
 }
 
 /* Returns 0 or a positive errno. */
 static int write_all(struct run *run, struct client *client, const char *bytes,
-		     size_t length, uint64_t begun)
+		     size_t length, uint64_t begun_ns)
 {
 	while (length > 0) {
 		ssize_t written = send(client->fd, bytes, length, MSG_NOSIGNAL);
-		int err = written < 0 ? judge(run, errno, begun) : 0;
+		int err = written < 0 ? judge(run, errno, begun_ns) : 0;
 
 		if (err != 0)
 			return err;
@@ -99,7 +99,7 @@ static int write_all(struct run *run, struct client *client, const char *bytes,
 			continue;
 		bytes += written;
 		length -= (size_t)written;
-		client->sent += (uint64_t)written;
+		client->sent_bytes += (uint64_t)written;
 		run->figures->bytes_out += (uint64_t)written;
 	}
 	return 0;
@@ -110,11 +110,11 @@ static int write_all(struct run *run, struct client *client, const char *bytes,
  * errno, or one of the two above.
  */
 static int read_all(struct run *run, struct client *client, char *bytes, size_t length,
-		    uint64_t begun)
+		    uint64_t begun_ns)
 {
 	while (length > 0) {
 		ssize_t got = read(client->fd, bytes, length + 1);
-		int err = got < 0 ? judge(run, errno, begun) : 0;
+		int err = got < 0 ? judge(run, errno, begun_ns) : 0;
 
 		if (err != 0)
 			return err;
@@ -127,7 +127,7 @@ static int read_all(struct run *run, struct client *client, char *bytes, size_t 
 			return WRONG_BYTES;
 		bytes += got;
 		length -= (size_t)got;
-		client->received += (uint64_t)got;
+		client->received_bytes += (uint64_t)got;
 	}
 	return 0;
 }
@@ -151,15 +151,16 @@ static void fail_alone(struct run *run, struct client *client, int err)
 static bool round_alone(struct run *run, struct client *client, size_t length)
 {
 	struct figures *figures = run->figures;
-	uint64_t offset = client->received;
-	const char *bytes = pattern_fill(run->out, client->seed, client->sent, length);
+	uint64_t offset = client->received_bytes;
+	const char *bytes =
+		pattern_fill(run->out, client->seed, client->sent_bytes, length);
 	char *place = pattern_place(run->in, offset);
-	uint64_t begun = nanoclock_now();
-	int err = write_all(run, client, bytes, length, begun);
+	uint64_t begun_ns = nanoclock_now_ns();
+	int err = write_all(run, client, bytes, length, begun_ns);
 
 	if (err == 0)
-		err = read_all(run, client, place, length, begun);
-	figures->moments[MOMENT_ENDED] = nanoclock_now();
+		err = read_all(run, client, place, length, begun_ns);
+	figures->moments_ns[MOMENT_ENDED] = nanoclock_now_ns();
 	if (err == ECANCELED)
 		return false;
 	if (err == 0 && !pattern_matches(run->in, client->seed, offset, length))
@@ -169,14 +170,15 @@ static bool round_alone(struct run *run, struct client *client, size_t length)
 		return false;
 	}
 	histogram_add(&figures->parts[PART_ROUND],
-		      figures->moments[MOMENT_ENDED] - begun);
+		      figures->moments_ns[MOMENT_ENDED] - begun_ns);
 	figures->ok++;
 	return true;
 }
 
 static bool time_is_over(const struct run *run)
 {
-	return run->stop_at > 0 && run->figures->moments[MOMENT_ENDED] >= run->stop_at;
+	return run->stop_at_ns > 0 &&
+	       run->figures->moments_ns[MOMENT_ENDED] >= run->stop_at_ns;
 }
 
 static void keep_alone(struct run *run, struct client *client)
@@ -192,7 +194,7 @@ static void keep_alone(struct run *run, struct client *client)
 	}
 	if (client->step == STEP_IDLE || run_stopped(run))
 		return;
-	client->goal = client->received;
+	client->goal_bytes = client->received_bytes;
 	if (err == 0)
 		err = set_blocking(client->fd, false);
 	if (err == 0)
@@ -204,23 +206,24 @@ static void keep_alone(struct run *run, struct client *client)
 /* Whoever is free when the last round has begun is not needed any more. */
 static void start_due(struct run *run)
 {
-	uint64_t now = nanoclock_now();
+	uint64_t now_ns = nanoclock_now_ns();
 
 	while (run->rounds < run->rounds_total && run->held.first &&
-	       run_due(run, run->rounds) <= now)
-		connection_exchange(run, run->held.first, run_due(run, run->rounds++));
+	       run_due_ns(run, run->rounds) <= now_ns)
+		connection_exchange(run, run->held.first,
+				    run_due_ns(run, run->rounds++));
 	if (run->rounds == run->rounds_total)
 		while (run->held.first)
 			connection_finish(run, run->held.first);
 	else if (run->held.first)
-		run_set_timer(run, run_due(run, run->rounds));
+		run_set_timer(run, run_due_ns(run, run->rounds));
 }
 
 static void start_rounds(struct run *run)
 {
 	bool alone = run->processes == 1 && run->plan->bytes <= ALONE_BYTES;
 
-	if (run->plan->interval > 0) {
+	if (run->plan->interval_ns > 0) {
 		start_due(run);
 		return;
 	}
@@ -228,7 +231,7 @@ static void start_rounds(struct run *run)
 		if (alone)
 			keep_alone(run, run->held.first);
 		else
-			next_round(run, run->held.first, nanoclock_now());
+			next_round(run, run->held.first, nanoclock_now_ns());
 	}
 }
 

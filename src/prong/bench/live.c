@@ -13,7 +13,7 @@
 #include "nanoclock.h"
 #include "quantity.h"
 
-#define EVERY      UINT64_C(200000000) /* ns */
+#define EVERY_NS   UINT64_C(200000000)
 #define LINE       160
 #define ERASE      "\r\033[K"
 #define ERASE_SIZE (sizeof(ERASE) - 1)
@@ -27,8 +27,8 @@ int live_open(struct live *live, const struct plan *plan)
 	if (!live->result)
 		return -ENOMEM;
 	live->result->plan = plan;
-	live->at = nanoclock_now();
-	live->next = live->at + EVERY;
+	live->at_ns = nanoclock_now_ns();
+	live->next_ns = live->at_ns + EVERY_NS;
 	return 0;
 }
 
@@ -38,14 +38,15 @@ void live_close(struct live *live)
 	free(live->result);
 }
 
-int live_timeout(const struct live *live)
+int live_timeout_ms(const struct live *live)
 {
-	uint64_t now;
+	uint64_t now_ns;
 
 	if (!live->on)
 		return -1;
-	now = nanoclock_now();
-	return now >= live->next ? 0 : (int)((live->next - now) / 1000000) + 1;
+	now_ns = nanoclock_now_ns();
+	return now_ns >= live->next_ns ? 0
+				       : (int)((live->next_ns - now_ns) / 1000000) + 1;
 }
 
 void live_erase(const struct live *live)
@@ -104,13 +105,13 @@ void live_show(struct live *live, const struct board *board)
 	const struct histogram *times;
 	const char *name = "";
 	char line[LINE];
-	uint64_t now;
+	uint64_t now_ns;
 	uint64_t done;
 	int length;
 
-	if (live_timeout(live) != 0)
+	if (live_timeout_ms(live) != 0)
 		return;
-	now = nanoclock_now();
+	now_ns = nanoclock_now_ns();
 	collect(live->result, board);
 	times = result_main_part(live->result, &name);
 	done = progress(live->result, times);
@@ -122,12 +123,13 @@ void live_show(struct live *live, const struct board *board)
 		"%" PRIu64 " done, %s/s, %s p50 %s p99 %s, %" PRIu64 " failed",
 		times ? times->count : 0,
 		speed(rate, live->result,
-		      result_per_second(done - live->done, now - live->at)),
-		name, quantity_time(median, times ? histogram_quantile(times, 0.5) : 0),
-		quantity_time(p99, times ? histogram_quantile(times, 0.99) : 0),
+		      result_per_second(done - live->done, now_ns - live->at_ns)),
+		name,
+		quantity_time(median, times ? histogram_quantile_ns(times, 0.5) : 0),
+		quantity_time(p99, times ? histogram_quantile_ns(times, 0.99) : 0),
 		figures_failed(&live->result->figures));
 	write_line(line, (size_t)length);
-	live->at = now;
-	live->next = now + EVERY;
+	live->at_ns = now_ns;
+	live->next_ns = now_ns + EVERY_NS;
 	live->done = done;
 }

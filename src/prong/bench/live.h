@@ -10,8 +10,8 @@
 
 struct live {
 	bool on;               /* stderr is a terminal */
-	uint64_t next;         /* nanoclock_now() of the next line */
-	uint64_t at, done;     /* of the last one */
+	uint64_t next_ns;      /* nanoclock_now_ns() of the next line */
+	uint64_t at_ns, done;  /* of the last one */
 	struct result *result; /* as of the last one; its own memory */
 };
 
@@ -20,7 +20,7 @@ int live_open(struct live *live, const struct plan *plan);
 void live_close(struct live *live);
 
 /* Milliseconds for poll(2) until the next line; -1 if there will be none. */
-int live_timeout(const struct live *live);
+int live_timeout_ms(const struct live *live);
 
 /* Write the line anew, if it is time for that: five times a second at most. */
 void live_show(struct live *live, const struct board *board);

@@ -11,12 +11,12 @@
 
 static void fail_overdue(struct run *run)
 {
-	uint64_t now;
+	uint64_t now_ns;
 
 	if (!run->due.first)
 		return;
-	now = nanoclock_now();
-	while (run->due.first && run->due.first->deadline <= now)
+	now_ns = nanoclock_now_ns();
+	while (run->due.first && run->due.first->deadline_ns <= now_ns)
 		connection_fail(run, run->due.first, FAILURE_TIMED_OUT);
 }
 
@@ -30,23 +30,23 @@ static void knock_again(struct run *run)
 
 static int milliseconds_to_wait(const struct run *run)
 {
-	uint64_t until = run->stop_at > 0 ? run->stop_at : UINT64_MAX;
-	uint64_t now;
-	uint64_t wait;
+	uint64_t until_ns = run->stop_at_ns > 0 ? run->stop_at_ns : UINT64_MAX;
+	uint64_t now_ns;
+	uint64_t wait_ms;
 
 	if (run->budget == 0)
 		return 0;
 	if (run->in_step[STEP_KNOCK] > 0)
 		return 1;
-	if (run->due.first && run->due.first->deadline < until)
-		until = run->due.first->deadline;
-	if (until == UINT64_MAX)
+	if (run->due.first && run->due.first->deadline_ns < until_ns)
+		until_ns = run->due.first->deadline_ns;
+	if (until_ns == UINT64_MAX)
 		return -1;
-	now = nanoclock_now();
-	if (until <= now)
+	now_ns = nanoclock_now_ns();
+	if (until_ns <= now_ns)
 		return 0;
-	wait = (until - now) / 1000000 + 1;
-	return wait < 60000 ? (int)wait : 60000;
+	wait_ms = (until_ns - now_ns) / 1000000 + 1;
+	return wait_ms < 60000 ? (int)wait_ms : 60000;
 }
 
 /* What has no client, the timer and the board, is looked at on every turn anyway. */
@@ -64,16 +64,16 @@ static void wait_for_events(struct run *run)
 /* The last gate is open: from here on the time runs. */
 static void begin(struct run *run)
 {
-	run->base = atomic_load(&run->board->opened_at[run->mode->gates - 1]);
-	if (run->plan->duration > 0 && run->mode->over)
-		run->stop_at = run->base + run->plan->duration;
+	run->base_ns = atomic_load(&run->board->opened_at_ns[run->mode->gates - 1]);
+	if (run->plan->duration_ns > 0 && run->mode->over)
+		run->stop_at_ns = run->base_ns + run->plan->duration_ns;
 }
 
 static void stop_when_time_is_over(struct run *run)
 {
-	if (run->stop_at == 0 || nanoclock_now() < run->stop_at)
+	if (run->stop_at_ns == 0 || nanoclock_now_ns() < run->stop_at_ns)
 		return;
-	run->stop_at = 0;
+	run->stop_at_ns = 0;
 	run->mode->over(run);
 }
 
@@ -82,7 +82,7 @@ static void begin_what_may(struct run *run)
 	run->budget = BUDGET;
 	if (board_waits(run->board, run->row))
 		return;
-	if (run->base == 0 && atomic_load(&run->row->reached) == run->mode->gates)
+	if (run->base_ns == 0 && atomic_load(&run->row->reached) == run->mode->gates)
 		begin(run);
 	stop_when_time_is_over(run);
 	run->mode->start(run);
@@ -96,7 +96,7 @@ static bool finished(const struct run *run)
 
 void loop_run(struct run *run)
 {
-	uint64_t *ended = &run->figures->moments[MOMENT_ENDED];
+	uint64_t *ended_ns = &run->figures->moments_ns[MOMENT_ENDED];
 
 	board_reach(run->board, run->row);
 	while (!run_stopped(run)) {
@@ -108,6 +108,6 @@ void loop_run(struct run *run)
 		knock_again(run);
 	}
 	run->figures->unfinished = run_active(run);
-	if (*ended == 0)
-		*ended = nanoclock_now();
+	if (*ended_ns == 0)
+		*ended_ns = nanoclock_now_ns();
 }

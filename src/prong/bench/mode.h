@@ -11,7 +11,7 @@
 struct client;
 struct run;
 
-#define MODE_DURATION 5000 /* ms, where there must be one and none is given */
+#define MODE_DURATION_MS 5000 /* where there must be one and none is given */
 
 /* Options that not every mode takes; see takes. */
 #define MODE_TAKES_RATE  1U

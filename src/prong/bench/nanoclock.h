@@ -6,7 +6,7 @@
 #include <time.h>
 
 /* CLOCK_MONOTONIC in ns, as all times of the load generator; never goes back. */
-static inline uint64_t nanoclock_now(void)
+static inline uint64_t nanoclock_now_ns(void)
 {
 	struct timespec now;
 

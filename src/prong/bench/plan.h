@@ -24,10 +24,10 @@ struct plan {
 	uint64_t concurrency; /* open at once; in hold: all that are to be held */
 	uint64_t under_way;   /* keep and hold: being opened or echoing at once */
 	uint64_t bytes;       /* of each exchange; unbounded: until the time is over */
-	double interval;      /* ns between what is due; 0: as fast as it goes */
-	uint64_t duration; /* ns to begin things in, or to hold; 0: no limit of time */
-	uint64_t timeout;  /* ns without progress */
-	bool wait;         /* hold: until a line on stdin */
+	double interval_ns;   /* between what is due; 0: as fast as it goes */
+	uint64_t duration_ns; /* to begin things in, or to hold; 0: no limit of time */
+	uint64_t timeout_ns;  /* without progress */
+	bool wait;            /* hold: until a line on stdin */
 
 	/* Of a share. Of what is due this worker does the index-th of each workers. */
 	unsigned index, workers;

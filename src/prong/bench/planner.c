@@ -48,47 +48,47 @@ static void check_taken(const struct bench_settings *settings, const struct mode
 		if (options[i].given && !(mode->takes & options[i].bit))
 			option_die(&bench_page, "--%s is not for --%s", options[i].name,
 				   mode->name);
-	if (settings->wait && settings->duration != BENCH_NOT_GIVEN)
+	if (settings->wait && settings->duration_ms != BENCH_NOT_GIVEN)
 		option_die(&bench_page, "--wait and --duration: choose one of them");
-	if (settings->duration == 0 && mode != &mode_hold)
+	if (settings->duration_ms == 0 && mode != &mode_hold)
 		option_die(&bench_page, "--duration: 0 leaves no time for anything");
-	if (settings->timeout == 0)
+	if (settings->timeout_ms == 0)
 		option_die(&bench_page, "--timeout: 0 leaves no time for anything");
 }
 
 /* How many are due before the time is over; the first one is due at once. */
-static uint64_t count_due(const struct number_rate *rate, int64_t duration)
+static uint64_t count_due(const struct number_rate *rate, int64_t duration_ms)
 {
-	uint64_t period = (uint64_t)rate->period_ms;
+	uint64_t period_ms = (uint64_t)rate->period_ms;
 
-	return ((uint64_t)duration * rate->count + period - 1) / period;
+	return ((uint64_t)duration_ms * rate->count + period_ms - 1) / period_ms;
 }
 
 static void bound_open_loop(struct plan *plan, const struct bench_settings *settings)
 {
 	const struct number_rate *rate = &settings->rate;
-	int64_t duration = settings->duration;
+	int64_t duration_ms = settings->duration_ms;
 	uint64_t due;
 
-	plan->interval = (double)rate->period_ms * 1e6 / rate->count;
-	if (duration == BENCH_NOT_GIVEN && settings->count > 0) {
+	plan->interval_ns = (double)rate->period_ms * 1e6 / rate->count;
+	if (duration_ms == BENCH_NOT_GIVEN && settings->count > 0) {
 		plan->count = settings->count;
 		return;
 	}
-	if (duration == BENCH_NOT_GIVEN)
-		duration = MODE_DURATION;
-	due = count_due(rate, duration);
+	if (duration_ms == BENCH_NOT_GIVEN)
+		duration_ms = MODE_DURATION_MS;
+	due = count_due(rate, duration_ms);
 	plan->count =
 		settings->count > 0 && settings->count < due ? settings->count : due;
 }
 
 static void bound_closed_loop(struct plan *plan, const struct bench_settings *settings)
 {
-	bool timed = settings->duration != BENCH_NOT_GIVEN;
+	bool timed = settings->duration_ms != BENCH_NOT_GIVEN;
 
 	if (timed)
-		plan->duration = (uint64_t)settings->duration * 1000000;
-	if (plan->mode == &mode_stream && timed && settings->size == 0)
+		plan->duration_ns = (uint64_t)settings->duration_ms * 1000000;
+	if (plan->mode == &mode_stream && timed && settings->size_bytes == 0)
 		plan->bytes = PLAN_UNBOUNDED;
 	if (settings->count > 0)
 		plan->count = settings->count;
@@ -102,7 +102,7 @@ static void bound_closed_loop(struct plan *plan, const struct bench_settings *se
 		plan->count =
 			plan->mode->count > 0 ? plan->mode->count : plan->concurrency;
 	if (plan->mode == &mode_hold && !timed && !plan->wait)
-		plan->duration = (uint64_t)MODE_DURATION * 1000000;
+		plan->duration_ns = (uint64_t)MODE_DURATION_MS * 1000000;
 }
 
 /* Each process needs a connection of its own, or it has nothing to do. */
@@ -165,8 +165,8 @@ void planner_make(struct plan *out, const struct bench_settings *settings,
 		.mode = mode,
 		.target = *target,
 		.origin = settings->origin,
-		.bytes = settings->size > 0 ? settings->size : mode->bytes,
-		.timeout = (uint64_t)settings->timeout * 1000000,
+		.bytes = settings->size_bytes > 0 ? settings->size_bytes : mode->bytes,
+		.timeout_ns = (uint64_t)settings->timeout_ms * 1000000,
 		.wait = settings->wait,
 		.workers = settings->processes,
 	};

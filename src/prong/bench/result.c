@@ -14,17 +14,17 @@ const char *const result_part_names[PART_COUNT] = {
 	[PART_ROUND] = "round",
 };
 
-uint64_t result_between(uint64_t from, uint64_t to)
+uint64_t result_between_ns(uint64_t from_ns, uint64_t to_ns)
 {
-	return from > 0 && to > from ? to - from : 0;
+	return from_ns > 0 && to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
-uint64_t result_time(const struct result *result)
+uint64_t result_time_ns(const struct result *result)
 {
-	uint64_t from =
-		result->plan->mode == &mode_keep ? result->went_on : result->begun;
+	uint64_t from_ns = result->plan->mode == &mode_keep ? result->went_on_ns
+							    : result->begun_ns;
 
-	return result_between(from, result->figures.moments[MOMENT_ENDED]);
+	return result_between_ns(from_ns, result->figures.moments_ns[MOMENT_ENDED]);
 }
 
 double result_per_second(uint64_t count, uint64_t ns)

@@ -8,18 +8,18 @@
 struct result {
 	const struct plan *plan;
 	char target[ADDRESS_TEXT_MAX];
-	uint64_t begun;   /* nanoclock_now(); 0: it has not */
-	uint64_t went_on; /* keep and hold: after all were open */
-	unsigned lost;    /* workers that died */
-	int signo;        /* by which it was broken off, or 0 */
+	uint64_t begun_ns;   /* nanoclock_now_ns(); 0: it has not */
+	uint64_t went_on_ns; /* keep and hold: after all were open */
+	unsigned lost;       /* workers that died */
+	int signo;           /* by which it was broken off, or 0 */
 	struct figures figures;
 };
 
 /* ns between two moments; 0 if one of them has not come. */
-uint64_t result_between(uint64_t from, uint64_t to);
+uint64_t result_between_ns(uint64_t from_ns, uint64_t to_ns);
 
 /* ns in which ok came about: keep begins to count when all connections are open. */
-uint64_t result_time(const struct result *result);
+uint64_t result_time_ns(const struct result *result);
 
 /* How many came about in so many ns, in a second; 0 in no time. */
 double result_per_second(uint64_t count, uint64_t ns);

@@ -32,47 +32,47 @@ bool run_stopped(const struct run *run)
 }
 
 /* Workers take turns, so that together they keep the time that one would keep. */
-uint64_t run_due(const struct run *run, uint64_t number)
+uint64_t run_due_ns(const struct run *run, uint64_t number)
 {
 	const struct plan *plan = run->plan;
 	double nth = (double)number * plan->workers + plan->index;
 
-	return run->base + (uint64_t)(nth * plan->interval);
+	return run->base_ns + (uint64_t)(nth * plan->interval_ns);
 }
 
-void run_set_timer(struct run *run, uint64_t when)
+void run_set_timer(struct run *run, uint64_t when_ns)
 {
 	struct itimerspec timer = {
-		.it_value = { .tv_sec = (time_t)(when / 1000000000),
-			      .tv_nsec = (long)(when % 1000000000) },
+		.it_value = { .tv_sec = (time_t)(when_ns / 1000000000),
+			      .tv_nsec = (long)(when_ns % 1000000000) },
 	};
 
-	if (run->armed == when)
+	if (run->armed_ns == when_ns)
 		return;
-	run->armed = when;
+	run->armed_ns = when_ns;
 	timerfd_settime(run->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
 void run_opened(struct run *run)
 {
-	run->figures->moments[MOMENT_OPENED] = nanoclock_now();
+	run->figures->moments_ns[MOMENT_OPENED] = nanoclock_now_ns();
 	run->figures->held = run->in_step[STEP_HELD];
 	board_reach(run->board, run->row);
 }
 
 void run_clear_deadline(struct run *run, struct client *client)
 {
-	if (client->deadline == 0)
+	if (client->deadline_ns == 0)
 		return;
 	chain_remove(&run->due, client);
-	client->deadline = 0;
+	client->deadline_ns = 0;
 }
 
 /* The timeout is the same for all, so the last to make progress is due last. */
-void run_set_deadline(struct run *run, struct client *client, uint64_t now)
+void run_set_deadline(struct run *run, struct client *client, uint64_t now_ns)
 {
 	run_clear_deadline(run, client);
-	client->deadline = now + run->plan->timeout;
+	client->deadline_ns = now_ns + run->plan->timeout_ns;
 	chain_append(&run->due, client);
 }
 
@@ -118,7 +118,7 @@ static int make_descriptors(struct run *run)
 	if (run->epoll_fd < 0)
 		return -errno;
 	err = watch(run, run->board->to_workers);
-	if (err < 0 || run->plan->interval <= 0)
+	if (err < 0 || run->plan->interval_ns <= 0)
 		return err;
 	run->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (run->timer_fd < 0)

@@ -44,9 +44,9 @@ struct run {
 	unsigned budget;               /* connections that may yet begin in this turn */
 	int stage;                     /* the mode's own */
 	size_t cursor;                 /* the mode's own */
-	uint64_t base;                 /* what is due is due from here; 0: not begun */
-	uint64_t stop_at;              /* begin nothing more from here on; 0: no such */
-	uint64_t armed;                /* when timer_fd goes off; 0 never */
+	uint64_t base_ns;              /* what is due is due from here; 0: not begun */
+	uint64_t stop_at_ns;           /* begin nothing more from here on; 0: no such */
+	uint64_t armed_ns;             /* when timer_fd goes off; 0 never */
 
 	uint64_t in[PATTERN_WORDS(RUN_BUFFER)];
 	uint64_t out[PATTERN_WORDS(RUN_BUFFER)];
@@ -78,16 +78,16 @@ bool run_can_begin(const struct run *run);
 bool run_stopped(const struct run *run);
 
 /* When the number-th of what this worker begins is due; with a rate. */
-uint64_t run_due(const struct run *run, uint64_t number);
+uint64_t run_due_ns(const struct run *run, uint64_t number);
 
 /* Be woken at that time; with a rate. */
-void run_set_timer(struct run *run, uint64_t when);
+void run_set_timer(struct run *run, uint64_t when_ns);
 
 /* Say that all connections are open, and wait at the gate for those of others. */
 void run_opened(struct run *run);
 
-/* The client's deadline is the timeout from now, a nanoclock_now(); or it has none. */
-void run_set_deadline(struct run *run, struct client *client, uint64_t now);
+/* The client's deadline is the timeout from now_ns; or it has none. */
+void run_set_deadline(struct run *run, struct client *client, uint64_t now_ns);
 void run_clear_deadline(struct run *run, struct client *client);
 
 #endif

@@ -16,8 +16,9 @@ static void print_heading(const struct result *result)
 	if (plan->bytes != PLAN_UNBOUNDED)
 		printf(", %s each way", quantity_bytes(text, (double)plan->bytes));
 	printf(", %" PRIu64 " at once", plan->concurrency);
-	if (plan->interval > 0)
-		printf(" at most, %s/s due", quantity_rate(text, 1e9 / plan->interval));
+	if (plan->interval_ns > 0)
+		printf(" at most, %s/s due",
+		       quantity_rate(text, 1e9 / plan->interval_ns));
 	if (plan->workers > 1)
 		printf(", %u processes", plan->workers);
 	putchar('\n');
@@ -39,24 +40,27 @@ static void print_done(const struct result *result)
 {
 	const struct figures *figures = &result->figures;
 	const struct mode *mode = result->plan->mode;
-	const uint64_t *moments = figures->moments;
-	uint64_t held_for = result_between(moments[MOMENT_OPENED], result->went_on);
-	uint64_t time = result_time(result);
+	const uint64_t *moments_ns = figures->moments_ns;
+	uint64_t held_for_ns =
+		result_between_ns(moments_ns[MOMENT_OPENED], result->went_on_ns);
+	uint64_t time_ns = result_time_ns(result);
 	char text[QUANTITY_MAX];
 
 	if (mode->gates == GATES)
-		print_span("opened ", figures->held, "connections",
-			   result_between(result->begun, moments[MOMENT_OPENED]));
-	if (mode == &mode_hold && result->went_on > 0)
+		print_span(
+			"opened ", figures->held, "connections",
+			result_between_ns(result->begun_ns, moments_ns[MOMENT_OPENED]));
+	if (mode == &mode_hold && result->went_on_ns > 0)
 		printf("held %" PRIu64 " for %s\n", figures->held,
-		       quantity_time(text, held_for));
+		       quantity_time(text, held_for_ns));
 	if (mode == &mode_hold)
 		print_span("echoed again on ", figures->parts[PART_ROUND].count,
 			   mode->units,
-			   result_between(result->went_on, moments[MOMENT_ECHOED]));
-	print_span("", figures->ok, mode->units, time);
-	if (mode == &mode_stream && time > 0) {
-		double rate = result_per_second(figures->bytes_in, time);
+			   result_between_ns(result->went_on_ns,
+					     moments_ns[MOMENT_ECHOED]));
+	print_span("", figures->ok, mode->units, time_ns);
+	if (mode == &mode_stream && time_ns > 0) {
+		double rate = result_per_second(figures->bytes_in, time_ns);
 
 		printf("received %s", quantity_bytes(text, (double)figures->bytes_in));
 		printf(", %s/s\n", quantity_bytes(text, rate));
@@ -103,7 +107,7 @@ static void print_times(const struct result *result)
 		printf("%-8s", result_part_names[part]);
 		for (int i = 0; i < RESULT_QUANTILES; i++) {
 			double share = result_quantiles[i].share;
-			uint64_t ns = histogram_quantile(times, share);
+			uint64_t ns = histogram_quantile_ns(times, share);
 
 			printf("%10s",
 			       times->count > 0 ? quantity_time(text, ns) : "-");

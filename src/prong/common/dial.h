@@ -7,8 +7,8 @@
 #include "base/address.h"
 
 /*
- * Connects to an address. timeout is in milliseconds; 0 leaves it to the system
- * (tcp(7), tcp_syn_retries), and for a UNIX socket with a full queue there is none.
+ * Connects to an address. With timeout_ms 0 the system decides how long it tries
+ * (tcp(7), tcp_syn_retries); with a UNIX socket whose queue is full it never gives up.
  * interrupts is a descriptor of interrupt_open(); nothing is read from it.
  *
  * On success *out is the socket: non-blocking, close-on-exec, with TCP_NODELAY, and
@@ -16,6 +16,6 @@
  * Returns 0; -ETIMEDOUT; -EINTR if a signal waits in interrupts; or another
  * negative errno of socket(2) or connect(2).
  */
-int dial(int *out, const struct address *to, int64_t timeout, int interrupts);
+int dial(int *out, const struct address *to, int64_t timeout_ms, int interrupts);
 
 #endif
