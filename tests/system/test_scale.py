@@ -3,6 +3,7 @@
 A sanitized build does a tenth.
 """
 
+import resource
 import subprocess
 import threading
 
@@ -13,6 +14,12 @@ from logline import reasons
 from proc import cpu_seconds, memory
 
 ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may differ
+
+
+def needs_descriptors(count):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < count + 100:
+        pytest.skip(f"needs {count} descriptors, and {most} are allowed (ulimit -Hn)")
 
 
 def test_fifty_thousand_connections_are_all_served_and_counted(prongd, scale):
@@ -61,6 +68,7 @@ def test_many_more_clients_than_processes_are_all_served(prongd):
 def test_thousands_of_clients_held_at_once_are_all_served_twice(prongd, scale):
     """Each in a process of its own, twice over."""
     count = int(5000 * scale)
+    needs_descriptors(count)
     server = prongd("-n", count + 1000, "echo", verbose=False)
     for number in (1, 2):
         assert load(server, "--hold", count, "-d", 0, "--timeout", "60s")["ok"] == count
@@ -97,6 +105,7 @@ def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
 def test_clients_who_stay_do_not_make_it_dearer_to_serve_others(prongd):
     """To look for children that have ended is no walk over those that live."""
     held = 5000
+    needs_descriptors(held)
     server = prongd("-n", held + 500, "echo", verbose=False)
 
     def supervisors_time():
