@@ -42,7 +42,7 @@ def eventually(condition, what, timeout=PATIENCE, interval=0.005):
         if result:
             return result
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(interval)
+        time.sleep(interval)  # until it is looked at again
 
 
 def load(server, *arguments, check=True):

@@ -85,7 +85,7 @@ def test_the_supervisor_hardly_wakes_while_all_are_held_and_somebody_waits(prong
     server.connect()
     server.wait_log(event="limit-reached")
     before = sleeps(server.pid)
-    time.sleep(1)
+    time.sleep(1)  # it is watched for so long
     assert 1 <= sleeps(server.pid) - before <= 25
 
 
@@ -328,7 +328,7 @@ def assert_sleeping(server):
     for pid in pids:
         settled(pid)
     before = [sleeps(pid) for pid in pids]
-    time.sleep(0.5)
+    time.sleep(0.5)  # it is watched for so long
     assert [sleeps(pid) for pid in pids] == before
 
 

@@ -13,7 +13,7 @@ from benching import (  # noqa: F401 (fixtures)
     send_too_much, send_wrong_bytes, serve, start_bench, swap_halves)  # fmt: skip
 from harness import eventually
 from peers import echo, never_answer
-from proc import children
+from proc import children, cpu_seconds
 from sockets import bound
 
 MODES = [
@@ -103,7 +103,7 @@ def test_a_server_that_reads_nothing_times_out(serve):
 def test_an_end_that_comes_before_the_second_echo_of_hold_is_early(serve):
     def echo_once(peer, conn):
         conn.sendall(conn.recv(SIZE, socket.MSG_WAITALL))
-        time.sleep(0.05)
+        time.sleep(0.05)  # the echo is read before the end comes
 
     server = serve(echo, echo_once)
     result = bench("--hold", 10, "-d", "300ms", server.address, status=1)
@@ -129,7 +129,7 @@ def test_a_run_that_only_fails_ends_at_its_time(refusing):
 @pytest.mark.parametrize("words", [["-n", 1 << 40], ["-r", "1000000/s", "-d", "1h"]], ids=str)
 def test_a_run_that_only_fails_can_be_broken_off(refusing, start_bench, words):
     process = start_bench("--json", *words, refusing)
-    time.sleep(0.5)  # nothing outside tells that it runs
+    eventually(lambda: sum(map(cpu_seconds, children(process.pid))) > 0.05, "at work")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=10)
     result = json.loads(output)

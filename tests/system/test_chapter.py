@@ -234,7 +234,7 @@ def test_echo_server_serves_several_clients_at_once_each_in_its_process(processe
             client.sendall(text)
             assert client.recv(100) == text
         assert len(children(server.pid)) == 20
-    eventually(lambda: not children(server.pid), "the processes of gone clients are gone")
+    eventually(lambda: not children(server.pid), "the processes are gone, too")
     stop(server)
 
 
@@ -344,7 +344,7 @@ def test_chapter_server_leaves_zombies_that_stay(processes, compiled):
     end_together(server, port, clients=5)
     eventually(lambda: len(children(server.pid)) == 4, "one of the five is removed")
     come_and_go(port, times=1, together=1)
-    eventually(lambda: len(children(server.pid)) == 4, "one more came, and one was removed")
+    eventually(lambda: len(children(server.pid)) == 4, "one came, one was removed")
     assert len(zombies(server.pid)) == 4
     stop(server)
 
@@ -354,7 +354,8 @@ def test_chapter_server_repeats_its_log_in_every_child(processes, compiled, tmp_
     log = tmp_path / "log"
     with log.open("wb") as stdout:
         server = processes.start(compiled("chapter_server"), "0", stdout=stdout)
-    port = int(eventually(lambda: re.search(r":(\d+)\n", log.read_text()), "the port")[1])
+    found = eventually(lambda: re.search(r":(\d+)\n", log.read_text()), "the port")
+    port = int(found[1])
     for _ in range(5):
         come_and_go(port, times=1, together=1)
         eventually(lambda: not children(server.pid), "the child has written its copy")
@@ -435,5 +436,7 @@ def test_chapter_client_leaves_its_writer_when_the_server_closes(processes, comp
         (writer,) = eventually(lambda: children(client.pid), "the writer runs")
         conn.close()
         assert client.wait(PATIENCE) == 0
-    eventually(lambda: (state(writer), parent(writer)) == ("S", os.getpid()), "the writer sleeps, an orphan")
+    eventually(
+        lambda: (state(writer), parent(writer)) == ("S", os.getpid()),
+        "the writer sleeps, an orphan")  # fmt: skip
     os.kill(writer, signal.SIGKILL)

@@ -78,7 +78,7 @@ def test_an_input_that_cannot_be_read_is_told(serve, connect, tmp_path):
 def at_rest(pids, moment=0.3):
     """Whether they run for a tenth of a moment at most."""
     before = sum(map(cpu_seconds, pids))
-    time.sleep(moment)
+    time.sleep(moment)  # it is watched for so long
     return sum(map(cpu_seconds, pids)) - before < moment / 10
 
 

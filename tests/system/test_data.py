@@ -50,9 +50,9 @@ def test_a_client_that_has_ended_its_sending_still_gets_everything(prongd, handl
     def half_closes_late(_):
         with echo.connect() as client:
             client.sendall(data[: 64 << 10])
-            time.sleep(2)
+            time.sleep(2)  # late: the service has long since read everything
             client.shutdown(socket.SHUT_WR)
-            time.sleep(0.5)
+            time.sleep(0.5)  # the answer is read late, too
             return receive_all(client)
 
     def is_answered_late(_):
@@ -73,7 +73,7 @@ def test_a_short_reply_arrives_although_input_is_unread(prongd, service, length,
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.05)
+            time.sleep(0.05)  # read late: a reset would have cost the reply
             reply = receive_all(client)
             return len(reply) == length if length else reply.endswith(b"\r\n")
 
@@ -91,7 +91,7 @@ def test_a_big_reply_arrives_although_input_is_unread(handlers, tmp_path, unix):
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.3)
+            time.sleep(0.3)  # read late: a reset would have cost the reply
             return receive_all(client) == BIG_REPLY
 
     assert all_at_once(ask, 10) == [True] * 10
@@ -194,7 +194,7 @@ def test_a_quiet_client_is_cut_at_the_idle_timeout(prongd):
     waiter.start()
     for _ in range(6):
         assert echoes(busy)
-        time.sleep(0.4)
+        time.sleep(0.4)  # the pace of a busy client
     waiter.join()
     assert 0.9 <= cut[0] <= 2
     [close] = server.wait_log(event="close")
@@ -216,7 +216,7 @@ def test_a_busy_client_is_cut_at_the_session_timeout(prongd, reuse):
                 client.send(b"x")
                 if not client.recv(1):
                     break
-                time.sleep(0.1)
+                time.sleep(0.1)  # the pace of the drip
         return time.monotonic() - begin
 
     def is_quiet(_):
@@ -276,7 +276,7 @@ def test_a_client_that_reads_slowly_is_not_idle(prongd, service, pause):
     begin = time.monotonic()
     while time.monotonic() - begin < 3:
         assert client.recv(20_000)
-        time.sleep(pause)
+        time.sleep(pause)  # the pace of a slow reader
     assert not server.log_lines(event="close")
     client.shutdown(socket.SHUT_RDWR)  # which also ends a send of the other thread
 

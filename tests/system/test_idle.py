@@ -133,7 +133,7 @@ def measured(module_prongd):
         return {n: (sleeps(s.pid), cpu_seconds(s.pid)) for n, s in watched.items()}
 
     before = look()
-    time.sleep(SECONDS)
+    time.sleep(SECONDS)  # they are watched for so long
     after = look()
     for server in watched.values():
         server.close_clients()

@@ -74,9 +74,9 @@ def test_a_stop_just_after_the_limit_was_left_sleeps(prongd, how):
     time.sleep(0.3)  # the limit is left, but that will only be said after a second
     server.signal(signal.SIGTERM)
     server.wait_log(event="stopping")
-    time.sleep(1)
+    time.sleep(1)  # by then that the limit was left would have been said
     before = sleeps(server.pid), cpu_seconds(server.pid)
-    time.sleep(1)
+    time.sleep(1)  # it is watched for so long
     assert (sleeps(server.pid), cpu_seconds(server.pid)) == before
     busy[1].close()
     assert reasons(server.expect_exit(timeout=5)) == {"eof": 3}
@@ -96,7 +96,7 @@ def test_a_full_server_sleeps(prongd):
         server.connect().sendall(b"waiting")
     settled(server.pid)
     before = sleeps(server.pid), cpu_seconds(server.pid)
-    time.sleep(1)
+    time.sleep(1)  # it is watched for so long
     assert (sleeps(server.pid), cpu_seconds(server.pid)) == before
 
 
@@ -179,7 +179,7 @@ def test_out_of_descriptors_nothing_spins_and_nobody_is_lost(prongd, tmp_path):
             client.sendall(b"%d" % number)
             client.shutdown(socket.SHUT_WR)
         server.wait_log(event="accept-failed", error="EMFILE", timeout=1)
-        time.sleep(3)
+        time.sleep(3)  # it is watched for so long
     seconds = time.monotonic() - begin
     assert accepts[0] <= 20 * seconds
     assert len(server.log_lines(event="accept-failed")) <= seconds + 1
@@ -260,7 +260,7 @@ def test_accepting_that_always_fails_does_not_spin(prongd):
     server.connect()
     server.wait_log(event="accept-failed", error="EPERM")
     ran = cpu_seconds(server.pid)
-    time.sleep(1)
+    time.sleep(1)  # it is watched for so long
     assert cpu_seconds(server.pid) - ran <= 0.1
     server.signal(signal.SIGQUIT)
     server.expect_exit()
@@ -295,7 +295,7 @@ def test_a_client_waits_while_no_process_can_be_made(limited, spare):
         server.wait_log(event="fork-failed", error="EAGAIN", timeout=1)
         assert is_silent(waiting, 0.5)
         ran = cpu_seconds(server.pid)
-        time.sleep(1)
+        time.sleep(1)  # it is watched for so long
         assert cpu_seconds(server.pid) - ran < 0.05
     waiting.settimeout(1)
     assert receive_exactly(waiting, 8) == b"patience"

@@ -243,7 +243,7 @@ def test_killed_workers_cost_only_their_own_connections(prongd, scale):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGKILL)
                 kills += 1
-        time.sleep(0.05)
+        time.sleep(0.05)  # the pace of the kills
     result = finish_load(loading)
     assert kills > 50
     assert result["ok"] > 5 * rate
@@ -283,7 +283,7 @@ def test_a_supervisor_killed_while_it_forks_leaves_no_process(prongd):
     """FAULT 11, races: that none lives on is checked at the end."""
     for _ in range(50):
         server = prongd("-s", 16, "-q", "echo", verbose=False)
-        time.sleep(random.uniform(0, 0.005))
+        time.sleep(random.uniform(0, 0.005))  # any moment of its start
         server.kill()
 
 

@@ -63,7 +63,7 @@ def test_a_big_reply_arrives_although_input_is_unread(
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.3)
+            time.sleep(0.3)  # read late: a reset would have cost the reply
             return receive_all(client) == BIG_REPLY
 
     assert all_at_once(ask, 10) == [True] * 10
@@ -116,7 +116,7 @@ def test_a_client_that_drips_after_the_reply_is_let_go(prongd):
         with pytest.raises(OSError):
             while time.monotonic() < begin + 6:
                 client.send(b"x")
-                time.sleep(0.05)
+                time.sleep(0.05)  # the pace of the drip
     assert time.monotonic() - begin < 4
 
 
@@ -250,7 +250,7 @@ def test_a_client_that_is_gone_costs_no_processor_time_while_its_program_stays(p
     server.wait_log(event="serve", count=5)
     settled(server.pid)
     before = cpu_seconds(server.pid), sleeps(server.pid)
-    time.sleep(0.4)
+    time.sleep(0.4)  # it is watched for so long
     assert cpu_seconds(server.pid) - before[0] < 0.02
     assert sleeps(server.pid) - before[1] < 5
     server.wait_log(event="close", count=5)

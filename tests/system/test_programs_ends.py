@@ -27,7 +27,7 @@ def keeps_moving(client, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert echoes(client, b"x")
-        time.sleep(0.3)
+        time.sleep(0.3)  # the pace of the bytes
 
 
 # What a program does to its socket.
@@ -136,7 +136,7 @@ def test_a_program_that_keeps_moving_bytes_is_not_idle(prongd, options):
     for _ in range(8):
         assert echoes(clients[0], b"x")
         clients[1].sendall(b"x")
-        time.sleep(0.3)
+        time.sleep(0.3)  # the pace of the bytes
     assert server.log_lines(event="close") == []
     closed = server.wait_log(event="close", count=2, timeout=3)
     assert {line["reason"] for line in closed} == {"idle"}
@@ -151,7 +151,7 @@ def test_a_program_that_was_stopped_for_a_while_is_not_killed(prongd):
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: state(pid) == "T", "stopped")
     client.sendall(b"meanwhile")
-    time.sleep(1)
+    time.sleep(1)  # the while for which it is stopped
     os.kill(pid, signal.SIGCONT)
     assert receive_exactly(client, 9) == b"meanwhile"
     client.shutdown(socket.SHUT_WR)

@@ -232,7 +232,7 @@ def test_a_program_that_crashes_at_its_start_costs_one_process_a_client(
     assert all(line.items() >= {"reason": reason, **end}.items() for line in closed)
     settled(server.pid)
     before = cpu_seconds(server.pid), sleeps(server.pid)
-    time.sleep(0.3)
+    time.sleep(0.3)  # it is watched for so long
     assert cpu_seconds(server.pid) - before[0] < 0.01
     assert sleeps(server.pid) - before[1] <= 2
     totals = server.stop()

@@ -32,7 +32,7 @@ def send_signals(server, end, sent):
         with contextlib.suppress(ProcessLookupError):
             os.kill(next(workers), second)
         sent.append(second)
-        time.sleep(0.001)
+        time.sleep(0.001)  # the pace of the signals
 
 
 def repeat(action, end, failures):
@@ -96,7 +96,7 @@ def test_a_worker_stopped_for_a_while_loses_nothing(prongd):
     pid = int(server.wait_log(event="serve")[0]["pid"])
     stop_process(pid)
     client.sendall(b"are you there?")
-    time.sleep(2)
+    time.sleep(2)  # longer than the idle timeout
     assert server.ask(b"others are served") == b"others are served"
     os.kill(pid, signal.SIGCONT)
     assert client.recv(100) == b"are you there?"
@@ -124,7 +124,7 @@ def test_a_supervisor_stopped_for_a_while_ends_no_session_wrongly(prongd):
     for server in (short, long):
         stop_process(server.pid)
     queued = [long.connect() for _ in range(5)]
-    time.sleep(2.5)
+    time.sleep(2.5)  # longer than the session timeout
     assert all(echoes(client) for client in clients)
     for server in (short, long):
         os.kill(server.pid, signal.SIGCONT)
