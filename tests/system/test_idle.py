@@ -106,7 +106,7 @@ CASES = [
     (a_busy_worker_died, ["-r", "always"]),
     (a_spare_died, []),
     (a_spare_died, ["-r", "always"]),
-    (a_session_was_reset, ["-r", 3]),
+    (a_session_was_reset, ["-r", 3, "-n", 8]),  # as many as spare: no surplus to end
     (the_limit_was_reached_and_left, ["-n", 3, "-s", 1]),
     (it_is_full_and_clients_wait, ["-n", 3, "-s", 1]),
     (a_client_was_refused, REFUSE),
