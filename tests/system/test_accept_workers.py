@@ -130,7 +130,8 @@ def test_those_that_were_not_needed_leave(prongd):
         assert server.ask(b"here") == b"here"
         return len(server.workers()) == 2
 
-    eventually(few_are_left, "as many as spare", 40, 0.2)
+    # A client that a busy machine keeps waiting makes the pool grow once more.
+    eventually(few_are_left, "as many as spare", 90, 0.2)
     server.hold(16)  # and come again
     eventually(lambda: server.totals()["active"] == "16", "all held")
 
@@ -323,7 +324,7 @@ def test_an_idle_pool_sleeps(prongd):
 
 
 def assert_sleeping(server):
-    time.sleep(0.5)  # so long the queue may be looked at after who came last
+    settled(server.pid, calm=0.5)  # it looks at the queue for a while first
     pids = [server.pid, *server.workers()]
     for pid in pids:
         settled(pid)
