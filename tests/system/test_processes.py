@@ -314,10 +314,13 @@ def test_the_last_connection_of_a_process_lasts_like_any_other(prongd):
 def test_spares_that_die_at_once_are_replaced_with_pauses(prongd, reuse):
     server = prongd("-r", reuse, "-s", 2, "echo")
     begin = time.monotonic()
+    killed = set()
     while time.monotonic() - begin < 1.5:
         for pid in server.workers():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+    eventually(lambda: all(map(is_zombie, killed)), "dead")
     assert int(server.totals()["processes"]) < 150
     assert server.log_lines(event="spare-died")
     assert server.ask(b"still") == b"still"

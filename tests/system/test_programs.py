@@ -205,7 +205,7 @@ def test_the_program_itself_is_the_child_and_is_not_copied_from_prongd(prongd):
     server.hold()
     [pid] = server.workers()
     assert name_of(pid) == "cat"
-    assert int(server.log_lines(event="serve")[0]["pid"]) == pid
+    assert int(server.wait_log(event="serve")[0]["pid"]) == pid
 
 
 @pytest.mark.parametrize("options", [PLAIN, ATTENDED])

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import PRONGD, SANITIZED, eventually
-from proc import children, descriptors, name_of, settled, state
+from proc import children, descriptors, is_zombie, name_of, settled, state
 from sockets import echoes, reset
 
 LOOK = "env | sort; ls -l /proc/self/fd | grep -c socket; umask; pwd"
@@ -88,10 +88,13 @@ def test_a_program_that_cannot_be_warm_is_told_once_and_started_cold(prongd):
 def test_warm_programs_that_die_are_replaced_with_pauses(prongd):
     server = prongd("--warm", "-s", 2, "--", "cat")
     begin = time.monotonic()
+    killed = set()
     while time.monotonic() - begin < 1:
         for pid in children(server.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+    eventually(lambda: all(map(is_zombie, killed)), "dead")
     assert int(server.totals()["processes"]) < 100
     assert server.ask(b"still") == b"still"
     warm_pids(server, 2)
