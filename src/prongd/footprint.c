@@ -5,10 +5,6 @@
  * more. Here both come from .bss. Where a libc does without these two functions,
  * nothing is lost but the gain.
  */
-#include "footprint.h"
-
-#include <sys/mman.h>
-
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,26 +48,4 @@ __attribute__((no_stack_protector)) void *_dl_early_allocate(size_t size)
 		return NULL;
 	used += size;
 	return heap + used - size;
-}
-
-/* The linker's: where the program begins; and where its code does. */
-extern const char __ehdr_start[];
-extern void _init(void);
-
-/*
- * What lies between serves the loading of the program: symbols and relocations. Also what
- * unwinding a stack, or loading libraries, begins with, which no service does.
- */
-void footprint_reduce(void)
-{
-	static const char constant[] = "some linkers put constants there as well";
-	uintptr_t from = (uintptr_t)__ehdr_start;
-	uintptr_t to = (uintptr_t)_init & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
-	uintptr_t used_by_all = (uintptr_t)constant;
-
-	if (used_by_all >= from && used_by_all < to)
-		return;
-	/* A kernel that refuses costs speed, no correctness. */
-	if (to > from)
-		madvise((void *)from, to - from, MADV_DONTFORK);
 }

@@ -16,7 +16,6 @@
 
 #include "base/die.h"
 #include "activation.h"
-#include "footprint.h"
 #include "identity.h"
 #include "options.h"
 #include "service/service.h"
@@ -238,10 +237,6 @@ int main(int argc, char **argv)
 	if (handler == NULL && settings.sandbox == PRONG_SANDBOX_STRICT)
 		option_die(&prongd_page, "--sandbox strict is for services: a program "
 					 "is not confined");
-#ifdef STATIC_PRONGD
-	if (handler != NULL)
-		footprint_reduce();
-#endif
 	serve(&options, handler);
 	return 0;
 }
