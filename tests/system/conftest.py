@@ -13,8 +13,9 @@ import privileges
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Orphans of a server become ours to see; thousands of clients need descriptors."""
+    config.addinivalue_line("markers", "alone: other tests at the same time would spoil it")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # A shell starts its background jobs with SIGINT ignored, and that is inherited.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -122,6 +122,7 @@ def test_a_worker_that_takes_nobody_does_not_keep_others_out(prongd):
 
 
 @pytest.mark.skipif(SANITIZED, reason="so slow, clients wait and the pool grows again")
+@pytest.mark.alone  # where a client waits, the pool grows again
 def test_those_that_were_not_needed_leave(prongd):
     server = prongd(*POOL, "-s", 2, "echo")
     server.hold(16)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import eventually, failures, load, start_load
+from harness import SANITIZED, eventually, failures, load, start_load
 from sources import addresses, connect_from, is_let_in, refused
 
 INTERVAL = 1  # seconds; the rates of some tests are one client in it
@@ -97,6 +97,8 @@ def slowdown(server):
     return statistics.median(flooded) / statistics.median(alone)
 
 
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer's time is measured, and is long")
+@pytest.mark.alone  # the time in which a client is served is measured
 def test_a_flood_from_one_source_is_not_felt_by_another(prongd):
     """Tried up to three times: the processors are not ours alone, and noise bursts."""
     server = prongd("--rate-per-source", "50/s", "echo", verbose=False, listen=["127.0.0.5:0"])
