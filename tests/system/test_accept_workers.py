@@ -90,6 +90,7 @@ def test_the_supervisor_hardly_wakes_while_all_are_held_and_somebody_waits(prong
 
 
 @pytest.mark.skipif(SANITIZED, reason="its connections are not short")
+@pytest.mark.alone  # where clients wait, the pool is right to grow
 def test_a_stream_of_short_connections_makes_few_more(prongd):
     server = prongd(*POOL, "-s", 4, "echo")
     load(server, "-c", "40", "-n", "10000")
