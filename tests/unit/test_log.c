@@ -13,26 +13,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "kept.h"
 
 #define LONG_MAX_TEXT 4000
-
-/* The lines that a log function was given, one under the other. */
-struct kept {
-	char text[65536];
-	size_t length;
-};
-
-static void keep(void *arg, const char *line, size_t length)
-{
-	struct kept *kept = arg;
-
-	assert_int_equal(strlen(line), length);
-	assert_null(strchr(line, '\n'));
-	memcpy(kept->text + kept->length, line, length);
-	kept->length += length;
-	kept->text[kept->length++] = '\n';
-	kept->text[kept->length] = '\0';
-}
 
 /* One line with key "k" and that value, without its time. */
 static const char *line_with(enum log_format format, const char *value)
