@@ -74,7 +74,7 @@ static void it_is_over_after_a_second_below_the_limit(void **state)
 	assert_int_equal(said("event="), 2);
 }
 
-/* Under much load the limit comes and goes with every connection. */
+/* Under load a server reaches and leaves its limit with every connection. */
 static void coming_and_going_makes_two_lines_and_is_counted(void **state)
 {
 	(void)state;
@@ -113,7 +113,17 @@ static void the_next_time_is_told_anew(void **state)
 	assert_int_equal(said("event=limit-cleared duration_ms=300 times=1"), 1);
 }
 
-/* At a stop. */
+/* The supervisor may have been stopped when the line was due. */
+static void that_it_is_said_late_does_not_make_it_longer(void **state)
+{
+	(void)state;
+	note(true, 0);
+	note(false, 2500 * MS);
+	note(false, 60000 * MS);
+	assert_int_equal(said("duration_ms=2500 times=1"), 1);
+}
+
+/* admission_drain() forgets it. */
 static void what_is_forgotten_is_not_said(void **state)
 {
 	(void)state;
@@ -160,6 +170,7 @@ int main(void)
 		with_saturation(coming_and_going_makes_two_lines_and_is_counted),
 		with_saturation(while_it_is_full_again_it_is_not_over),
 		with_saturation(the_next_time_is_told_anew),
+		with_saturation(that_it_is_said_late_does_not_make_it_longer),
 		with_saturation(what_is_forgotten_is_not_said),
 		with_saturation(the_service_manager_is_told_too),
 	};

@@ -27,7 +27,8 @@ void saturation_note(struct saturation *saturation, struct report *report, bool 
 	saturation->full = full;
 	if (saturation->cleared_at_us > now_us)
 		return;
-	report_limit_cleared(report, now_us - CALM_US - saturation->since_us,
+	report_limit_cleared(report,
+			     saturation->cleared_at_us - CALM_US - saturation->since_us,
 			     saturation->times);
 	saturation->cleared_at_us = CLOCK_NEVER;
 	saturation->since_us = 0;
