@@ -17,20 +17,20 @@
 
 static struct lingering *const lingering = &fake.lingering;
 
-/* The connection is lingering's from now on; the caller closes the client's end. */
+/* Gives the server's end away; the caller closes the client's. */
 static void start_at(struct pair *pair, int64_t now)
 {
 	linger_start(lingering, pair->server, PATIENCE, now);
 	pair->server = -1;
 }
 
-/* What the loop has to tell, it tells. */
+/* The loop tells what has happened so far. */
 static void hear(void)
 {
 	assert_int_equal(loop_wait(&fake.loop, 0), 0);
 }
 
-/* Waits until what the client has done has come, even over TCP. */
+/* Waits until the client's bytes, or its end, have arrived. */
 static void wait_for_input(const struct pair *pair)
 {
 	struct pollfd readable = { .fd = pair->server, .events = POLLIN };
@@ -38,7 +38,7 @@ static void wait_for_input(const struct pair *pair)
 	assert_int_equal(poll(&readable, 1, -1), 1);
 }
 
-/* More than fits into the socket's buffers; until the other end reads no more. */
+/* Sends size bytes, or as many as the other end reads before it closes. */
 static long send_on(int fd, long size)
 {
 	static char bytes[65536];
@@ -110,7 +110,7 @@ static void a_client_that_is_gone_is_not_waited_for(void **state)
 	assert_int_equal(lingering->count, 0);
 }
 
-/* With input unread, close(2) alone would reset the connection, and cut the reply. */
+/* close(2) alone would reset a connection with unread input, and cut the reply. */
 static void a_client_that_was_not_read_to_the_end_gets_its_whole_reply(void **state)
 {
 	static const char reply[] = "the reply";
@@ -130,7 +130,7 @@ static void a_client_that_was_not_read_to_the_end_gets_its_whole_reply(void **st
 	close(pair.client);
 }
 
-/* A program may have set it so that close(2) resets the connection, or waits. */
+/* A program may have set it; close(2) would then reset the connection, or wait. */
 static void so_linger_of_a_program_has_no_effect(void **state)
 {
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
@@ -180,8 +180,21 @@ static void a_client_that_sends_too_much_is_closed(void **state)
 	start_at(&pair, START);
 	sent = send_on(pair.client, 64 * LINGER_BYTES);
 	assert_int_equal(lingering->count, 0);
-	/* And not before; what is in the buffers of the kernel counts for little. */
+	/* The kernel's buffers hold what was sent beyond that. */
 	assert_in_range(sent, LINGER_BYTES, 2 * LINGER_BYTES);
+	close(pair.client);
+}
+
+static void what_was_unread_at_the_start_counts_as_sent(void **state)
+{
+	struct pair pair = pair_unix();
+
+	(void)state;
+	assert_int_equal(send(pair.client, "unread", 6, 0), 6);
+	start_at(&pair, START);
+	assert_int_equal(send(pair.client, "more", 4, 0), 4);
+	hear();
+	assert_int_equal(lingering->at[0].unread_bytes, 10);
 	close(pair.client);
 }
 
@@ -202,6 +215,18 @@ static void each_closes_at_its_own_time(void **state)
 	assert_int_equal(linger_deadline(lingering), START + 2 * MS + PATIENCE);
 	for (int i = 0; i < 3; i++)
 		close(pairs[i].client);
+}
+
+static void all_whose_patience_is_over_close_at_once(void **state)
+{
+	struct pair pair = pair_unix();
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		linger_start(lingering, dup(pair.server), PATIENCE, START + i * MS);
+	linger_expire(lingering, START + 60 * 1000 * MS);
+	assert_int_equal(lingering->count, 0);
+	pair_close(&pair);
 }
 
 static bool is_open(int fd)
@@ -226,7 +251,7 @@ static void to_cut_short_closes_the_oldest(void **state)
 	pair_close(&pair);
 }
 
-/* More descriptors than a login has by default. */
+/* The default limit is 1024 descriptors. */
 static bool can_open_many(void)
 {
 	struct rlimit limit;
@@ -249,7 +274,7 @@ static void when_there_are_too_many_the_oldest_is_closed(void **state)
 		skip_because("too few descriptors may be opened");
 	}
 	for (int i = 0; i < LINGER_MAX + 3; i++) {
-		/* High, so that the number of one that is closed is not used again. */
+		/* The numbers ascend, so that none is used twice. */
 		at[i] = fcntl(pair.server, F_DUPFD, 100 + i);
 		assert_true(at[i] >= 0);
 		linger_start(lingering, at[i], PATIENCE, START + i);
@@ -279,7 +304,7 @@ static void to_finish_closes_all(void **state)
 	pair_close(&pair);
 }
 
-static void after_that_each_is_closed_at_once(void **state)
+static void after_a_finish_each_is_closed_at_once(void **state)
 {
 	struct pair pair = pair_unix();
 
@@ -318,11 +343,13 @@ int main(void)
 		faked(it_closes_when_the_patience_is_over),
 		faked(what_a_client_sends_does_not_buy_it_time),
 		faked(a_client_that_sends_too_much_is_closed),
+		faked(what_was_unread_at_the_start_counts_as_sent),
 		faked(each_closes_at_its_own_time),
+		faked(all_whose_patience_is_over_close_at_once),
 		faked(to_cut_short_closes_the_oldest),
 		faked(when_there_are_too_many_the_oldest_is_closed),
 		faked(to_finish_closes_all),
-		faked(after_that_each_is_closed_at_once),
+		faked(after_a_finish_each_is_closed_at_once),
 		faked(what_cannot_be_watched_is_closed_at_once),
 	};
 
