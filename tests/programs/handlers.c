@@ -213,14 +213,6 @@ static _Noreturn void overwrite_everything(const struct mapping *mappings, size_
 	__builtin_trap();
 }
 
-/* Keeps each client for a few milliseconds, of which it uses none of the processor. */
-static int thinks(struct prong_conn *conn, void *arg)
-{
-	(void)arg;
-	usleep(4000);
-	return echo(conn);
-}
-
 /*
  * Does what the first byte says: 'e' echoes. 's' receives a pattern, says "done" when
  * it has been written over all memory shared with others, and goes on writing it
@@ -261,7 +253,6 @@ static const struct {
 } table[] = {
 	{ "big-reply", big_reply },
 	{ "late-reply", late_reply },
-	{ "thinks", thinks },
 	{ "borrower", borrower },
 	{ "never-returns", never_returns },
 	{ "never-listens", never_listens },

@@ -73,44 +73,6 @@ def test_there_are_no_more_than_max_processes_from_the_start(prongd):
     assert server.ask(b"here") == b"here"
 
 
-def test_all_sleep_while_all_are_held_and_nobody_waits(prongd):
-    server = prongd(*POOL, "-s", 2, "-n", 4, "echo")
-    server.hold(4)
-    assert_sleeping(server)
-
-
-def test_the_supervisor_hardly_wakes_while_all_are_held_and_somebody_waits(prongd):
-    server = prongd(*POOL, "-s", 2, "-n", 4, "echo")
-    server.hold(4)
-    server.connect()
-    server.wait_log(event="limit-reached")
-    before = sleeps(server.pid)
-    time.sleep(1)  # it is watched for so long
-    assert 1 <= sleeps(server.pid) - before <= 25
-
-
-@pytest.mark.skipif(SANITIZED, reason="its connections are not short")
-@pytest.mark.alone  # where clients wait, the pool is right to grow
-def test_a_stream_of_short_connections_makes_few_more(prongd):
-    server = prongd(*POOL, "-s", 4, "echo")
-    load(server, "-c", "40", "-n", "10000")
-    # A machine that stands still for a moment may look like clients that do.
-    assert int(server.totals()["processes"]) <= 16
-
-
-def test_where_each_client_takes_a_while_more_are_made(handlers):
-    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 2, "thinks")
-    load(server, "-c", "100", "-n", "2000")
-    assert int(server.totals()["processes"]) >= 16
-
-
-def test_silent_clients_that_leave_one_worker_free_do_not_keep_others_out(handlers):
-    server = handlers("--accept", "workers", "-r", ALWAYS, "-s", 3, "thinks")
-    server.hold(2)
-    load(server, "-c", "60", "-n", "1000")
-    assert int(server.totals()["processes"]) >= 12
-
-
 def test_a_worker_that_takes_nobody_does_not_keep_others_out(prongd):
     server = prongd(*POOL, "-s", 3, "echo")
     idle = server.workers()[0]
@@ -120,23 +82,6 @@ def test_a_worker_that_takes_nobody_does_not_keep_others_out(prongd):
         server.hold(20)
     finally:
         os.kill(idle, signal.SIGCONT)
-
-
-@pytest.mark.skipif(SANITIZED, reason="so slow, clients wait and the pool grows again")
-@pytest.mark.alone  # where a client waits, the pool grows again
-def test_those_that_were_not_needed_leave(prongd):
-    server = prongd(*POOL, "-s", 2, "echo")
-    server.hold(16)
-    server.close_clients()
-
-    def few_are_left():
-        assert server.ask(b"here") == b"here"
-        return len(server.workers()) == 2
-
-    # A client that a busy machine keeps waiting makes the pool grow once more.
-    eventually(few_are_left, "as many as spare", 90, 0.2)
-    server.hold(16)  # and come again
-    eventually(lambda: server.totals()["active"] == "16", "all held")
 
 
 def test_a_worker_is_replaced_after_so_many_connections(prongd):
