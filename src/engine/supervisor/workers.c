@@ -119,6 +119,12 @@ static void on_channel(void *owner, unsigned index, uint32_t events, int64_t now
 		process_set_state(processes, process, PROCESS_IDLE, now_us);
 }
 
+int workers_hear(struct workers *workers, struct process *process)
+{
+	return process_watch(workers->parts.processes, process, process->channel,
+			     EPOLLIN, on_channel, workers);
+}
+
 /* Only a worker that serves several connections answers on its channel. */
 static int open_channel(struct workers *workers, struct process *process,
 			int *childs_end)
@@ -134,8 +140,7 @@ static int open_channel(struct workers *workers, struct process *process,
 		return err;
 	process->channel = pair[0];
 	if (workers->parts.settings->reuse != 1)
-		err = process_watch(workers->parts.processes, process, pair[0], EPOLLIN,
-				    on_channel, workers);
+		err = workers_hear(workers, process);
 	if (err < 0) {
 		close(pair[1]);
 		return err;

@@ -36,6 +36,12 @@ struct outfit {
 pid_t workers_fork(const struct workers *workers, const struct process *process,
 		   const struct outfit *outfit);
 
+/*
+ * Hears from now on what the worker answers on process->channel. A worker that says what
+ * no worker of ours says is killed. Returns 0 or a negative errno of epoll_ctl(2).
+ */
+int workers_hear(struct workers *workers, struct process *process);
+
 /* These are model.open and model.run, for workers that may be part of another model. */
 int workers_open(void *self, const struct model_parts *parts,
 		 const struct prong_options *options, struct program **program,
