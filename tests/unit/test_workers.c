@@ -206,18 +206,20 @@ static void an_answer_of_another_size_kills_the_worker(void **state)
 	static const size_t sizes[] = {
 		1,
 		sizeof(struct completion) - 1,
+		sizeof(struct completion) + 1,
+		2 * sizeof(struct completion),
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		int *channel;
 		struct process *process = busy_worker(&channel);
-		struct completion completion = {
-			.session = process->session.client.id,
-			.reason = REASON_EOF,
+		struct completion completions[] = {
+			{ process->session.client.id, REASON_EOF },
+			{ process->session.client.id, REASON_EOF },
 		};
 
-		answer(*channel, &completion, sizes[i]);
+		answer(*channel, completions, sizes[i]);
 		was_killed(process);
 	}
 	assert_int_equal(totals_closed(&parts.sessions.totals), 0);

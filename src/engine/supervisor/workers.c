@@ -91,7 +91,8 @@ static void on_channel(void *owner, unsigned index, uint32_t events, int64_t now
 	(void)events;
 	if (process->channel < 0)
 		return;
-	n = recv(process->channel, &completion, sizeof(completion), MSG_DONTWAIT);
+	n = recv(process->channel, &completion, sizeof(completion),
+		 MSG_DONTWAIT | MSG_TRUNC);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
