@@ -149,6 +149,20 @@ static void a_long_list_of_addresses_ends_in_dots(void **state)
 			list_of_length(length, count);
 }
 
+static void nothing_comes_behind_the_dots(void **state)
+{
+	char path_100[101] = "unix:/";
+
+	(void)state;
+	memset(path_100 + 6, 'x', 94);
+	for (int i = 0; i < 3; i++)
+		notify_add_address(&notify, path_100);
+	notify_add_address(&notify, "127.0.0.1:7");
+	notify_ready(&notify);
+	told();
+	assert_string_equal(heard + strlen(heard) - 8, "xxx, ...");
+}
+
 static void without_a_manager_nothing_is_told(void **state)
 {
 	struct notify none;
@@ -252,6 +266,7 @@ int main(void)
 		with_manager(the_limit_is_told_and_that_it_is_left),
 		with_manager(a_stop_is_told_with_the_time_it_may_take),
 		with_manager(a_long_list_of_addresses_ends_in_dots),
+		with_manager(nothing_comes_behind_the_dots),
 		with_manager(without_a_manager_nothing_is_told),
 		with_manager(a_manager_that_cannot_be_reached_is_no_failure),
 		with_manager(an_abstract_name_is_reached),

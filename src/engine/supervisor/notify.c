@@ -84,10 +84,12 @@ void notify_add_address(struct notify *notify, const char *address)
 	bool first = strchr(notify->serving, ' ') == NULL;
 	size_t room = sizeof(notify->serving) - used;
 
+	if (strcmp(notify->serving + used - 3, "...") == 0)
+		return;
 	if (strlen(address) + sizeof(" on , ...") < room)
 		snprintf(notify->serving + used, room, "%s%s", first ? " on " : ", ",
 			 address);
-	else if (strcmp(notify->serving + used - 3, "...") != 0)
+	else
 		strcpy(notify->serving + used, ", ...");
 }
 
