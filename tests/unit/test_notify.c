@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,56 @@ static void a_manager_that_cannot_be_reached_is_no_failure(void **state)
 	}
 }
 
+static void what_is_not_a_managers_socket_is_no_failure_either(void **state)
+{
+	char name[80];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct notify none;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s/other", folder);
+	strcpy(address.sun_path, name);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(notify_open(&none, name), 0);
+	assert_int_equal(none.error, EPROTOTYPE);
+	assert_int_equal(none.fd, -1);
+	close(fd);
+	unlink(name);
+	close(listen_at(name)); /* and its file is left */
+	assert_int_equal(notify_open(&none, name), 0);
+	assert_int_equal(none.error, ECONNREFUSED);
+	unlink(name);
+	close(creat(name, 0600));
+	assert_int_equal(notify_open(&none, name), 0);
+	assert_int_equal(none.error, ECONNREFUSED);
+	assert_int_equal(none.fd, -1);
+	unlink(name);
+}
+
+static void the_longest_path_is_reached(void **state)
+{
+	char longest[108];
+	int path_manager = manager;
+	struct notify own;
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memcpy(longest, folder, strlen(folder));
+	longest[strlen(folder)] = '/';
+	manager = listen_at(longest);
+	assert_int_equal(notify_open(&own, longest), 0);
+	assert_int_equal(own.error, 0);
+	notify_ready(&own);
+	assert_string_equal(told(), "READY=1\nSTATUS=Serving");
+	notify_close(&own);
+	close(manager);
+	unlink(longest);
+	manager = path_manager;
+}
+
 static void an_abstract_name_is_reached(void **state)
 {
 	char name[64];
@@ -269,6 +320,8 @@ int main(void)
 		with_manager(nothing_comes_behind_the_dots),
 		with_manager(without_a_manager_nothing_is_told),
 		with_manager(a_manager_that_cannot_be_reached_is_no_failure),
+		with_manager(what_is_not_a_managers_socket_is_no_failure_either),
+		with_manager(the_longest_path_is_reached),
 		with_manager(an_abstract_name_is_reached),
 		with_manager(a_manager_that_does_not_read_is_not_waited_for),
 		with_manager(a_manager_that_has_gone_is_not_missed),
