@@ -313,6 +313,24 @@ static void an_address_that_is_not_ours_is_told(void **state)
 	assert_int_equal(listener.fd, -42);
 }
 
+/* accept(2): those of the next client's network, and our own. */
+static void only_errors_of_the_next_client_are_called_so(void **state)
+{
+	static const int clients[] = {
+		EINTR,       ECONNABORTED, EPERM,      EPROTO,       ENETDOWN,
+		ENOPROTOOPT, EHOSTDOWN,    ENONET,     EHOSTUNREACH, EOPNOTSUPP,
+		ENETUNREACH, ETIMEDOUT,    ECONNRESET,
+	};
+	static const int ours[] = { EMFILE, ENFILE, ENOBUFS,  ENOMEM,
+				    EBADF,  EINVAL, ENOTSOCK, EFAULT };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(clients); i++)
+		assert_true(listener_is_clients_error(clients[i]));
+	for (size_t i = 0; i < COUNT(ours); i++)
+		assert_false(listener_is_clients_error(ours[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +348,7 @@ int main(void)
 		promise(a_path_that_is_no_socket_is_left_alone),
 		promise(the_path_of_another_server_is_not_removed),
 		promise(an_address_that_is_not_ours_is_told),
+		promise(only_errors_of_the_next_client_are_called_so),
 	};
 
 	return cmocka_run_group_tests_name("listener", tests, make_folder,
