@@ -63,10 +63,10 @@ int try_to_come(const struct address *address)
 /* connect(2) may return before the client is in the queue. */
 void await_queue(unsigned count)
 {
-	int64_t deadline_us = clock_now() + PATIENCE_US;
+	int64_t deadline_us = clock_now_us() + PATIENCE_US;
 
 	while (listener_queue_length(&parts.admission.listeners[0]) != (int)count) {
-		assert_true(clock_now() < deadline_us);
+		assert_true(clock_now_us() < deadline_us);
 		sched_yield();
 	}
 }

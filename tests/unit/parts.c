@@ -58,6 +58,23 @@ static unsigned play_ended(void *self, struct process *process, const siginfo_t 
 	return process->session.client.id != 0 ? OUTCOME_SESSION : 0;
 }
 
+static enum reason play_unbegun(void *self, const struct process *process,
+				const struct client *client, int64_t now_us)
+{
+	const struct score_row *row = process_row(&parts.processes, process);
+
+	(void)self;
+	if (row->failed_step != 0) {
+		report_privileges_failed(&parts.report, client, row->failed_step,
+					 row->error, now_us);
+		return REASON_REFUSED_PRIVILEGES;
+	}
+	if (row->error == 0)
+		return REASON_NONE;
+	report_exec_failed(&parts.report, client, "/no/such", row->error, now_us);
+	return REASON_EXEC_FAILED;
+}
+
 static void play_stranger_ended(void *self)
 {
 	struct played *model = self;
@@ -85,6 +102,7 @@ static const struct model played = {
 	.start = play_start,
 	.begin = play_begin,
 	.ended = play_ended,
+	.unbegun = play_unbegun,
 	.stranger_ended = play_stranger_ended,
 	.wanted = play_wanted,
 	.drain = play_drain,

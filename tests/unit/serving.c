@@ -38,6 +38,23 @@ static void begin(void *self, struct process *process, int64_t now_us)
 	serving.begun = process;
 }
 
+static enum reason unbegun(void *self, const struct process *process,
+			   const struct client *client, int64_t now_us)
+{
+	const struct score_row *row = process_row(&fake.processes, process);
+
+	(void)self;
+	if (row->failed_step != 0) {
+		report_privileges_failed(&fake.report, client, row->failed_step,
+					 row->error, now_us);
+		return REASON_REFUSED_PRIVILEGES;
+	}
+	if (row->error == 0)
+		return REASON_NONE;
+	report_exec_failed(&fake.report, client, "/no/such", row->error, now_us);
+	return REASON_EXEC_FAILED;
+}
+
 static unsigned wanted(const void *self)
 {
 	assert_ptr_equal(self, &serving);
@@ -53,6 +70,7 @@ int serving_open(void **state)
 			.start = start,
 			.hand_over = hand_over,
 			.begin = begin,
+			.unbegun = unbegun,
 			.wanted = wanted,
 		},
 		.dispatch = {

@@ -25,11 +25,11 @@ static int open_deadlines(void **state)
 }
 
 /* A client may wait between its accept and its process. */
-static struct process *serving(pid_t pid, int64_t accepted_at, int64_t begun_at)
+static struct process *serving(pid_t pid, int64_t accepted_at_us, int64_t begun_at)
 {
 	struct process *process = fake_process(pid, PROCESS_BUSY, begun_at);
 
-	process->session.client.accepted_at_us = accepted_at;
+	process->session.client.accepted_at_us = accepted_at_us;
 	return process;
 }
 

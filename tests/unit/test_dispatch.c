@@ -267,7 +267,6 @@ static void expect_unbegun(enum reason reason)
 static void a_program_that_cannot_be_run_ends_the_connection(void **state)
 {
 	(void)state;
-	fake.report.program = "/no/such";
 	serving.error = ENOENT;
 	expect_unbegun(REASON_EXEC_FAILED);
 	assert_int_equal(said("event=exec-failed conn=7 peer=192.0.2.1:7 "
@@ -278,7 +277,6 @@ static void a_program_that_cannot_be_run_ends_the_connection(void **state)
 static void privileges_that_cannot_be_had_end_the_connection(void **state)
 {
 	(void)state;
-	fake.report.program = "/bin/true";
 	serving.error = EPERM;
 	serving.failed_step = PRIVILEGES_SETRESUID;
 	expect_unbegun(REASON_REFUSED_PRIVILEGES);

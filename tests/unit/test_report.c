@@ -24,7 +24,6 @@ static const siginfo_t exited = { .si_code = CLD_EXITED };
 static int open_report(void **state)
 {
 	parts_open(state);
-	REPORT->program = "/bin/service";
 	client = (struct client){ .fd = -1, .id = CLIENT_ID, .accepted_at_us = NOW };
 	client.peer = peer_at("192.0.2.1");
 	return 0;
@@ -47,18 +46,12 @@ static void say_fork_failed(int64_t now_us)
 
 static void say_exec_failed(int64_t now_us)
 {
-	struct score_row row = { .error = ENOENT };
-
-	assert_int_equal(report_unbegun(REPORT, &client, &row, now_us),
-			 REASON_EXEC_FAILED);
+	report_exec_failed(REPORT, &client, "/bin/service", ENOENT, now_us);
 }
 
 static void say_privileges_failed(int64_t now_us)
 {
-	struct score_row row = { .failed_step = PRIVILEGES_CHROOT, .error = EPERM };
-
-	assert_int_equal(report_unbegun(REPORT, &client, &row, now_us),
-			 REASON_REFUSED_PRIVILEGES);
+	report_privileges_failed(REPORT, &client, PRIVILEGES_CHROOT, EPERM, now_us);
 }
 
 static void say_spare_died(int64_t now_us)
@@ -152,43 +145,19 @@ static void a_verbose_log_has_every_client(void **state)
 /* A worker may have written any numbers into the row. */
 static void what_a_process_could_not_begin_with_is_told_if_it_is_known(void **state)
 {
-	static const struct {
-		int step, error;
-		bool program;
-		enum reason reason;
-		const char *line; /* NULL: none */
-	} rows[] = {
-		{ 0, 0, true, REASON_NONE, NULL },
-		{ 0, ENOENT, false, REASON_NONE, NULL },
-		{ 0, 123456, true, REASON_NONE, NULL },
-		{ 0, -1, true, REASON_NONE, NULL },
-		{ 0, ENOENT, true, REASON_EXEC_FAILED,
-		  "event=exec-failed conn=7 peer=192.0.2.1:7 program=/bin/service "
-		  "error=ENOENT why=\"No such file or directory\"" },
-		{ PRIVILEGES_SETRESUID, EPERM, true, REASON_REFUSED_PRIVILEGES,
-		  "event=privileges-failed conn=7 peer=192.0.2.1:7 call=setresuid "
-		  "error=EPERM" },
-		{ PRIVILEGES_SETRESUID, 123456, false, REASON_REFUSED_PRIVILEGES,
-		  "call=setresuid" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct score_row row = {
-			.failed_step = rows[i].step,
-			.error = rows[i].error,
-		};
-
-		print_message("# row %zu\n", i);
-		parts.line_count = 0;
-		REPORT->program = rows[i].program ? "/bin/service" : NULL;
-		assert_int_equal(report_unbegun(REPORT, &client, &row,
-						NOW + (int64_t)i * SECOND_US),
-				 rows[i].reason);
-		assert_int_equal(parts.line_count, rows[i].line != NULL);
-		if (rows[i].line != NULL)
-			last_line_has(rows[i].line, NULL);
-	}
+	report_exec_failed(REPORT, &client, "/bin/service", ENOENT, NOW);
+	last_line_has("event=exec-failed conn=7 peer=192.0.2.1:7 program=/bin/service "
+		      "error=ENOENT why=\"No such file or directory\"",
+		      NULL);
+	report_privileges_failed(REPORT, &client, PRIVILEGES_SETRESUID, EPERM, NOW);
+	last_line_has("event=privileges-failed conn=7 peer=192.0.2.1:7 call=setresuid "
+		      "error=EPERM",
+		      NULL);
+	/* A worker that was broken into may have written any number. */
+	report_privileges_failed(REPORT, &client, PRIVILEGES_SETRESUID, 123456,
+				 NOW + SECOND_US);
+	last_line_has("call=setresuid", NULL);
 }
 
 static void a_step_that_does_not_exist_is_told_without_harm(void **state)
@@ -197,11 +166,8 @@ static void a_step_that_does_not_exist_is_told_without_harm(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(steps); i++) {
-		struct score_row row = { .failed_step = steps[i], .error = EPERM };
-
-		assert_int_equal(report_unbegun(REPORT, NULL, &row,
-						NOW + (int64_t)i * SECOND_US),
-				 REASON_REFUSED_PRIVILEGES);
+		report_privileges_failed(REPORT, NULL, steps[i], EPERM,
+					 NOW + (int64_t)i * SECOND_US);
 		last_line_has("event=privileges-failed", "call=", NULL);
 	}
 }

@@ -170,7 +170,6 @@ static void a_spare_that_cannot_begin_is_tried_again_after_a_pause(void **state)
 {
 	(void)state;
 	keep_spares(2);
-	fake.report.program = "/no/such";
 	serving.start_result = 0;
 	serving.error = ENOENT;
 	assert_int_equal(start_spares(START), 1);
@@ -233,7 +232,6 @@ static void why_a_spare_could_not_begin_is_said_instead_of_how_it_died(void **st
 	struct process *process = fake_process(50, PROCESS_IDLE, START);
 
 	(void)state;
-	fake.report.program = "/no/such";
 	process_row(&fake.processes, process)->error = EACCES;
 	die(process, START);
 	assert_int_equal(said("event=exec-failed program=/no/such error=EACCES"), 1);
