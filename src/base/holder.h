@@ -39,8 +39,8 @@ int holder_copy(pid_t pid, ino_t inode);
 
 /*
  * Closes fd. Returns whether it was the last copy in any process. probe is an epoll
- * instance for this alone, opened here if it is -1. The socket must be
- * ready for something: writable, say.
+ * instance for this alone (-1: none, and the answer is yes), opened anew here where it must
+ * be. The socket must be ready for something: writable, say.
  */
 bool holder_close_last(int *probe, int fd);
 

@@ -1,0 +1,309 @@
+#include "custody.h"
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <linux/sockios.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/holder.h"
+#include "base/tcp_info.h"
+#include "engine/program/children.h"
+#include "linger.h"
+
+#define LOOK_US       20000    /* between looks at a session, at least */
+#define BUSY_LOOK_US  100000   /* while bytes move */
+#define LOOK_SHARE    8        /* an eighth of the time since they last moved */
+#define LOOKS_UNSEEN  2        /* before it is believed that no process has it */
+#define RESET_MOST_US 10000000 /* for the program to read what came before a reset */
+
+void custody_open(struct custody *custody, struct processes *processes,
+		  struct sessions *sessions, bool monitored)
+{
+	*custody = (struct custody){
+		.processes = processes,
+		.sessions = sessions,
+		.monitored = monitored,
+		.probe = -1,
+	};
+	leftovers_open(&custody->leftovers, sessions,
+		       sessions->settings->session_timeout_us);
+}
+
+void custody_close(struct custody *custody)
+{
+	leftovers_close(&custody->leftovers);
+	if (custody->probe >= 0)
+		close(custody->probe);
+	custody->probe = -1;
+}
+
+void custody_begin(struct custody *custody, struct process *process, int64_t now_us)
+{
+	(void)custody;
+	process->session.look_at_us = now_us + LOOK_US;
+}
+
+static int unread_bytes(int fd)
+{
+	int bytes = 0;
+
+	ioctl(fd, SIOCINQ, &bytes);
+	return bytes;
+}
+
+static void hang_up(struct custody *custody, struct process *process, int64_t now_us)
+{
+	process->session.look_at_us = CLOCK_NEVER;
+	process_hang_up(custody->processes, process, !custody->monitored, now_us);
+}
+
+/* After a reset the bytes that had come before can still be read. */
+static void look_after_reset(struct custody *custody, struct process *process,
+			     int64_t now_us)
+{
+	struct session *session = &process->session;
+	int64_t since_us = now_us - session->reset_at_us;
+	int64_t pause_us = since_us / LOOK_SHARE;
+
+	if (unread_bytes(session->client.fd) == 0 || since_us >= RESET_MOST_US)
+		hang_up(custody, process, now_us);
+	else
+		session->look_at_us =
+			now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
+}
+
+void custody_hear(struct custody *custody, struct process *process, uint32_t events,
+		  int64_t now_us)
+{
+	struct session *session = &process->session;
+	bool tcp = address_family(&session->client.peer) != AF_UNIX;
+
+	process_unwatch(custody->processes, process); /* or epoll would go on telling */
+	/* EPOLLERR may also be of the error queue (ip(7)), which is the program's. */
+	if ((events & EPOLLERR) == 0 ||
+	    (tcp && !tcp_info_is_closed(session->client.fd)))
+		return;
+	session->reset_at_us = now_us;
+	look_after_reset(custody, process, now_us);
+}
+
+struct family {
+	int fd;
+	int found; /* 1: one of them has fd; 0; or a negative errno */
+};
+
+static void look_at_child(void *arg, pid_t pid)
+{
+	struct family *family = arg;
+
+	if (family->found == 0)
+		family->found = holder_has_stream(pid, family->fd);
+}
+
+/* Whether the program has its connection as a stream: 1, 0, or a negative errno. */
+static int has_stream(const struct custody *custody, const struct process *process)
+{
+	struct family family = { .fd = process->session.client.fd };
+	int list;
+
+	if (!custody->monitored)
+		return holder_has_stream(process->pid, family.fd);
+	list = children_open_of(process->pid);
+	if (list < 0)
+		return -1;
+	children_each(list, look_at_child, &family);
+	close(list);
+	return family.found;
+}
+
+static bool is_held(int fd)
+{
+	struct holding holding;
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return true;
+	holding.inode = status.st_ino;
+	return holders_find(&holding, 1) < 0 || holding.pid != 0;
+}
+
+/* SO_LINGER with no time is how a program aborts its connection (socket(7)). */
+static bool aborts(int fd)
+{
+	struct linger linger = { 0 };
+	socklen_t size = sizeof(linger);
+
+	return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 &&
+	       linger.l_onoff != 0 && linger.l_linger == 0;
+}
+
+/* The program has closed its connection, and works on. */
+static void release(struct custody *custody, struct process *process, int64_t now_us)
+{
+	struct score_row *row = process_row(custody->processes, process);
+	struct session *session = &process->session;
+	struct traffic traffic;
+
+	if (tcp_info_read(session->client.fd, &traffic) == 0) {
+		score_add(&row->bytes_in, traffic.in_bytes);
+		score_add(&row->bytes_out, traffic.out_bytes);
+	}
+	process_unwatch(custody->processes, process);
+	if (aborts(session->client.fd))
+		close(session->client.fd);
+	else
+		sessions_let_go(custody->sessions, session->client.fd, now_us);
+	session->client.fd = -1;
+	session->look_at_us = CLOCK_NEVER;
+}
+
+/* A look at every process takes time: no more of them than leftovers would make. */
+static bool may_look_everywhere(const struct custody *custody, int64_t now_us)
+{
+	return custody->leftovers.look_us <= now_us;
+}
+
+static void plan_look(struct session *session, int64_t now_us)
+{
+	struct traffic traffic;
+	int64_t pause_us;
+
+	if (tcp_info_read(session->client.fd, &traffic) == 0)
+		pause_us = traffic.idle_us < BUSY_LOOK_US
+				   ? BUSY_LOOK_US
+				   : traffic.idle_us / LOOK_SHARE;
+	else
+		pause_us = (now_us - session->client.accepted_at_us) / LOOK_SHARE;
+	session->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
+}
+
+/* The connection of a warm program is on its way until the program takes it. */
+static bool is_on_its_way(struct custody *custody, struct process *process)
+{
+	int bytes = 0;
+
+	if (process->channel < 0)
+		return false;
+	ioctl(process->channel, SIOCOUTQ, &bytes);
+	if (bytes == 0)
+		process_drop_channel(custody->processes, process);
+	return bytes > 0;
+}
+
+void custody_look(struct custody *custody, struct process *process, int64_t now_us)
+{
+	struct session *session = &process->session;
+	int has;
+
+	if (session->client.fd < 0) {
+		session->look_at_us = CLOCK_NEVER;
+		return;
+	}
+	if (session->reset_at_us != 0) {
+		look_after_reset(custody, process, now_us);
+		return;
+	}
+	has = is_on_its_way(custody, process) ? 1 : has_stream(custody, process);
+	session->look_at_us = now_us + LOOK_US;
+	if (has == 0 && !may_look_everywhere(custody, now_us))
+		return;
+	session->unseen =
+		has == 0 && !is_held(session->client.fd) ? session->unseen + 1 : 0;
+	if (session->unseen >= LOOKS_UNSEEN)
+		release(custody, process, now_us);
+	else if (has < 0) /* it may not be looked into */
+		session->look_at_us = CLOCK_NEVER;
+	else if (session->unseen == 0)
+		plan_look(session, now_us);
+}
+
+/* What close(2) would do to the connection, if no other process had it. */
+enum closing {
+	CLOSING_HARMLESS, /* all is read and has arrived, or nothing can be saved */
+	CLOSING_CUTS      /* unread input, or output on its way while more may come */
+};
+
+static enum closing closing_of(int fd, const struct traffic *tcp)
+{
+	if (tcp == NULL)
+		return unread_bytes(fd) > 0 ? CLOSING_CUTS : CLOSING_HARMLESS;
+	if (tcp->closed)
+		return CLOSING_HARMLESS;
+	return tcp->unread_bytes > 0 || (tcp->unsent && !tcp->ended) ? CLOSING_CUTS
+								     : CLOSING_HARMLESS;
+}
+
+/* Of a socket that was closed here: a new copy from a process that has it; -1. */
+static int copy_from_others(ino_t inode)
+{
+	struct holding holding = { .inode = inode };
+
+	if (holders_find(&holding, 1) < 0 || holding.pid == 0)
+		return -1;
+	return holder_copy(holding.pid, inode);
+}
+
+/* close(2) would wait for the client, with the time that the program has set. */
+static void unset_linger(int fd)
+{
+	struct linger none = { 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+static bool leave_to_others(struct custody *custody, struct client *client,
+			    const struct ending *ending, int64_t now_us)
+{
+	if (leftovers_take(&custody->leftovers, client, ending, now_us))
+		return false;
+	close(client->fd);
+	return true;
+}
+
+/* The program ended by itself. Returns whether its session is over. */
+static bool end_by_itself(struct custody *custody, struct process *process,
+			  const struct ending *ending, int64_t now_us)
+{
+	struct client *client = &process->session.client;
+	bool group = custody->processes->send(-process->pid, 0) == 0;
+	struct traffic traffic;
+	const struct traffic *tcp =
+		tcp_info_read(client->fd, &traffic) == 0 ? &traffic : NULL;
+	struct stat status;
+
+	if (aborts(client->fd)) {
+		close(client->fd);
+		return true;
+	}
+	unset_linger(client->fd);
+	if (group || closing_of(client->fd, tcp) == CLOSING_CUTS)
+		return leave_to_others(custody, client, ending, now_us);
+	if (fstat(client->fd, &status) < 0)
+		status.st_ino = 0;
+	if (holder_close_last(&custody->probe, client->fd))
+		return true;
+	client->fd = copy_from_others(status.st_ino);
+	/* On its way to another process, or not to be seen: it is theirs. */
+	return client->fd < 0 || leave_to_others(custody, client, ending, now_us);
+}
+
+bool custody_end(struct custody *custody, struct process *process,
+		 const struct ending *ending, int64_t now_us)
+{
+	struct client *client = &process->session.client;
+	bool over = true;
+
+	process_unwatch(custody->processes, process);
+	if (client->fd < 0)
+		return true;
+	if (process->end_cause != REASON_NONE)
+		sessions_let_go(custody->sessions, client->fd, now_us);
+	else
+		over = end_by_itself(custody, process, ending, now_us);
+	client->fd = -1;
+	return over;
+}

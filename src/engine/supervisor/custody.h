@@ -1,0 +1,50 @@
+/*
+ * The supervisor's copy of a program's connection, and when to let go of it. A program
+ * owns its connection: what its own close(2), shutdown(2), exit, SO_LINGER and handing-on
+ * mean under inetd, they mean here. The copy only adds: a reply is not cut when input is
+ * unread at the end, a client's reset ends the program, and what a program leaves behind
+ * still counts. See prongd(8), CONNECTIONS OF PROGRAMS.
+ */
+#ifndef ENGINE_CUSTODY_H
+#define ENGINE_CUSTODY_H
+
+#include "leftover.h"
+#include "process.h"
+
+struct custody {
+	struct processes *processes;
+	struct sessions *sessions;
+	struct leftovers leftovers;
+	bool monitored; /* a process of ours stands between: the program is its child */
+	int probe;      /* holder.h */
+};
+
+void custody_open(struct custody *custody, struct processes *processes,
+		  struct sessions *sessions, bool monitored);
+void custody_close(struct custody *custody);
+
+/* A program has the connection of process->session now. */
+void custody_begin(struct custody *custody, struct process *process, int64_t now_us);
+
+/*
+ * EPOLLERR or EPOLLHUP has come for it. A client that has closed in order is the
+ * program's to find out; a reset ends the program once it has read what came before.
+ */
+void custody_hear(struct custody *custody, struct process *process, uint32_t events,
+		  int64_t now_us);
+
+/*
+ * Looks whether the program has closed its connection, and lets the client go if no other
+ * process has it either; and whether one whose client has reset has read everything.
+ * Sets process->session.look_at_us to the time of the next look.
+ */
+void custody_look(struct custody *custody, struct process *process, int64_t now_us);
+
+/*
+ * The program has ended as *ending tells, whose info is not NULL. Returns whether its
+ * session is over; if not, it ends later, as a leftover.
+ */
+bool custody_end(struct custody *custody, struct process *process,
+		 const struct ending *ending, int64_t now_us);
+
+#endif

@@ -1,0 +1,197 @@
+#include "leftover.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/holder.h"
+#include "base/tcp_info.h"
+
+#define LOOK_US    10000 /* from the end of the program to the second look */
+#define LOOK_SHARE 8     /* and then an eighth of the time since that end */
+#define LOOKS_UNSEEN \
+	2 /* before it is believed: a descriptor may be on its way (unix(7)) */
+#define AT_ONCE   64
+#define LOOK_COST 20 /* times as long as a look took, no other is made */
+
+void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
+		    int64_t session_timeout_us)
+{
+	*leftovers = (struct leftovers){
+		.sessions = sessions,
+		.session_timeout_us = session_timeout_us,
+	};
+}
+
+void leftovers_close(struct leftovers *leftovers)
+{
+	free(leftovers->at);
+	leftovers->at = NULL;
+}
+
+/* What processes that the program left behind have moved counts, too. */
+static void end(struct leftovers *leftovers, struct leftover *leftover, int64_t now_us)
+{
+	leftover->ending.info = &leftover->info;
+	sessions_end(leftovers->sessions, &leftover->client, &leftover->ending, now_us);
+	leftovers->count--;
+}
+
+static void count_bytes(struct leftover *leftover)
+{
+	struct traffic traffic;
+
+	if (tcp_info_read(leftover->client.fd, &traffic) < 0)
+		return;
+	leftover->ending.bytes_in = traffic.in_bytes;
+	leftover->ending.bytes_out = traffic.out_bytes;
+}
+
+/* Gives up the supervisor's copy; what others hold is theirs. */
+static void release(struct leftovers *leftovers, struct leftover *leftover,
+		    int64_t now_us)
+{
+	count_bytes(leftover);
+	close(leftover->client.fd);
+	end(leftovers, leftover, now_us);
+}
+
+bool leftovers_take(struct leftovers *leftovers, const struct client *client,
+		    const struct ending *ending, int64_t now_us)
+{
+	struct leftover *leftover;
+	struct stat status;
+
+	if (leftovers->at == NULL)
+		leftovers->at = calloc(LEFTOVER_MAX, sizeof(leftovers->at[0]));
+	if (leftovers->at == NULL || fstat(client->fd, &status) < 0)
+		return false;
+	leftover = &leftovers->at[leftovers->next];
+	if (leftover->client.id != 0)
+		release(leftovers, leftover, now_us);
+	*leftover = (struct leftover){
+		.client = *client,
+		.ending = *ending,
+		.info = *ending->info,
+		.inode = status.st_ino,
+		.since_us = now_us,
+		.look_at_us = now_us,
+	};
+	leftovers->next = (leftovers->next + 1) % LEFTOVER_MAX;
+	leftovers->count++;
+	return true;
+}
+
+static int64_t session_deadline(const struct leftovers *leftovers,
+				const struct leftover *leftover)
+{
+	if (leftovers->session_timeout_us == 0)
+		return CLOCK_NEVER;
+	return leftover->client.accepted_at_us + leftovers->session_timeout_us;
+}
+
+/* A session's time is over, whatever holds its connection. */
+static void cut(struct leftovers *leftovers, struct leftover *leftover, int64_t now_us)
+{
+	shutdown(leftover->client.fd, SHUT_RDWR);
+	leftover->ending.reason = REASON_DEADLINE;
+	release(leftovers, leftover, now_us);
+}
+
+/* No other process holds it: shutdown(2) cuts no one off. */
+static void let_go(struct leftovers *leftovers, struct leftover *leftover,
+		   int64_t now_us)
+{
+	count_bytes(leftover);
+	sessions_let_go(leftovers->sessions, leftover->client.fd, now_us);
+	end(leftovers, leftover, now_us);
+}
+
+static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t holder,
+		  int64_t now_us)
+{
+	int64_t pause_us = (now_us - leftover->since_us) / LOOK_SHARE;
+
+	leftover->unseen = holder == 0 ? leftover->unseen + 1 : 0;
+	if (leftover->unseen >= LOOKS_UNSEEN) {
+		let_go(leftovers, leftover, now_us);
+		return;
+	}
+	leftover->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
+}
+
+/* One look at all processes answers for as many connections as are due. */
+static void look(struct leftovers *leftovers, int64_t now_us)
+{
+	struct holding holdings[AT_ONCE];
+	struct leftover *due[AT_ONCE];
+	int64_t began_us = clock_now_us();
+	size_t count = 0;
+
+	for (unsigned i = 0; i < LEFTOVER_MAX && count < AT_ONCE; i++) {
+		struct leftover *leftover = &leftovers->at[i];
+
+		if (leftover->client.id == 0 || leftover->look_at_us > now_us)
+			continue;
+		due[count] = leftover;
+		holdings[count++].inode = leftover->inode;
+	}
+	if (count == 0)
+		return;
+	if (holders_find(holdings, count) < 0)
+		for (size_t i = 0; i < count; i++)
+			holdings[i].pid = 0;
+	leftovers->look_us = now_us + LOOK_COST * (clock_now_us() - began_us);
+	for (size_t i = 0; i < count; i++)
+		judge(leftovers, due[i], holdings[i].pid, now_us);
+}
+
+void leftovers_look(struct leftovers *leftovers, int64_t now_us)
+{
+	if (leftovers->count == 0)
+		return;
+	for (unsigned i = 0; i < LEFTOVER_MAX; i++) {
+		struct leftover *leftover = &leftovers->at[i];
+
+		if (leftover->client.id != 0 &&
+		    session_deadline(leftovers, leftover) <= now_us)
+			cut(leftovers, leftover, now_us);
+	}
+	if (leftovers->look_us <= now_us)
+		look(leftovers, now_us);
+}
+
+int64_t leftovers_deadline(const struct leftovers *leftovers)
+{
+	int64_t first_us = CLOCK_NEVER;
+
+	if (leftovers->count == 0)
+		return CLOCK_NEVER;
+	for (unsigned i = 0; i < LEFTOVER_MAX; i++) {
+		const struct leftover *leftover = &leftovers->at[i];
+		int64_t look_us = leftover->look_at_us > leftovers->look_us
+					  ? leftover->look_at_us
+					  : leftovers->look_us;
+		int64_t end_us = session_deadline(leftovers, leftover);
+
+		if (leftover->client.id == 0)
+			continue;
+		if (look_us < first_us)
+			first_us = look_us;
+		if (end_us < first_us)
+			first_us = end_us;
+	}
+	return first_us;
+}
+
+void leftovers_release(struct leftovers *leftovers, int64_t now_us)
+{
+	if (leftovers->count == 0)
+		return;
+	for (unsigned i = 0; i < LEFTOVER_MAX; i++)
+		if (leftovers->at[i].client.id != 0)
+			release(leftovers, &leftovers->at[i], now_us);
+}
