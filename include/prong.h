@@ -94,11 +94,12 @@ struct prong_program {
 	enum prong_stderr error_output;
 
 	/*
-	 * When the client is gone for good (reset, or both directions closed) the
-	 * program's process group gets SIGTERM and, half a second later, SIGKILL.
-	 * Unless this is set.
+	 * When the client has reset the connection, and the program has read what came
+	 * before, it gets SIGTERM; after hangup_grace (ms; 0: 5000) its whole group
+	 * gets SIGTERM and, half a second later, SIGKILL. Unless ignore_hangup is set.
 	 */
 	bool ignore_hangup;
+	int64_t hangup_grace;
 
 	/*
 	 * The two below put a process of prong's own, an attendant, between the
@@ -356,8 +357,9 @@ struct prong_options {
 	/* From the first stop signal to SIGKILL (0: 30000; negative: at once). */
 	int64_t grace;
 
-	/* How long to read on after a handler's last byte (0: 2000). */
+	/* How long and how much to read on after the last byte (0: 2000; 1 MiB). */
 	int64_t linger;
+	size_t linger_bytes;
 
 	/*
 	 * When prong_run() is ready to serve, one line "host:port\n" or

@@ -20,7 +20,7 @@ enum {
 };
 
 /* A connection that was reset is closed with an error left behind (socket(7)). */
-static bool was_reset(int fd)
+bool tcp_info_take_error(int fd)
 {
 	socklen_t size = sizeof(int);
 	int error = 0;
@@ -45,7 +45,7 @@ static bool own_end_waits(const struct tcp_info *info)
 						info->tcpi_state == STATE_CLOSING);
 }
 
-int tcp_info_read(int fd, struct traffic *out)
+int tcp_info_read(int fd, bool reset, struct traffic *out)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof(info);
@@ -59,14 +59,27 @@ int tcp_info_read(int fd, struct traffic *out)
 	idle_ms = info.tcpi_last_data_recv < info.tcpi_last_data_sent
 			  ? info.tcpi_last_data_recv
 			  : info.tcpi_last_data_sent;
-	out->reset = info.tcpi_state == STATE_CLOSE && was_reset(fd);
-	behind = has_ended(&info, out->reset) + (uint64_t)unread;
+	reset = reset && info.tcpi_state == STATE_CLOSE;
+	behind = has_ended(&info, reset) + (uint64_t)unread;
 	/* A reset whose error the program has read looks like an end, and is no byte. */
 	out->in_bytes = info.tcpi_bytes_received > behind
 				? info.tcpi_bytes_received - behind
 				: 0;
 	out->out_bytes = info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
 			 info.tcpi_notsent_bytes - own_end_waits(&info);
+	out->unread_bytes = unread;
+	out->unsent = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
+	out->ended = has_ended(&info, reset);
+	out->closed = info.tcpi_state == STATE_CLOSE;
 	out->idle_us = (int64_t)idle_ms * 1000;
 	return 0;
+}
+
+bool tcp_info_is_closed(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       info.tcpi_state == STATE_CLOSE;
 }

@@ -12,6 +12,8 @@
 #include "options.h"
 #include "preflight.h"
 
+#define LINGER_BYTES (1024 * 1024)
+
 static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
 static int64_t time_or_us(int64_t ms, int64_t initial_ms)
@@ -34,6 +36,8 @@ static void fill_settings(struct settings *settings,
 		.session_timeout_us = clock_us_from_ms(options->session_timeout),
 		.grace_us = options->grace < 0 ? 0 : time_or_us(options->grace, 30000),
 		.linger_us = time_or_us(options->linger, 2000),
+		.linger_bytes = options->linger_bytes == 0 ? LINGER_BYTES
+							   : options->linger_bytes,
 		.ready_fd = options->ready_fd,
 		.keep_fds = options->keep_fds == 0 ? 3 : options->keep_fds,
 	};
@@ -357,10 +361,11 @@ static int open_server(struct prong **out, const struct prong_options *options,
 		prong_close(server);
 		return err;
 	}
-	linger_open(&server->lingering, &server->loop);
+	linger_open(&server->lingering, &server->loop, server->settings.linger_bytes);
 	dispatch_open(&server->dispatch, server->settings.spare);
 	stop_open(&server->stop);
 	server->deadlines.session_timeout_us = server->settings.session_timeout_us;
+	server->deadlines.hangup_us = server->settings.hangup_us;
 	server->deadlines.allowance_us = server->dispatch.serving.model->allowance_us;
 	*out = server;
 	return 0;

@@ -81,6 +81,9 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
 	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX_MS)
 		return why_fail(why, -EINVAL, "a time is negative or over ten years");
+	if (options->program != NULL && !is_time(options->program->hangup_grace))
+		return why_fail(why, -EINVAL,
+				"hangup_grace is negative or over ten years");
 	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
 		return why_fail(why, -EINVAL, "a descriptor is negative");
 	if (options->keep_fds > KEEP_FDS_MAX)

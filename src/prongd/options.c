@@ -11,6 +11,8 @@
 
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
+#define LINGER_BYTES_MAX (UINT64_C(1) << 30)
+
 static int parse_at_limit(const struct option_row *row, const char *value, void *field,
 			  struct why *why)
 {
@@ -94,11 +96,46 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 static int parse_on_hangup(const struct option_row *row, const char *value, void *field,
 			   struct why *why)
 {
-	unsigned word = 0;
-	int err = option_word(row, value, &word, why);
+	struct prong_program *program = field;
 
-	*(bool *)field = word == 1;
-	return err;
+	(void)row;
+	program->ignore_hangup = strcmp(value, "ignore") == 0;
+	program->hangup_grace = 0;
+	if (program->ignore_hangup || strcmp(value, "end") == 0)
+		return 0;
+	if (strncmp(value, "end:", 4) == 0 &&
+	    number_parse_duration(value + 4, &program->hangup_grace) == 0 &&
+	    program->hangup_grace > 0)
+		return 0;
+	return why_fail(why, -EINVAL,
+			"\"%.60s\" is none of end, end:DURATION, ignore: write end:30s",
+			value);
+}
+
+/* DURATION, or DURATION:SIZE. */
+static int parse_linger(const struct option_row *row, const char *value, void *field,
+			struct why *why)
+{
+	struct prongd_settings *settings =
+		(struct prongd_settings *)(void *)((char *)field - FIELD(linger));
+	size_t length = strcspn(value, ":");
+	uint64_t bytes = 0;
+	char duration[24] = "";
+
+	(void)row;
+	if (length < sizeof(duration))
+		memcpy(duration, value, length);
+	if (number_parse_duration(duration, &settings->linger.ms) < 0 ||
+	    settings->linger.ms == 0 ||
+	    (value[length] == ':' &&
+	     number_parse_size(value + length + 1, 1, LINGER_BYTES_MAX, &bytes) < 0))
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is not a time over 0, or such a time and a size "
+			"of up to 1G: write 2s or 2s:1M",
+			value);
+	settings->linger.bytes = (size_t)bytes;
+	return 0;
 }
 
 static int parse_rlimit(const struct option_row *row, const char *value, void *field,
@@ -191,8 +228,6 @@ static const char *const stderr_words[] = {
 	NULL,
 };
 
-static const char *const hangup_words[] = { "end", "ignore", NULL };
-
 static const char *const log_format_words[] = {
 	[PRONG_LOGFMT] = "logfmt",
 	[PRONG_LOG_JSON] = "json",
@@ -258,6 +293,10 @@ static const struct option_row rows[] = {
 	{ 0, "grace", "DURATION", "30s",
 	  "let sessions finish for so long from the first stop signal to SIGKILL",
 	  option_duration, FIELD(grace_ms), 0, 0, NULL },
+	{ 0, "linger", "DURATION[:SIZE]", "2s:1M",
+	  "after the last byte, read on for at most DURATION and SIZE before closing, so "
+	  "that unread input does not cut the reply",
+	  parse_linger, FIELD(linger), 0, 0, NULL },
 	{ 0, "user", "USER", NULL,
 	  "serve as this user, a name or a number, with its groups", option_string,
 	  FIELD(user), 0, 0, NULL },
@@ -291,9 +330,10 @@ static const struct option_row rows[] = {
 	{ 0, "stderr", "WHERE", "keep",
 	  "program: its standard error: keep (prongd's own), connection or null",
 	  option_word, FIELD(program.error_output), 0, 0, stderr_words },
-	{ 0, "on-hangup", "WHAT", "end",
-	  "program: when its client is gone for good: end it (TERM, then KILL), or ignore",
-	  parse_on_hangup, FIELD(program.ignore_hangup), 0, 0, hangup_words },
+	{ 0, "on-hangup", "WHAT", "end:5s",
+	  "program: after a reset by its client: end it by TERM and, after DURATION, its "
+	  "group, too (end or end:DURATION), or ignore the reset (ignore)",
+	  parse_on_hangup, FIELD(program), 0, 0, NULL },
 	{ 0, "resolve", NULL, NULL,
 	  "program: look up the names of both ends for its environment", option_flag,
 	  FIELD(program.resolve), 0, 0, NULL },
@@ -380,6 +420,8 @@ void prongd_fill_options(struct prong_options *options,
 		.idle_timeout = settings->idle_timeout_ms,
 		.session_timeout = settings->session_timeout_ms,
 		.grace = settings->grace_ms == 0 ? -1 : settings->grace_ms,
+		.linger = settings->linger.ms,
+		.linger_bytes = settings->linger.bytes,
 		.ready_fd = settings->ready_fd > 0 ? settings->ready_fd : 0,
 		.log_fd = 2,
 		.log_format = settings->log_format,

@@ -22,6 +22,10 @@ struct prongd_settings {
 		unsigned ipv4, ipv6;
 	} source_prefix;
 	int64_t idle_timeout_ms, session_timeout_ms, grace_ms;
+	struct {
+		int64_t ms;
+		size_t bytes; /* 0: the default */
+	} linger;
 	const char *user, *group; /* names or numbers; see identity.h */
 	struct {
 		unsigned count;

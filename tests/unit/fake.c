@@ -32,7 +32,7 @@ int fake_open(void **state)
 	fake.report.log.most = LOG_DEBUG;
 	fake.report.notify.fd = -1;
 	fake.processes.send = record;
-	linger_open(&fake.lingering, &fake.loop);
+	linger_open(&fake.lingering, &fake.loop, 1024 * 1024);
 	fake.sessions = (struct sessions){
 		.settings = &fake.settings,
 		.policy = &fake.policy,

@@ -89,10 +89,11 @@ static unsigned play_wanted(const void *self)
 	return model->wanted;
 }
 
-static void play_drain(void *self)
+static void play_drain(void *self, int64_t now_us)
 {
 	struct played *model = self;
 
+	(void)now_us;
 	model->drained = true;
 }
 
@@ -142,7 +143,7 @@ int parts_open(void **state)
 	parts.report.log.most = LOG_INFO;
 	assert_int_equal(notify_open(&parts.report.notify, NULL), 0);
 	parts_limit(&(const struct prong_options){ 0 });
-	linger_open(&parts.lingering, &parts.loop);
+	linger_open(&parts.lingering, &parts.loop, 1024 * 1024);
 	dispatch_open(&parts.dispatch, 0);
 	stop_open(&parts.stop);
 	parts.admission.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -58,7 +58,7 @@ static void run(void)
 
 static void end(void)
 {
-	model->drain(&acceptors);
+	model->drain(&acceptors, 0);
 	model->close(&acceptors);
 	listener_close(&listener);
 	while (client_count > 0)
@@ -231,7 +231,7 @@ static void a_worker_that_ends_at_a_stop_is_no_news(void **state)
 {
 	(void)state;
 	run();
-	model->drain(&acceptors);
+	model->drain(&acceptors, 0);
 	assert_int_equal(exited(accepting_process(50), 0), 0);
 	assert_int_equal(killed(accepting_process(51), SIGTERM), 0);
 	end();
@@ -244,7 +244,7 @@ static void a_worker_with_a_client_of_the_supervisor_ends_that_connection(void *
 
 	(void)state;
 	run();
-	model->drain(&acceptors);
+	model->drain(&acceptors, 0);
 	process = fake_process(50, PROCESS_BUSY, now);
 	process->session.client.id = 9;
 	assert_int_equal(exited(process, reason_exit_status(REASON_EOF)),
@@ -427,7 +427,7 @@ static void at_a_stop_the_queue_is_watched_no_more(void **state)
 	(void)state;
 	run();
 	come();
-	model->drain(&acceptors);
+	model->drain(&acceptors, 0);
 	assert_int_equal(fake.loop.watched, 0);
 	hear();
 	assert_int_equal(acceptors.autoscale.state, AUTOSCALE_OFF);
@@ -440,7 +440,7 @@ static void at_a_stop_nothing_is_due_any_more(void **state)
 	run();
 	come();
 	hear();
-	model->drain(&acceptors);
+	model->drain(&acceptors, 0);
 	assert_int_equal(model->deadline(&acceptors), CLOCK_NEVER);
 	model->tick(&acceptors, now, now + 3600 * INT64_C(1000000));
 	assert_int_equal(fake.loop.watched, 0);

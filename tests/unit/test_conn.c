@@ -31,6 +31,7 @@ static struct prong_conn conn_on(struct pair *pair)
 		.row = &row,
 		.deadline_us = CLOCK_NEVER,
 		.linger_us = 2 * SECOND,
+		.linger_bytes = 1024 * 1024,
 	};
 
 	score_begin(&row);

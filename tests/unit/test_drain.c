@@ -22,7 +22,7 @@ static void queued_clients_are_served_and_then_the_listener_closes(void **state)
 
 	(void)state;
 	clients_come(3);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	assert_false(admission_is_over(&parts.admission));
 	admit_at(NOW);
 	for (uint64_t i = 1; i <= 3; i++)
@@ -39,7 +39,7 @@ static void an_empty_queue_ends_admission_at_the_next_turn(void **state)
 	(void)state;
 	admit_at(NOW);
 	assert_int_equal(parts.loop.watched, 1);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	assert_true(parts.dispatch.draining);
 	assert_true(parts.model.drained);
 	admission_admit(&parts.admission, NOW);
@@ -53,7 +53,7 @@ static void at_the_limit_the_queue_is_served_as_processes_end(void **state)
 	(void)state;
 	parts.processes.max = 1;
 	clients_come(3);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	for (uint64_t i = 1; i <= 3; i++) {
 		assert_false(parts.dispatch.finished);
 		admit_at(NOW);
@@ -74,7 +74,7 @@ static void of_a_shared_listener_only_those_queued_at_the_stop_come(void **state
 	other.fd = dup(listener->fd);
 	listener->adopted = true;
 	clients_come(2);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	clients_come(1);
 	admit_at(NOW);
 	assert_int_equal(parts.sessions.totals.accepted, 2);
@@ -97,7 +97,7 @@ static void a_unix_path_is_free_while_its_queue_is_served(void **state)
 	queued = try_to_come(&address);
 	assert_true(queued >= 0);
 	clients.fds[clients.count++] = queued;
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	assert_int_equal(access(text + 5, F_OK), -1);
 	assert_int_equal(try_to_come(&address), -ENOENT);
 	admit_at(NOW);
@@ -115,7 +115,7 @@ static void a_queue_that_workers_have_emptied_ends_admission(void **state)
 	parts.processes.max = 1;
 	parts_process(PROCESS_ACCEPTING, NOW);
 	clients_come(1);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	admit_at(NOW);
 	assert_false(admission_is_over(&parts.admission));
 	served = accept(listener->fd, NULL, NULL); /* as a worker does */
@@ -132,7 +132,7 @@ static void clients_that_workers_leave_in_the_queue_are_admitted(void **state)
 	clients_come(2);
 	admit_at(NOW);
 	assert_int_equal(parts.sessions.totals.accepted, 0);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	admit_at(NOW);
 	parts_server_of(1);
 	parts_server_of(2);
@@ -145,7 +145,7 @@ static void a_held_client_is_served_before_admission_is_over(void **state)
 	parts.model.error = -EAGAIN;
 	clients_come(1);
 	admit_at(NOW);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	admit_at(NOW);
 	assert_int_equal(listener->fd, -1);
 	assert_false(admission_is_over(&parts.admission));
@@ -187,7 +187,7 @@ static void a_stop_has_no_more_to_say_of_the_limit(void **state)
 	parts_end(parts_server_of(1), NOW);
 	admit_at(NOW);
 	assert_int_equal(admission_deadline(&parts.admission), NOW + SECOND_US);
-	admission_drain(&parts.admission);
+	admission_drain(&parts.admission, START_US);
 	assert_int_equal(admission_deadline(&parts.admission), CLOCK_NEVER);
 	admit_at(NOW + SECOND_US);
 	assert_int_equal(lines_with("limit-cleared"), 0);

@@ -15,6 +15,8 @@
 #define START    (1000 * 1000 * MS)
 #define PATIENCE (2000 * MS)
 
+#define LINGER_BYTES ((size_t)1024 * 1024) /* as fake.c opens it */
+
 static struct lingering *const lingering = &fake.lingering;
 
 /* Gives the server's end away; the caller closes the client's. */

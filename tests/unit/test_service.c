@@ -32,6 +32,7 @@ static int serve(void *arg)
 		.row = &row,
 		.deadline_us = CLOCK_NEVER,
 		.linger_us = clock_us_from_ms(10000),
+		.linger_bytes = 1024 * 1024,
 	};
 
 	close(session->pair.client);

@@ -292,7 +292,7 @@ static void when_no_client_is_to_come_all_idle_processes_end(void **state)
 	keep_spares(2);
 	make_idle(2, START);
 	fake_process(60, PROCESS_BUSY, START);
-	dispatch_drain(dispatch);
+	dispatch_drain(dispatch, START);
 	dispatch_finish(dispatch);
 	assert_true(dispatch_deadline(dispatch) <= START);
 	dispatch_stop_spares(dispatch, START);
@@ -301,8 +301,9 @@ static void when_no_client_is_to_come_all_idle_processes_end(void **state)
 	assert_int_equal(dispatch_deadline(dispatch), CLOCK_NEVER);
 }
 
-static void note_drain(void *self)
+static void note_drain(void *self, int64_t now_us)
 {
+	(void)now_us;
 	assert_ptr_equal(self, &serving);
 	serving.drains++;
 }
@@ -313,7 +314,7 @@ static void while_the_server_stops_no_spare_is_made(void **state)
 	keep_spares(5);
 	make_idle(1, START);
 	serving.model.drain = note_drain;
-	dispatch_drain(dispatch);
+	dispatch_drain(dispatch, START);
 	assert_int_equal(serving.drains, 1);
 	assert_int_equal(start_spares(START), 0);
 	assert_int_equal(dispatch_deadline(dispatch), CLOCK_NEVER);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,14 @@
 int children_open(void)
 {
 	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+}
+
+int children_open_of(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg)

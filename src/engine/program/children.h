@@ -11,6 +11,9 @@
  */
 int children_open(void);
 
+/* The same of another process, with one thread. */
+int children_open_of(pid_t pid);
+
 /* Calls visit for each child that the list has now. */
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);
 

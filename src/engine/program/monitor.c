@@ -154,10 +154,11 @@ static _Noreturn void watch_over(const struct monitor *monitor)
 		atomic_store(&monitor->row->error, -(int)pid);
 	if (pid <= 0)
 		_exit(EXIT_NOT_BEGUN);
+	/* The connection is the program's: no copy here may keep it open. */
+	close(monitor->client.fd);
 	status = wait_for_program(pid);
 	if (monitor->program->options.kill_descendants) {
 		atomic_store(&monitor->row->program_ended, true);
-		shutdown(monitor->client.fd, SHUT_WR);
 		end_descendants(children);
 	}
 	leave_as(status);

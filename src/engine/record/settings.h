@@ -15,6 +15,8 @@ struct settings {
 	const char *refusal_text;                    /* NULL: none */
 	int64_t idle_timeout_us, session_timeout_us; /* 0: none */
 	int64_t grace_us, linger_us;
+	int64_t hangup_us; /* for a program whose client is gone */
+	size_t linger_bytes;
 	int ready_fd; /* 0: none */
 	int keep_fds;
 };

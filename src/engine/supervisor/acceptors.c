@@ -234,10 +234,11 @@ static int64_t deadline(const void *self)
 	return autoscale_deadline(&acceptors->autoscale);
 }
 
-static void drain(void *self)
+static void drain(void *self, int64_t now_us)
 {
 	struct acceptors *acceptors = self;
 
+	(void)now_us;
 	acceptors->draining = true;
 	autoscale_stop(&acceptors->autoscale);
 	if (acceptors->watched)

@@ -295,9 +295,9 @@ int64_t admission_deadline(const struct admission *admission)
 	return deadline_us;
 }
 
-void admission_drain(struct admission *admission)
+void admission_drain(struct admission *admission, int64_t now_us)
 {
-	dispatch_drain(admission->dispatch);
+	dispatch_drain(admission->dispatch, now_us);
 	saturation_forget(&admission->saturation);
 	admission->draining = true;
 	admission->accepts = true;
@@ -318,7 +318,7 @@ void admission_close(struct admission *admission, int64_t now_us)
 		close(held->fd);
 		held->id = 0;
 	}
-	dispatch_finish(admission->dispatch);
+	dispatch_abandon(admission->dispatch, now_us);
 }
 
 void admission_open(struct admission *admission)

@@ -60,7 +60,7 @@ void admission_settle(struct admission *admission, int64_t now_us);
 int64_t admission_deadline(const struct admission *admission);
 
 /* Takes no new clients; those in the kernel's queue are still served. */
-void admission_drain(struct admission *admission);
+void admission_drain(struct admission *admission, int64_t now_us);
 
 /* Ends admission now: listeners closed, the held client cut off. */
 void admission_close(struct admission *admission, int64_t now_us);

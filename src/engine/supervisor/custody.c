@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <unistd.h>
 
@@ -21,16 +22,23 @@
 #define RESET_MOST_US 10000000 /* for the program to read what came before a reset */
 
 void custody_open(struct custody *custody, struct processes *processes,
-		  struct sessions *sessions, bool monitored)
+		  struct sessions *sessions)
 {
 	*custody = (struct custody){
 		.processes = processes,
 		.sessions = sessions,
-		.monitored = monitored,
 		.probe = -1,
 	};
 	leftovers_open(&custody->leftovers, sessions,
 		       sessions->settings->session_timeout_us);
+}
+
+int custody_start(struct custody *custody, bool monitored, bool ignores_hangup)
+{
+	custody->ignores_hangup = ignores_hangup;
+	custody->monitored = monitored;
+	custody->probe = epoll_create1(EPOLL_CLOEXEC);
+	return custody->probe < 0 ? -errno : 0;
 }
 
 void custody_close(struct custody *custody)
@@ -83,12 +91,16 @@ void custody_hear(struct custody *custody, struct process *process, uint32_t eve
 	bool tcp = address_family(&session->client.peer) != AF_UNIX;
 
 	process_unwatch(custody->processes, process); /* or epoll would go on telling */
-	/* EPOLLERR may also be of the error queue (ip(7)), which is the program's. */
-	if ((events & EPOLLERR) == 0 ||
-	    (tcp && !tcp_info_is_closed(session->client.fd)))
+	if (process->state != PROCESS_BUSY)
 		return;
-	session->reset_at_us = now_us;
-	look_after_reset(custody, process, now_us);
+	/* EPOLLERR may also be of the error queue (ip(7)), which is the program's. */
+	if ((events & EPOLLERR) != 0 &&
+	    (!tcp || tcp_info_is_closed(session->client.fd)))
+		session->reset_at_us = now_us;
+	if (session->reset_at_us != 0 && !custody->ignores_hangup)
+		look_after_reset(custody, process, now_us);
+	else if ((events & EPOLLHUP) != 0)
+		session->look_at_us = CLOCK_NEVER; /* no client waits for its end */
 }
 
 struct family {
@@ -141,6 +153,16 @@ static bool aborts(int fd)
 	       linger.l_onoff != 0 && linger.l_linger == 0;
 }
 
+bool custody_has_ended(const struct process *process)
+{
+	const struct session *session = &process->session;
+	char byte;
+
+	if (session->client.fd < 0)
+		return session->ended;
+	return recv(session->client.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* The program has closed its connection, and works on. */
 static void release(struct custody *custody, struct process *process, int64_t now_us)
 {
@@ -148,10 +170,11 @@ static void release(struct custody *custody, struct process *process, int64_t no
 	struct session *session = &process->session;
 	struct traffic traffic;
 
-	if (tcp_info_read(session->client.fd, &traffic) == 0) {
+	if (tcp_info_read(session->client.fd, false, &traffic) == 0) {
 		score_add(&row->bytes_in, traffic.in_bytes);
 		score_add(&row->bytes_out, traffic.out_bytes);
 	}
+	session->ended = custody_has_ended(process);
 	process_unwatch(custody->processes, process);
 	if (aborts(session->client.fd))
 		close(session->client.fd);
@@ -172,7 +195,7 @@ static void plan_look(struct session *session, int64_t now_us)
 	struct traffic traffic;
 	int64_t pause_us;
 
-	if (tcp_info_read(session->client.fd, &traffic) == 0)
+	if (tcp_info_read(session->client.fd, false, &traffic) == 0)
 		pause_us = traffic.idle_us < BUSY_LOOK_US
 				   ? BUSY_LOOK_US
 				   : traffic.idle_us / LOOK_SHARE;
@@ -203,7 +226,7 @@ void custody_look(struct custody *custody, struct process *process, int64_t now_
 		session->look_at_us = CLOCK_NEVER;
 		return;
 	}
-	if (session->reset_at_us != 0) {
+	if (session->reset_at_us != 0 && !custody->ignores_hangup) {
 		look_after_reset(custody, process, now_us);
 		return;
 	}
@@ -219,22 +242,6 @@ void custody_look(struct custody *custody, struct process *process, int64_t now_
 		session->look_at_us = CLOCK_NEVER;
 	else if (session->unseen == 0)
 		plan_look(session, now_us);
-}
-
-/* What close(2) would do to the connection, if no other process had it. */
-enum closing {
-	CLOSING_HARMLESS, /* all is read and has arrived, or nothing can be saved */
-	CLOSING_CUTS      /* unread input, or output on its way while more may come */
-};
-
-static enum closing closing_of(int fd, const struct traffic *tcp)
-{
-	if (tcp == NULL)
-		return unread_bytes(fd) > 0 ? CLOSING_CUTS : CLOSING_HARMLESS;
-	if (tcp->closed)
-		return CLOSING_HARMLESS;
-	return tcp->unread_bytes > 0 || (tcp->unsent && !tcp->ended) ? CLOSING_CUTS
-								     : CLOSING_HARMLESS;
 }
 
 /* Of a socket that was closed here: a new copy from a process that has it; -1. */
@@ -270,9 +277,6 @@ static bool end_by_itself(struct custody *custody, struct process *process,
 {
 	struct client *client = &process->session.client;
 	bool group = custody->processes->send(-process->pid, 0) == 0;
-	struct traffic traffic;
-	const struct traffic *tcp =
-		tcp_info_read(client->fd, &traffic) == 0 ? &traffic : NULL;
 	struct stat status;
 
 	if (aborts(client->fd)) {
@@ -280,7 +284,7 @@ static bool end_by_itself(struct custody *custody, struct process *process,
 		return true;
 	}
 	unset_linger(client->fd);
-	if (group || closing_of(client->fd, tcp) == CLOSING_CUTS)
+	if (group || !leftover_close_is_harmless(client->fd))
 		return leave_to_others(custody, client, ending, now_us);
 	if (fstat(client->fd, &status) < 0)
 		status.st_ino = 0;

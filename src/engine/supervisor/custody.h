@@ -16,11 +16,16 @@ struct custody {
 	struct sessions *sessions;
 	struct leftovers leftovers;
 	bool monitored; /* a process of ours stands between: the program is its child */
-	int probe;      /* holder.h */
+	bool ignores_hangup; /* a reset ends no program */
+	int probe;           /* holder.h */
 };
 
 void custody_open(struct custody *custody, struct processes *processes,
-		  struct sessions *sessions, bool monitored);
+		  struct sessions *sessions);
+
+/* In the supervisor. Returns 0 or a negative errno of epoll_create1(2). */
+int custody_start(struct custody *custody, bool monitored, bool ignores_hangup);
+
 void custody_close(struct custody *custody);
 
 /* A program has the connection of process->session now. */
@@ -39,6 +44,9 @@ void custody_hear(struct custody *custody, struct process *process, uint32_t eve
  * Sets process->session.look_at_us to the time of the next look.
  */
 void custody_look(struct custody *custody, struct process *process, int64_t now_us);
+
+/* Whether the client has ended its sending, and all that it sent is read. */
+bool custody_has_ended(const struct process *process);
 
 /*
  * The program has ended as *ending tells, whose info is not NULL. Returns whether its

@@ -14,6 +14,13 @@ static int64_t session_deadline(const struct deadlines *deadlines)
 	       deadlines->allowance_us;
 }
 
+static int64_t hangup_deadline(const struct deadlines *deadlines)
+{
+	const struct process *oldest = deadlines->processes->in[PROCESS_HUNG_UP].first;
+
+	return oldest == NULL ? CLOCK_NEVER : oldest->since_us + deadlines->hangup_us;
+}
+
 static int64_t ending_deadline(const struct deadlines *deadlines)
 {
 	const struct process *oldest = deadlines->processes->in[PROCESS_ENDING].first;
@@ -28,6 +35,9 @@ void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us)
 	while (session_deadline(deadlines) <= heard_us)
 		process_terminate(processes, processes->in[PROCESS_BUSY].first,
 				  REASON_DEADLINE, heard_us);
+	while (hangup_deadline(deadlines) <= heard_us)
+		process_terminate(processes, processes->in[PROCESS_HUNG_UP].first,
+				  REASON_NONE, heard_us);
 	while (ending_deadline(deadlines) <= heard_us)
 		process_kill(processes, processes->in[PROCESS_ENDING].first,
 			     REASON_NONE, heard_us);
@@ -35,8 +45,11 @@ void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us)
 
 int64_t deadlines_next(const struct deadlines *deadlines)
 {
-	int64_t session_us = session_deadline(deadlines);
-	int64_t ending_us = ending_deadline(deadlines);
+	const int64_t all[] = {
+		session_deadline(deadlines),
+		hangup_deadline(deadlines),
+		ending_deadline(deadlines),
+	};
 
-	return session_us < ending_us ? session_us : ending_us;
+	return clock_first(all, sizeof(all) / sizeof(all[0]));
 }

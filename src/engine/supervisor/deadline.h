@@ -8,6 +8,7 @@ struct deadlines {
 	struct processes *processes;
 	int64_t session_timeout_us; /* 0: none */
 	int64_t allowance_us;       /* model.h */
+	int64_t hangup_us;          /* for a program whose client is gone, to end */
 };
 
 /*

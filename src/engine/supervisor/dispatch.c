@@ -231,13 +231,22 @@ void dispatch_spare_served(struct dispatch *dispatch)
 	backoff_succeeded(&dispatch->spares);
 }
 
-void dispatch_drain(struct dispatch *dispatch)
+void dispatch_drain(struct dispatch *dispatch, int64_t now_us)
 {
 	const struct serving *serving = &dispatch->serving;
 
 	dispatch->draining = true;
 	if (serving->model->drain != NULL)
-		serving->model->drain(serving->self);
+		serving->model->drain(serving->self, now_us);
+}
+
+void dispatch_abandon(struct dispatch *dispatch, int64_t now_us)
+{
+	const struct serving *serving = &dispatch->serving;
+
+	dispatch_finish(dispatch);
+	if (serving->model->abandon != NULL)
+		serving->model->abandon(serving->self, now_us);
 }
 
 void dispatch_finish(struct dispatch *dispatch)

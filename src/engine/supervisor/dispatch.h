@@ -59,7 +59,10 @@ void dispatch_spare_died(struct dispatch *dispatch, const struct process *proces
 void dispatch_spare_served(struct dispatch *dispatch);
 
 /* The server stops: only clients that are in the queue are still to come. */
-void dispatch_drain(struct dispatch *dispatch);
+void dispatch_drain(struct dispatch *dispatch, int64_t now_us);
+
+/* The server stops now. */
+void dispatch_abandon(struct dispatch *dispatch, int64_t now_us);
 
 /* No client is to come any more. */
 void dispatch_finish(struct dispatch *dispatch);

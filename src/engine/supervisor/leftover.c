@@ -1,14 +1,17 @@
 #include "leftover.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/holder.h"
 #include "base/tcp_info.h"
+#include "linger.h"
 
 #define LOOK_US    10000 /* from the end of the program to the second look */
 #define LOOK_SHARE 8     /* and then an eighth of the time since that end */
@@ -38,13 +41,14 @@ static void end(struct leftovers *leftovers, struct leftover *leftover, int64_t 
 	leftover->ending.info = &leftover->info;
 	sessions_end(leftovers->sessions, &leftover->client, &leftover->ending, now_us);
 	leftovers->count--;
+	leftovers->sessions->lingering->pending--;
 }
 
 static void count_bytes(struct leftover *leftover)
 {
 	struct traffic traffic;
 
-	if (tcp_info_read(leftover->client.fd, &traffic) < 0)
+	if (tcp_info_read(leftover->client.fd, false, &traffic) < 0)
 		return;
 	leftover->ending.bytes_in = traffic.in_bytes;
 	leftover->ending.bytes_out = traffic.out_bytes;
@@ -57,6 +61,18 @@ static void release(struct leftovers *leftovers, struct leftover *leftover,
 	count_bytes(leftover);
 	close(leftover->client.fd);
 	end(leftovers, leftover, now_us);
+}
+
+bool leftover_close_is_harmless(int fd)
+{
+	struct traffic tcp;
+	int unread_bytes = 0;
+
+	if (tcp_info_read(fd, false, &tcp) == 0)
+		return tcp.closed ||
+		       (tcp.unread_bytes == 0 && (!tcp.unsent || tcp.ended));
+	ioctl(fd, SIOCINQ, &unread_bytes);
+	return unread_bytes == 0;
 }
 
 bool leftovers_take(struct leftovers *leftovers, const struct client *client,
@@ -82,6 +98,7 @@ bool leftovers_take(struct leftovers *leftovers, const struct client *client,
 	};
 	leftovers->next = (leftovers->next + 1) % LEFTOVER_MAX;
 	leftovers->count++;
+	leftovers->sessions->lingering->pending++;
 	return true;
 }
 
@@ -118,6 +135,12 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 	leftover->unseen = holder == 0 ? leftover->unseen + 1 : 0;
 	if (leftover->unseen >= LOOKS_UNSEEN) {
 		let_go(leftovers, leftover, now_us);
+		return;
+	}
+	/* What others hold is theirs when the server stops. */
+	if (leftovers->draining && holder != 0 &&
+	    leftover_close_is_harmless(leftover->client.fd)) {
+		release(leftovers, leftover, now_us);
 		return;
 	}
 	leftover->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
@@ -185,6 +208,15 @@ int64_t leftovers_deadline(const struct leftovers *leftovers)
 			first_us = end_us;
 	}
 	return first_us;
+}
+
+void leftovers_drain(struct leftovers *leftovers, int64_t now_us)
+{
+	leftovers->draining = true;
+	if (leftovers->count == 0)
+		return;
+	for (unsigned i = 0; i < LEFTOVER_MAX; i++)
+		leftovers->at[i].look_at_us = now_us;
 }
 
 void leftovers_release(struct leftovers *leftovers, int64_t now_us)

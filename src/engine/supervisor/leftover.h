@@ -32,6 +32,7 @@ struct leftovers {
 	unsigned count;
 	int64_t look_us;            /* not before: looks cost time */
 	int64_t session_timeout_us; /* 0: none */
+	bool draining;
 };
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
@@ -54,7 +55,16 @@ void leftovers_look(struct leftovers *leftovers, int64_t now_us);
 /* When that is next to be done; CLOCK_NEVER. */
 int64_t leftovers_deadline(const struct leftovers *leftovers);
 
-/* The server stops: lets go of all; the processes that hold them go on. */
+/*
+ * Whether close(2) would do no harm if no other process had it: no input is unread, and no
+ * output on its way while more input may come (RFC 1122, 4.2.2.13); or it is over anyway.
+ */
+bool leftover_close_is_harmless(int fd);
+
+/* The server stops: lets go of what other processes hold, once that does no harm. */
+void leftovers_drain(struct leftovers *leftovers, int64_t now_us);
+
+/* Lets go of all at once; the processes that hold them go on. */
 void leftovers_release(struct leftovers *leftovers, int64_t now_us);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 
 /* Reads what has come. Returns whether more may: no end, no error, not too much. */
-static bool read_on(int fd, int *unread_bytes)
+static bool read_on(const struct lingering *lingering, int fd, size_t *unread_bytes)
 {
 	char bytes[16384];
 	ssize_t n;
@@ -17,8 +17,8 @@ static bool read_on(int fd, int *unread_bytes)
 	do {
 		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n > 0)
-			*unread_bytes += (int)n;
-	} while (n > 0 && *unread_bytes < LINGER_BYTES);
+			*unread_bytes += (size_t)n;
+	} while (n > 0 && *unread_bytes < lingering->most_bytes);
 	return n < 0 && errno == EAGAIN;
 }
 
@@ -49,19 +49,20 @@ static void on_event(void *owner, unsigned index, uint32_t events, int64_t now_u
 	int fd = lingering->at[index].fd;
 
 	(void)events, (void)now_us;
-	if (fd >= 0 && !read_on(fd, &lingering->at[index].unread_bytes))
+	if (fd >= 0 && !read_on(lingering, fd, &lingering->at[index].unread_bytes))
 		end(lingering, index);
 }
 
-void linger_open(struct lingering *lingering, struct loop *loop)
+void linger_open(struct lingering *lingering, struct loop *loop, size_t most_bytes)
 {
 	lingering->loop = loop;
+	lingering->most_bytes = most_bytes;
 	for (unsigned i = 0; i < LINGER_MAX; i++) {
 		lingering->at[i].fd = -1;
 		lingering->at[i].watch = (struct watch){ on_event, lingering, i };
 	}
 	lingering->next = 0;
-	lingering->count = 0;
+	lingering->count = lingering->pending = 0;
 	lingering->over = false;
 }
 
@@ -69,11 +70,11 @@ void linger_start(struct lingering *lingering, int fd, int64_t patience_us,
 		  int64_t now_us)
 {
 	unsigned index = lingering->next;
-	int unread_bytes = 0;
+	size_t unread_bytes = 0;
 
 	/* Most clients have ended before their server: then there is nothing to wait for. */
 	if (lingering->over || shutdown(fd, SHUT_WR) < 0 ||
-	    !read_on(fd, &unread_bytes)) {
+	    !read_on(lingering, fd, &unread_bytes)) {
 		linger_close_fd(fd);
 		return;
 	}

@@ -9,27 +9,29 @@
 #define ENGINE_LINGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/loop.h"
 
-#define LINGER_MAX   1024
-#define LINGER_BYTES (1024 * 1024) /* read from a client before it is closed */
+#define LINGER_MAX 1024
 
 struct lingering {
 	struct loop *loop;
+	size_t most_bytes; /* read from a client before it is closed */
 	struct {
 		int fd; /* -1: free */
-		int unread_bytes;
+		size_t unread_bytes;
 		int64_t until_us;
 		struct watch watch;
 	} at[LINGER_MAX];
 	unsigned next; /* the place used longest ago; places are used in turn */
 	unsigned count;
-	bool over; /* no time is left: close at once */
+	unsigned pending; /* connections that may come here yet; leftover.h */
+	bool over;        /* no time is left: close at once */
 };
 
-void linger_open(struct lingering *lingering, struct loop *loop);
+void linger_open(struct lingering *lingering, struct loop *loop, size_t most_bytes);
 
 /*
  * Half-closes fd and closes it when the client has ended its sending, at the latest

@@ -136,7 +136,10 @@ struct model {
 	int64_t (*deadline)(const void *self);
 
 	/* No new clients come from now on, but for those in the queue. NULL: so be it. */
-	void (*drain)(void *self);
+	void (*drain)(void *self, int64_t now_us);
+
+	/* The server stops now: gives up what no process of it serves. NULL: nothing. */
+	void (*abandon)(void *self, int64_t now_us);
 };
 
 /* The model in use, and its state. */

@@ -196,6 +196,18 @@ static void send_signal(const struct processes *processes,
 		processes->send(process->pid, number);
 }
 
+void process_hang_up(struct processes *processes, struct process *process,
+		     bool itself_alone, int64_t now_us)
+{
+	if (process->end_cause == REASON_NONE)
+		process->end_cause = REASON_RESET;
+	process_set_state(processes, process, PROCESS_HUNG_UP, now_us);
+	if (itself_alone)
+		processes->send(process->pid, SIGTERM);
+	else
+		send_signal(processes, process, SIGTERM);
+}
+
 void process_terminate(struct processes *processes, struct process *process,
 		       enum reason cause, int64_t now_us)
 {
@@ -218,10 +230,8 @@ void process_kill(struct processes *processes, struct process *process,
 void processes_kill(struct processes *processes, enum reason cause, int64_t now_us)
 {
 	static const enum process_state living[] = {
-		PROCESS_IDLE,
-		PROCESS_BUSY,
-		PROCESS_ACCEPTING,
-		PROCESS_ENDING,
+		PROCESS_IDLE,    PROCESS_BUSY,   PROCESS_ACCEPTING,
+		PROCESS_HUNG_UP, PROCESS_ENDING,
 	};
 
 	for (size_t i = 0; i < sizeof(living) / sizeof(living[0]); i++) {

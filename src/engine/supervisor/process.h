@@ -18,6 +18,7 @@ enum process_state {
 	PROCESS_IDLE,      /* it waits for a connection from the supervisor */
 	PROCESS_BUSY,      /* it serves one */
 	PROCESS_ACCEPTING, /* it takes connections off the queue itself */
+	PROCESS_HUNG_UP,   /* told that its client is gone; it may still finish */
 	PROCESS_ENDING,    /* told to end, or about to */
 	PROCESS_KILLED,    /* SIGKILL is sent; only the kernel can delay it now */
 	PROCESS_STATES
@@ -94,6 +95,13 @@ void process_drop_channel(struct processes *processes, struct process *process);
 
 /* An idle process has left by itself: it gets no client, and is still to be collected. */
 void process_lost(struct processes *processes, struct process *process, int64_t now_us);
+
+/*
+ * Sends SIGTERM to the process, or to its group, since its client is gone; deadline.h
+ * terminates the group later.
+ */
+void process_hang_up(struct processes *processes, struct process *process,
+		     bool itself_alone, int64_t now_us);
 
 /* Sends SIGTERM to its process group; deadline.h sends SIGKILL later. */
 void process_terminate(struct processes *processes, struct process *process,

@@ -17,10 +17,11 @@
 #include "engine/program/launch.h"
 #include "engine/program/monitor.h"
 #include "engine/program/program.h"
-#include "linger.h"
 #include "report.h"
 
-#define IDLE_LOOKS_US 250000 /* at least, from a look at all sessions to the next */
+#define HANGUP_MS 5000  /* for a program whose client is gone, to end */
+#define LOOKS_US  20000 /* at least, from a look at all sessions to the next */
+#define LOOK_COST 20    /* and as many times as long as it took */
 
 static int open_programs(void *self, const struct model_parts *parts,
 			 const struct prong_options *options, struct program **program,
@@ -31,7 +32,8 @@ static int open_programs(void *self, const struct model_parts *parts,
 	programs->parts = *parts;
 	programs->program = malloc(sizeof(*programs->program));
 	programs->environment = malloc(sizeof(*programs->environment));
-	programs->idle_look_us = CLOCK_NEVER;
+	programs->look_us = CLOCK_NEVER;
+	custody_open(&programs->custody, parts->processes, parts->sessions);
 	if (programs->program == NULL || programs->environment == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
 	if (options->program->kill_descendants && options->privileges != NULL &&
@@ -49,6 +51,7 @@ static void close_programs(void *self)
 {
 	struct programs *programs = self;
 
+	custody_close(&programs->custody);
 	free(programs->program);
 	free(programs->environment);
 }
@@ -59,6 +62,10 @@ static void settle(const void *self, struct settings *settings)
 
 	if (programs->program->options.warm == NULL || programs->program->cold != NULL)
 		settings->spare = 0;
+	settings->hangup_us =
+		clock_us_from_ms(programs->program->options.hangup_grace == 0
+					 ? HANGUP_MS
+					 : programs->program->options.hangup_grace);
 }
 
 static int run(void *self, struct listener *listener, int64_t now_us)
@@ -70,7 +77,8 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 	if (programs->program->options.kill_descendants &&
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
-	return 0;
+	return custody_start(&programs->custody, monitor_is_needed(programs->program),
+			     programs->program->options.ignore_hangup);
 }
 
 static void announce(const void *self, struct start *start)
@@ -83,10 +91,10 @@ static void announce(const void *self, struct start *start)
 			    programs->program->cold);
 }
 
-static void plan_idle_look(struct programs *programs, int64_t at_us)
+static void plan_look(struct programs *programs, int64_t at_us)
 {
-	if (at_us < programs->idle_look_us)
-		programs->idle_look_us = at_us;
+	if (at_us < programs->look_us)
+		programs->look_us = at_us;
 }
 
 /* What every program is launched with; without a client it waits on its channel. */
@@ -164,54 +172,43 @@ static int hand_over(void *self, struct process *process, const struct client *c
 {
 	struct programs *programs = self;
 	struct environment *environment = programs->environment;
-	int err;
 
 	environment_fill(environment, programs->program, client,
 			 sessions_of_source(programs->parts.sessions, client));
-	err = pass_send(process->channel, environment->text, environment->used,
-			client->fd);
-	if (err == 0)
-		process_drop_channel(programs->parts.processes, process);
-	return err;
+	/* The channel is kept until the program has taken it; custody.c. */
+	return pass_send(process->channel, environment->text, environment->used,
+			 client->fd);
 }
 
-/* The client is gone for good, or so EPOLLHUP and EPOLLERR say. */
 static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	struct programs *programs = owner;
 	struct processes *processes = programs->parts.processes;
 	struct process *process = &processes->at[index];
 
-	(void)events;
-	process_unwatch(processes, process); /* or epoll would go on telling */
-	if (programs->program->options.ignore_hangup ||
-	    process->state != PROCESS_BUSY ||
-	    atomic_load(&process_row(processes, process)->program_ended))
-		return;
-	process_terminate(processes, process, REASON_RESET, now_us);
+	custody_hear(&programs->custody, process, events, now_us);
+	plan_look(programs, process->session.look_at_us);
 }
 
 static void begin(void *self, struct process *process, int64_t now_us)
 {
 	struct programs *programs = self;
 	struct session *session = &process->session;
+	int64_t timeout_us = programs->parts.settings->idle_timeout_us;
 
 	/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
 	process_watch(programs->parts.processes, process, session->client.fd, 0,
 		      on_hangup, programs);
-	if (programs->parts.settings->idle_timeout_us > 0) {
-		session->idle_at_us =
-			now_us + programs->parts.settings->idle_timeout_us;
-		plan_idle_look(programs, session->idle_at_us);
-	}
+	custody_begin(&programs->custody, process, now_us);
+	session->idle_at_us = timeout_us > 0 ? now_us + timeout_us : CLOCK_NEVER;
+	plan_look(programs, session->look_at_us);
+	plan_look(programs, session->idle_at_us);
 }
 
 /* What ended it outweighs how the program took that. */
 static enum reason judge(const struct process *process, const siginfo_t *info,
 			 bool reset)
 {
-	char byte;
-
 	if (process->end_cause != REASON_NONE)
 		return process->end_cause;
 	if (info->si_code != CLD_EXITED)
@@ -220,32 +217,7 @@ static enum reason judge(const struct process *process, const siginfo_t *info,
 		return REASON_RESET;
 	if (info->si_status != 0)
 		return REASON_FAILED;
-	if (recv(process->session.client.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-		return REASON_EOF;
-	return REASON_DONE;
-}
-
-/*
- * Processes that the program left behind in its group may still be talking to the
- * client: then only our own descriptor is closed, and the end is theirs.
- */
-static bool others_go_on(const struct programs *programs, const struct process *process)
-{
-	return process->end_cause == REASON_NONE &&
-	       programs->parts.processes->send(-process->pid, 0) == 0;
-}
-
-/* Lets go of the connection, whose program has ended. */
-static void let_go(struct programs *programs, struct process *process, int64_t now_us)
-{
-	struct client *client = &process->session.client;
-
-	process_unwatch(programs->parts.processes, process);
-	if (others_go_on(programs, process))
-		linger_close_fd(client->fd);
-	else
-		sessions_let_go(programs->parts.sessions, client->fd, now_us);
-	client->fd = -1;
+	return custody_has_ended(process) ? REASON_EOF : REASON_DONE;
 }
 
 static void end_orphans(struct programs *programs);
@@ -278,6 +250,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	struct score_row *row = process_row(programs->parts.processes, process);
 	struct traffic traffic = { 0 };
 	enum reason reason;
+	bool reset;
 
 	if (info->si_code != CLD_EXITED)
 		end_orphans(programs);
@@ -286,16 +259,20 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 			       ? OUTCOME_SPARE_DIED
 			       : 0;
 	reason = unbegun(programs, process, client, now_us);
-	if (tcp_info_read(client->fd, &traffic) == 0) {
+	reset = process->session.reset_at_us != 0 ||
+		(client->fd >= 0 && tcp_info_take_error(client->fd));
+	if (client->fd >= 0 && tcp_info_read(client->fd, reset, &traffic) == 0) {
 		score_add(&row->bytes_in, traffic.in_bytes);
 		score_add(&row->bytes_out, traffic.out_bytes);
 	}
 	if (reason == REASON_NONE)
-		reason = judge(process, info, traffic.reset);
-	let_go(programs, process, now_us);
+		reason = judge(process, info, reset);
 	ending_fill(ending, reason, process->pid, row);
 	ending->info = info;
-	return OUTCOME_SESSION;
+	if (custody_end(&programs->custody, process, ending, now_us))
+		return OUTCOME_SESSION;
+	plan_look(programs, leftovers_deadline(&programs->custody.leftovers));
+	return 0;
 }
 
 static bool is_ours(void *arg, pid_t pid)
@@ -332,45 +309,82 @@ static void check_idle(struct programs *programs, struct process *process,
 	struct session *session = &process->session;
 	struct traffic traffic = { 0 };
 
-	if (session->idle_at_us > now_us) {
-		plan_idle_look(programs, session->idle_at_us);
-		return;
-	}
-	if (tcp_info_read(session->client.fd, &traffic) == 0 &&
-	    traffic.idle_us >= timeout_us) {
+	if (session->client.fd < 0) {
+		session->idle_at_us = CLOCK_NEVER;
+	} else if (tcp_info_read(session->client.fd, false, &traffic) == 0 &&
+		   traffic.idle_us >= timeout_us) {
+		session->idle_at_us = CLOCK_NEVER;
 		process_terminate(programs->parts.processes, process, REASON_IDLE,
 				  now_us);
-		return;
+	} else {
+		session->idle_at_us = now_us + timeout_us - traffic.idle_us;
 	}
-	session->idle_at_us = now_us + timeout_us - traffic.idle_us;
-	plan_idle_look(programs, session->idle_at_us);
+}
+
+static void look_at(struct programs *programs, struct process *process,
+		    int64_t heard_us)
+{
+	struct session *session = &process->session;
+
+	if (session->look_at_us <= heard_us)
+		custody_look(&programs->custody, process, heard_us);
+	if (session->idle_at_us <= heard_us && process->state == PROCESS_BUSY)
+		check_idle(programs, process, heard_us);
+	if (process->state != PROCESS_BUSY)
+		return;
+	plan_look(programs, session->look_at_us);
+	plan_look(programs, session->idle_at_us);
 }
 
 static void tick(void *self, int64_t heard_us, int64_t now_us)
 {
 	struct programs *programs = self;
+	struct leftovers *leftovers = &programs->custody.leftovers;
 	struct process *process = programs->parts.processes->in[PROCESS_BUSY].first;
+	int64_t pause_us;
 
 	(void)now_us;
-	if (programs->idle_look_us > heard_us)
+	if (programs->look_us > heard_us)
 		return;
-	programs->idle_look_us = CLOCK_NEVER;
+	pause_us = clock_now_us();
+	programs->look_us = CLOCK_NEVER;
 	while (process != NULL) {
 		struct process *next = process->next;
 
-		check_idle(programs, process, heard_us);
+		look_at(programs, process, heard_us);
 		process = next;
 	}
+	leftovers_look(leftovers, heard_us);
+	plan_look(programs, leftovers_deadline(leftovers));
 	/* With many sessions there would always be one that is due. */
-	if (programs->idle_look_us < heard_us + IDLE_LOOKS_US)
-		programs->idle_look_us = heard_us + IDLE_LOOKS_US;
+	pause_us = LOOK_COST * (clock_now_us() - pause_us);
+	if (pause_us < LOOKS_US)
+		pause_us = LOOKS_US;
+	if (programs->look_us < heard_us + pause_us)
+		programs->look_us = heard_us + pause_us;
 }
 
 static int64_t deadline(const void *self)
 {
 	const struct programs *programs = self;
 
-	return programs->idle_look_us;
+	return programs->look_us;
+}
+
+/* What programs have left to other processes is theirs when the server stops. */
+static void drain(void *self, int64_t now_us)
+{
+	struct programs *programs = self;
+
+	leftovers_drain(&programs->custody.leftovers, now_us);
+	plan_look(programs, now_us);
+}
+
+static void abandon(void *self, int64_t now_us)
+{
+	struct programs *programs = self;
+
+	leftovers_release(&programs->custody.leftovers, now_us);
 }
 
 const struct model model_programs = {
@@ -393,4 +407,6 @@ const struct model model_programs = {
 	.wanted = wanted,
 	.tick = tick,
 	.deadline = deadline,
+	.drain = drain,
+	.abandon = abandon,
 };

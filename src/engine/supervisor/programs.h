@@ -7,6 +7,7 @@
 #ifndef ENGINE_PROGRAMS_H
 #define ENGINE_PROGRAMS_H
 
+#include "custody.h"
 #include "engine/program/environment.h"
 #include "model.h"
 
@@ -17,7 +18,8 @@ struct programs {
 	struct program *program;         /* on the heap, which children inherit */
 	struct environment *environment; /* of the program being started; as well */
 	pid_t supervisor;
-	int64_t idle_look_us; /* when to look for idle sessions; CLOCK_NEVER */
+	struct custody custody;
+	int64_t look_us; /* when to look at all sessions; CLOCK_NEVER */
 };
 
 extern const struct model model_programs;

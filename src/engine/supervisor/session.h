@@ -18,7 +18,12 @@ struct policy;
 /* One that a process serves. */
 struct session {
 	struct client client; /* id 0: there is none */
-	int64_t idle_at_us; /* of a program's: it may have been idle too long by then */
+	/* Of a program's; programs.h, custody.h: */
+	int64_t idle_at_us;  /* it may have been idle too long by then */
+	int64_t look_at_us;  /* when to look whether the program still has it */
+	int64_t reset_at_us; /* when the client reset it; 0: it did not */
+	bool ended;          /* the client had ended its sending when it was let go */
+	unsigned unseen; /* looks in a row at which no process was seen to have it */
 };
 
 struct sessions {

@@ -22,7 +22,7 @@ void stop_begin(struct stop *stop, int signal, int64_t sessions, int64_t grace_u
 	stop->kill_at_us = now_us + grace_us;
 	stop->term_at_us = stop->kill_at_us - notice_us;
 	report_stopping(stop->report, signal, sessions, grace_us);
-	admission_drain(stop->admission);
+	admission_drain(stop->admission, now_us);
 }
 
 void stop_at_once(struct stop *stop, int64_t now_us)
@@ -49,6 +49,7 @@ void stop_enforce(struct stop *stop, int64_t sessions, int64_t heard_us)
 		report_grace_expired(stop->report, sessions);
 		terminate_all(stop, PROCESS_BUSY, heard_us);
 		terminate_all(stop, PROCESS_ACCEPTING, heard_us);
+		terminate_all(stop, PROCESS_HUNG_UP, heard_us);
 	}
 	if (stop->kill_at_us <= heard_us)
 		stop_at_once(stop, heard_us);
@@ -57,7 +58,8 @@ void stop_enforce(struct stop *stop, int64_t sessions, int64_t heard_us)
 bool stop_is_complete(const struct stop *stop)
 {
 	return stop->requested && stop->processes->used == 0 &&
-	       stop->lingering->count == 0 && admission_is_over(stop->admission);
+	       stop->lingering->count == 0 && stop->lingering->pending == 0 &&
+	       admission_is_over(stop->admission);
 }
 
 int64_t stop_deadline(const struct stop *stop)

@@ -11,9 +11,8 @@
 #include "base/clock.h"
 #include "base/tcp_info.h"
 
-#define LOOKS        8             /* for a slow reader, in each idle timeout */
-#define TALKATIVE    4             /* calls of prong_recv(), and it will come to more */
-#define LINGER_BYTES (1024 * 1024) /* of unread input, before the patience ends */
+#define LOOKS     8 /* for a slow reader, in each idle timeout */
+#define TALKATIVE 4 /* calls of prong_recv(), and it will come to more */
 
 /* Bytes that the client's side has not taken yet; falls while a slow reader reads. */
 static int unsent(const struct prong_conn *conn)
@@ -181,7 +180,7 @@ static void count_borrowed(struct prong_conn *conn)
 {
 	struct traffic traffic;
 
-	if (tcp_info_read(conn->fd, &traffic) < 0)
+	if (tcp_info_read(conn->fd, tcp_info_take_error(conn->fd), &traffic) < 0)
 		return;
 	atomic_store(&conn->row->bytes_in, traffic.in_bytes);
 	atomic_store(&conn->row->bytes_out, traffic.out_bytes);
@@ -198,7 +197,7 @@ static void linger(struct prong_conn *conn)
 		until_us = conn->deadline_us;
 	if (shutdown(conn->fd, SHUT_WR) < 0)
 		return;
-	while (total < LINGER_BYTES) {
+	while (total < conn->linger_bytes) {
 		ssize_t n = recv(conn->fd, unread, sizeof(unread), MSG_DONTWAIT);
 
 		if (n > 0) {

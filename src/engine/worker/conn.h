@@ -20,6 +20,7 @@ struct prong_conn {
 	int64_t idle_timeout_us; /* 0: none */
 	int64_t deadline_us; /* of the session, as clock_now_us(); CLOCK_NEVER: none */
 	int64_t linger_us;
+	size_t linger_bytes;
 	bool ended;            /* the client has ended its sending */
 	bool lost;             /* the client is gone, or our side is broken */
 	enum reason timed_out; /* the deadline that was over; REASON_NONE: none */
@@ -31,7 +32,7 @@ struct prong_conn {
  * Ends the connection after its handler returned result; closes its descriptor.
  * What was sent still arrives: a close with input unread would make the kernel
  * send RST (RFC 1122, 4.2.2.13) and the client lose the reply. So: half-close,
- * read on for conn->linger_us and LINGER_BYTES at most, close.
+ * read on for conn->linger_us and conn->linger_bytes at most, close.
  */
 enum reason conn_finish(struct prong_conn *conn, int result);
 

@@ -64,6 +64,7 @@ static enum reason serve(const struct worker *worker)
 		.idle_timeout_us = settings->idle_timeout_us,
 		.deadline_us = CLOCK_NEVER,
 		.linger_us = settings->linger_us,
+		.linger_bytes = settings->linger_bytes,
 	};
 
 	if (settings->session_timeout_us > 0)
