@@ -83,7 +83,7 @@ static void note_failure(struct failures *failures, const char *name, int err)
  * did; if not, stderr has been told what each of them answered, or which signal came.
  */
 static bool dial_any(struct conversation *talk, const struct address_list *found,
-		     int64_t timeout_ms, char name[ADDRESS_TEXT_MAX])
+		     int64_t timeout, char name[ADDRESS_TEXT_MAX])
 {
 	struct failures failures = { .used = 0 };
 
@@ -93,7 +93,7 @@ static bool dial_any(struct conversation *talk, const struct address_list *found
 		address_format(&found->at[i], name, ADDRESS_TEXT_MAX);
 		if (talk->verbose)
 			command_say(&connect_page, "trying %s", name);
-		err = dial(&talk->sock, &found->at[i], timeout_ms, talk->interrupts);
+		err = dial(&talk->sock, &found->at[i], timeout, talk->interrupts);
 		if (err == 0)
 			return true;
 		if (err == -EINTR) {

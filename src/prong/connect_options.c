@@ -32,7 +32,7 @@ const struct option_page connect_page = {
 		"q or Q alone is the end of the input too.\n"
 		"\n"
 		"signals: INT, TERM, HUP: break off\n"
-		"exit:    0 the server ended the conversation and all input was sent, 1 it\n"
-		"         could not be reached or the conversation was broken off, 2 bad "
-		"usage\n",
+		"exit:    0 the server closed in order, all that it sent was printed and\n"
+		"         all that it took was sent; 1 it could not be reached or the\n"
+		"         conversation was broken off; 2 bad usage\n",
 };

@@ -1,8 +1,5 @@
 #include "conversation.h"
 
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +9,12 @@
 #include "common/command.h"
 #include "common/interrupt.h"
 #include "connect_options.h"
+
+/*
+ * After the server's close, how long a socket that takes nothing is given. A server that
+ * lingers before it closes for good has ended that by then (prongd: 2 s).
+ */
+#define STALL_MS 3000
 
 void conversation_end(struct conversation *talk, enum ending ending, int error)
 {
@@ -26,6 +29,33 @@ static void tell_half_closed(const struct conversation *talk, const char *why)
 }
 
 /*
+ * Whether error says only that the server has closed and takes no more. A TCP server
+ * that has sent its end and is then sent more answers with a reset, and send(2) fails
+ * with EPIPE (a reset without an end before it: ECONNRESET). A UNIX server that closes
+ * with input unread leaves ECONNRESET, but all that it sent has arrived; one that never
+ * accepted the connection leaves that error, too.
+ */
+static bool means_closed(const struct conversation *talk, int error)
+{
+	return error == EPIPE || (error == ECONNRESET && talk->received_bytes > 0 &&
+				  strncmp(talk->server, "unix:", 5) == 0);
+}
+
+/* The server has closed, and the writing process has ended. */
+static void conclude(struct conversation *talk)
+{
+	const struct writer *writer = &talk->writer;
+
+	if (writer->end == WRITER_SEND_FAILED && !means_closed(talk, writer->error)) {
+		conversation_end(talk, ENDING_CONNECTION_FAILED, writer->error);
+		return;
+	}
+	if (talk->verbose)
+		command_say(&connect_page, "the server closed");
+	conversation_end(talk, ENDING_SERVER_CLOSED, 0);
+}
+
+/*
  * While the server may still be sending, a reset found in sending is left for the
  * reading to find: what arrived before it is printed first.
  */
@@ -37,11 +67,10 @@ static void judge_send_failure(struct conversation *talk)
 		conversation_end(talk, ENDING_CONNECTION_FAILED, error);
 }
 
-void conversation_writer_ended(struct conversation *talk)
+static void judge_writer(struct conversation *talk)
 {
 	struct writer *writer = &talk->writer;
 
-	writer_collect(writer);
 	switch (writer->end) {
 	case WRITER_INPUT_ENDED:
 		tell_half_closed(talk, "the input ended");
@@ -61,59 +90,59 @@ void conversation_writer_ended(struct conversation *talk)
 		conversation_end(talk, ENDING_WRITER_DIED, writer->error);
 		break;
 	case WRITER_RUNS:
+	case WRITER_HURRIED:
 		break;
 	}
+	if (talk->parting && talk->ending == ENDING_NONE)
+		conclude(talk);
 }
 
-/* Input that nobody has read: in a file, a pipe or a terminal's queue. */
-static bool input_waits(void)
+void conversation_writer_ended(struct conversation *talk)
 {
-	int waiting = 0;
-
-	return ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting != 0;
+	writer_collect(&talk->writer);
+	judge_writer(talk);
 }
 
-/*
- * The server's end was seen as an orderly one. It was not if the other process got to
- * know of a reset first (an error of a socket is reported once), or had bytes left.
- */
-static void judge_server_close(struct conversation *talk)
+void conversation_server_closed(struct conversation *talk)
 {
-	const struct writer *writer = &talk->writer;
-	socklen_t length = sizeof(int);
-	int error = 0;
+	talk->parting = true;
+	talk->parting_since_us = clock_now_us();
+	if (talk->writer.pidfd < 0)
+		conclude(talk);
+	else
+		writer_hurry(&talk->writer);
+}
 
-	getsockopt(talk->sock, SOL_SOCKET, SO_ERROR, &error, &length);
-	if (writer->end == WRITER_SEND_FAILED)
-		error = writer->error;
-	if (error == EPIPE || writer->end == WRITER_STOPPED_UNSENT ||
-	    (writer->end == WRITER_STOPPED && input_waits()))
-		conversation_end(talk, ENDING_UNSENT, 0);
-	else if (error != 0)
+void conversation_receive_failed(struct conversation *talk, int error)
+{
+	if (means_closed(talk, error))
+		conversation_server_closed(talk);
+	else
 		conversation_end(talk, ENDING_CONNECTION_FAILED, error);
 }
 
-/* Stops the writing process, which can change how the conversation has ended. */
-static void settle(struct conversation *talk)
+int64_t conversation_deadline_us(const struct conversation *talk)
+{
+	int64_t moved_us = writer_moved_us(&talk->writer);
+
+	if (!talk->parting)
+		return CLOCK_NEVER;
+	if (moved_us < talk->parting_since_us)
+		moved_us = talk->parting_since_us;
+	return moved_us + clock_us_from_ms(STALL_MS);
+}
+
+void conversation_expire(struct conversation *talk)
 {
 	struct writer *writer = &talk->writer;
-	bool ran = writer->pidfd >= 0;
 
 	writer_stop(writer);
-	if (talk->ending != ENDING_SERVER_CLOSED)
-		return;
-	if (ran && writer->end == WRITER_INPUT_ENDED)
-		tell_half_closed(talk, "the input ended");
-	if (ran && writer->end == WRITER_QUIT)
-		tell_half_closed(talk, "a line with q alone");
-	if (talk->verbose)
-		command_say(&connect_page, "the server closed");
-	if (writer->end == WRITER_INPUT_FAILED)
-		conversation_end(talk, ENDING_INPUT_FAILED, writer->error);
-	else if (writer->end == WRITER_DIED)
-		conversation_end(talk, ENDING_WRITER_DIED, writer->error);
+	if (writer->end == WRITER_STOPPED_UNSENT)
+		conversation_end(talk, ENDING_UNSENT, 0);
+	else if (writer->end == WRITER_STOPPED)
+		conclude(talk);
 	else
-		judge_server_close(talk);
+		judge_writer(talk);
 }
 
 /* A file system may report only now that it could not keep what was written. */
@@ -179,7 +208,7 @@ int conversation_finish(struct conversation *talk)
 {
 	int status;
 
-	settle(talk);
+	writer_stop(&talk->writer);
 	finish_output(talk);
 	status = tell_ending(talk);
 	tell_summary(talk);

@@ -14,7 +14,7 @@
 enum ending {
 	ENDING_NONE,          /* it goes on */
 	ENDING_SERVER_CLOSED, /* in order */
-	ENDING_UNSENT,        /* in order, but not all of the input was taken */
+	ENDING_UNSENT,        /* in order, but the socket took no more of the input */
 	ENDING_CONNECTION_FAILED,
 	ENDING_OUTPUT_FAILED,
 	ENDING_INPUT_FAILED,
@@ -29,6 +29,8 @@ struct conversation {
 	bool verbose;
 
 	struct writer writer;
+	bool parting; /* the server has closed, the writing process ends */
+	int64_t parting_since_us;
 	uint64_t received_bytes;
 	int64_t began_us; /* clock_now_us() */
 	enum ending ending;
@@ -51,6 +53,22 @@ int conversation_finish(struct conversation *talk);
 
 /* Ends it: sets ending and error. */
 void conversation_end(struct conversation *talk, enum ending ending, int error);
+
+/*
+ * The server has closed, and all that it sent is printed: ends the conversation as soon
+ * as the writing process has sent the input that is there. The server may still take it
+ * (a half-close) or not; that does not change how the conversation ends.
+ */
+void conversation_server_closed(struct conversation *talk);
+
+/* recv(2) has failed with error, and all that came before is printed. */
+void conversation_receive_failed(struct conversation *talk, int error);
+
+/* When conversation_expire() is due; CLOCK_NEVER if nothing is. Changes by itself. */
+int64_t conversation_deadline_us(const struct conversation *talk);
+
+/* The deadline has passed: the conversation has an ending afterwards. */
+void conversation_expire(struct conversation *talk);
 
 /* The writing process has ended: collects it, and ends the conversation if it must. */
 void conversation_writer_ended(struct conversation *talk);

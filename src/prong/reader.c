@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "common/interrupt.h"
 
 #define BUFFER_SIZE 131072
@@ -55,12 +56,15 @@ static void wait_for_events(const struct reader *reader, struct pollfd ready[SOU
 {
 	const struct conversation *talk = reader->talk;
 	bool printing = reader->left > 0;
+	bool listening = !printing && !talk->parting;
+	int64_t deadline_us = conversation_deadline_us(talk);
 
 	ready[INTERRUPT] = (struct pollfd){ talk->interrupts, POLLIN, 0 };
 	ready[WRITER] = (struct pollfd){ talk->writer.pidfd, POLLIN, 0 };
-	ready[SERVER] = (struct pollfd){ printing ? -1 : talk->sock, POLLIN, 0 };
-	ready[OUTPUT] = (struct pollfd){ reader->output, printing ? POLLOUT : 0, 0 };
-	poll(ready, SOURCES, -1);
+	ready[SERVER] = (struct pollfd){ listening ? talk->sock : -1, POLLIN, 0 };
+	ready[OUTPUT] = (struct pollfd){ talk->parting ? -1 : reader->output,
+					 printing ? POLLOUT : 0, 0 };
+	poll(ready, SOURCES, clock_timeout_ms(deadline_us, clock_now_us()));
 }
 
 /* A terminal can be writable, and still have no room for a newline's two bytes. */
@@ -105,9 +109,9 @@ static void receive(struct reader *reader)
 		reader->at = reader->buffer;
 		reader->left = (size_t)n;
 	} else if (n == 0) {
-		conversation_end(talk, ENDING_SERVER_CLOSED, 0);
+		conversation_server_closed(talk);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		conversation_end(talk, ENDING_CONNECTION_FAILED, errno);
+		conversation_receive_failed(talk, errno);
 	}
 }
 
@@ -130,6 +134,8 @@ void reader_run(struct conversation *talk)
 			receive(&reader);
 		else if (ready[OUTPUT].revents != 0)
 			see_to_output(&reader);
+		else if (conversation_deadline_us(talk) <= clock_now_us())
+			conversation_expire(talk);
 	}
 	close_output(&reader);
 }

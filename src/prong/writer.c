@@ -1,5 +1,6 @@
 #include "writer.h"
 
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,8 +10,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "common/interrupt.h"
 #include "quit_line.h"
@@ -20,6 +23,7 @@
 
 struct writer_shared {
 	_Atomic uint64_t sent_bytes;
+	_Atomic int64_t moved_us;
 	_Atomic int error;
 };
 
@@ -27,7 +31,9 @@ struct writer_shared {
 struct outgoing {
 	int sock;
 	int interrupts;
+	int hurry;
 	struct writer_shared *shared;
+	bool terminal;
 	struct quit_line line;
 	size_t held; /* 1: buffer[0] is a q of which the next byte will tell */
 	char buffer[BUFFER_SIZE];
@@ -39,18 +45,28 @@ static _Noreturn void leave(struct outgoing *out, enum writer_end end, int error
 	_exit((int)end);
 }
 
-/* The only place where it blocks; stopped is what to end as if a signal comes. */
-static void wait_for(struct outgoing *out, int fd, short events,
+/*
+ * The only place where it blocks; stopped is what to end as if a signal comes. Returns
+ * false if fd is not ready and hurry, a descriptor or -1, is.
+ */
+static bool wait_for(struct outgoing *out, int fd, short events, int hurry,
 		     enum writer_end stopped)
 {
 	struct pollfd ready[] = {
 		{ .fd = out->interrupts, .events = POLLIN },
 		{ .fd = fd, .events = events },
+		{ .fd = hurry, .events = POLLIN },
 	};
 
-	while (ready[1].revents == 0) {
-		if (poll(ready, 2, -1) > 0 && ready[0].revents != 0)
+	for (;;) {
+		if (poll(ready, 3, -1) < 0)
+			continue;
+		if (ready[0].revents != 0)
 			leave(out, stopped, interrupt_take(out->interrupts));
+		if (ready[1].revents != 0)
+			return true;
+		if (ready[2].revents != 0)
+			return false;
 	}
 }
 
@@ -61,10 +77,11 @@ static void send_all(struct outgoing *out, const char *data, size_t left)
 
 		if (n >= 0) {
 			atomic_fetch_add(&out->shared->sent_bytes, (uint64_t)n);
+			atomic_store(&out->shared->moved_us, clock_now_us());
 			data += n;
 			left -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			wait_for(out, out->sock, POLLOUT, WRITER_STOPPED_UNSENT);
+			wait_for(out, out->sock, POLLOUT, -1, WRITER_STOPPED_UNSENT);
 		} else if (errno != EINTR) {
 			leave(out, WRITER_SEND_FAILED, errno);
 		}
@@ -78,6 +95,25 @@ static _Noreturn void half_close(struct outgoing *out, enum writer_end end)
 	leave(out, end, 0);
 }
 
+static bool is_set(int eventfd)
+{
+	struct pollfd ready = { .fd = eventfd, .events = POLLIN };
+
+	return poll(&ready, 1, 0) > 0;
+}
+
+/* A line that is typed when the server has gone is for the shell. */
+static bool leaves_the_rest(const struct outgoing *out)
+{
+	return out->terminal && is_set(out->hurry);
+}
+
+static _Noreturn void hurry_off(struct outgoing *out)
+{
+	send_all(out, out->buffer, out->held);
+	leave(out, WRITER_HURRIED, 0);
+}
+
 /* Waits for input, and appends it to what is held. Returns how much; 0 at its end. */
 static size_t take_input(struct outgoing *out)
 {
@@ -87,7 +123,9 @@ static size_t take_input(struct outgoing *out)
 	for (;;) {
 		ssize_t n;
 
-		wait_for(out, STDIN_FILENO, POLLIN, stopped);
+		if (!wait_for(out, STDIN_FILENO, POLLIN, out->hurry, stopped) ||
+		    leaves_the_rest(out))
+			hurry_off(out);
 		n = read(STDIN_FILENO, out->buffer + out->held,
 			 sizeof(out->buffer) - out->held);
 		if (n >= 0)
@@ -115,11 +153,11 @@ static void send_lines(struct outgoing *out, size_t n)
 /* The writing process's whole life. */
 static _Noreturn void write_routine(struct outgoing *out)
 {
-	int terminal = isatty(STDIN_FILENO);
 	size_t n;
 
+	out->terminal = isatty(STDIN_FILENO) != 0;
 	while ((n = take_input(out)) > 0) {
-		if (terminal)
+		if (out->terminal)
 			send_lines(out, n);
 		else
 			send_all(out, out->buffer, n);
@@ -136,7 +174,7 @@ static void die_with(pid_t reader)
 		_exit(WRITER_DIED);
 }
 
-static _Noreturn void become_writer(struct writer_shared *shared, int sock,
+static _Noreturn void become_writer(const struct writer *writer, int sock,
 				    int interrupts, pid_t reader)
 {
 	static struct outgoing out;
@@ -145,39 +183,55 @@ static _Noreturn void become_writer(struct writer_shared *shared, int sock,
 	close(STDOUT_FILENO);
 	out.sock = sock;
 	out.interrupts = interrupts;
-	out.shared = shared;
+	out.hurry = writer->hurry;
+	out.shared = writer->shared;
 	write_routine(&out);
+}
+
+/* Returns 0 or a negative errno; either way writer_release() frees what there is. */
+static int open_shared(struct writer *writer)
+{
+	writer->shared = memory_shared(sizeof(*writer->shared));
+	if (writer->shared == NULL)
+		return -errno;
+	atomic_store(&writer->shared->moved_us, clock_now_us());
+	writer->hurry = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return writer->hurry < 0 ? -errno : 0;
 }
 
 int writer_start(struct writer *writer, int sock, int interrupts)
 {
-	struct writer_shared *shared = memory_shared(sizeof(*shared));
 	pid_t reader = getpid();
-	pid_t pid;
-	int pidfd;
 	int err;
 
-	if (shared == NULL)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
+	*writer = (struct writer){ .pidfd = -1, .hurry = -1 };
+	err = open_shared(writer);
+	if (err < 0)
 		goto fail;
-	if (pid == 0)
-		become_writer(shared, sock, interrupts, reader);
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0)
-		goto fail;
-	*writer = (struct writer){ .pid = pid, .pidfd = pidfd, .shared = shared };
-	return 0;
+	writer->pid = fork();
+	if (writer->pid == 0)
+		become_writer(writer, sock, interrupts, reader);
+	if (writer->pid > 0)
+		writer->pidfd = (int)syscall(SYS_pidfd_open, writer->pid, 0);
+	if (writer->pidfd >= 0)
+		return 0;
+	err = -errno;
+	if (writer->pid > 0) {
+		kill(writer->pid, SIGKILL);
+		waitpid(writer->pid, NULL, 0);
+	}
 
 fail:
-	err = -errno;
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	memory_release(shared, sizeof(*shared));
+	writer_release(writer);
 	return err;
+}
+
+void writer_hurry(struct writer *writer)
+{
+	if (writer->pidfd < 0)
+		return;
+	eventfd_write(writer->hurry, 1);
+	kill(writer->pid, SIGCONT); /* it may have been stopped */
 }
 
 void writer_collect(struct writer *writer)
@@ -222,8 +276,17 @@ uint64_t writer_sent_bytes(const struct writer *writer)
 	return atomic_load(&writer->shared->sent_bytes);
 }
 
+int64_t writer_moved_us(const struct writer *writer)
+{
+	return atomic_load(&writer->shared->moved_us);
+}
+
 void writer_release(struct writer *writer)
 {
-	memory_release(writer->shared, sizeof(*writer->shared));
+	if (writer->shared != NULL)
+		memory_release(writer->shared, sizeof(*writer->shared));
 	writer->shared = NULL;
+	if (writer->hurry >= 0)
+		close(writer->hurry);
+	writer->hurry = -1;
 }

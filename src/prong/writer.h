@@ -15,6 +15,7 @@ enum writer_end {
 	WRITER_RUNS,
 	WRITER_INPUT_ENDED = 10, /* all is sent, our half is closed */
 	WRITER_QUIT,             /* the same, after a line with q alone */
+	WRITER_HURRIED,          /* by writer_hurry(); all that was read is sent */
 	WRITER_STOPPED,          /* by a signal; all that was read is sent */
 	WRITER_STOPPED_UNSENT,   /* by a signal, with bytes left */
 	WRITER_INPUT_FAILED,
@@ -27,6 +28,7 @@ struct writer_shared; /* written by the process, read by us */
 struct writer {
 	pid_t pid;
 	int pidfd; /* readable when it has ended; -1 once that has been collected */
+	int hurry; /* an eventfd(2): set by writer_hurry() */
 	enum writer_end end;
 	int error; /* errno of ..._FAILED; the signal of STOPPED... and DIED, or 0 */
 	struct writer_shared *shared;
@@ -36,9 +38,15 @@ struct writer {
  * Starts the process. Both descriptors stay the caller's; interrupts is one of
  * interrupt_open(). SIGCHLD must not be ignored.
  * Returns 0, and the caller ends it with writer_stop() and writer_release(); or a
- * negative errno of mmap(2), fork(2) or pidfd_open(2), and nothing is left.
+ * negative errno of mmap(2), eventfd(2), fork(2) or pidfd_open(2), and nothing is left.
  */
 int writer_start(struct writer *writer, int sock, int interrupts);
+
+/*
+ * Tells the process to wait for no further input: it sends what is there, of a terminal
+ * nothing, and ends.
+ */
+void writer_hurry(struct writer *writer);
 
 /* Collects the process; waits for its end if need be. Sets end and error. */
 void writer_collect(struct writer *writer);
@@ -49,7 +57,10 @@ void writer_stop(struct writer *writer);
 /* Bytes that the socket has taken so far. */
 uint64_t writer_sent_bytes(const struct writer *writer);
 
-/* Frees the memory. The process must have been collected. */
+/* When it took the last of them (clock_now_us()); before the first: the start. */
+int64_t writer_moved_us(const struct writer *writer);
+
+/* Frees what the struct owns. The process must have been collected. */
 void writer_release(struct writer *writer);
 
 #endif
