@@ -152,6 +152,13 @@ static void finish_output(struct conversation *talk)
 		conversation_end(talk, ENDING_OUTPUT_FAILED, errno);
 }
 
+/* As cat(1) in "cat file | head -1" does, it ends without a word. */
+static void tell_output_gone(const struct conversation *talk)
+{
+	if (talk->verbose)
+		command_say(&connect_page, "standard output is gone");
+}
+
 /* Says why it failed, if it did. Returns the exit status. */
 static int tell_ending(const struct conversation *talk)
 {
@@ -171,6 +178,9 @@ static int tell_ending(const struct conversation *talk)
 		break;
 	case ENDING_OUTPUT_FAILED:
 		command_say(page, "cannot write to standard output: %s", error);
+		break;
+	case ENDING_OUTPUT_GONE:
+		tell_output_gone(talk);
 		break;
 	case ENDING_INPUT_FAILED:
 		command_say(page, "cannot read standard input: %s", error);

@@ -17,6 +17,7 @@ enum ending {
 	ENDING_UNSENT,        /* in order, but the socket took no more of the input */
 	ENDING_CONNECTION_FAILED,
 	ENDING_OUTPUT_FAILED,
+	ENDING_OUTPUT_GONE, /* what reads stdout has closed it: no error to tell */
 	ENDING_INPUT_FAILED,
 	ENDING_WRITER_DIED,
 	ENDING_INTERRUPTED,

@@ -85,6 +85,8 @@ static void print_some(struct reader *reader)
 		reader->left -= (size_t)n;
 	} else if (errno == EAGAIN) {
 		pause_output(reader);
+	} else if (errno == EPIPE || errno == ECONNRESET) {
+		conversation_end(reader->talk, ENDING_OUTPUT_GONE, errno);
 	} else if (errno != EINTR) {
 		conversation_end(reader->talk, ENDING_OUTPUT_FAILED, errno);
 	}
@@ -96,7 +98,7 @@ static void see_to_output(struct reader *reader)
 	if (reader->left > 0)
 		print_some(reader);
 	else
-		conversation_end(reader->talk, ENDING_OUTPUT_FAILED, EPIPE);
+		conversation_end(reader->talk, ENDING_OUTPUT_GONE, EPIPE);
 }
 
 static void receive(struct reader *reader)

@@ -55,14 +55,30 @@ def test_a_full_disk_is_told(serve, connect):
 
 
 @pytest.mark.parametrize("server_does", [flood, greet_and_collect])
-def test_when_nobody_reads_stdout_any_more_it_ends(serve, connect, server_does):
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_when_nobody_reads_stdout_any_more_it_ends_quietly(
+    serve, connect, server_does, kind
+):
     server = serve(server_does)
-    client = connect("127.0.0.1", server.port)
-    client.stdout.read(1)
-    client.stdout.close()  # as head -1 does
+    if kind == "pipe":
+        client = connect("127.0.0.1", server.port)
+        client.stdout.read(1)
+        client.stdout.close()  # as head -1 does
+    else:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            client = connect("127.0.0.1", server.port, stdout=theirs)
+            ours.recv(1)
     assert client.wait(PATIENCE) == 1  # with stdin still open
-    assert client.stderr.read() == (
-        b"prong connect: cannot write to standard output: Broken pipe\n")
+    assert client.stderr.read() == b""
+
+
+def test_verbose_tells_that_stdout_is_gone(serve, connect):
+    client = connect("-v", "127.0.0.1", serve(flood).port)
+    client.stdout.read(1)
+    client.stdout.close()
+    assert client.wait(PATIENCE) == 1
+    assert b": standard output is gone\n" in client.stderr.read()
 
 
 def test_an_input_that_cannot_be_read_is_told(serve, connect, tmp_path):
