@@ -6,12 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/die.h"
 #include "common/command.h"
-#include "common/dial.h"
 #include "common/interrupt.h"
+#include "common/race.h"
 #include "connect_options.h"
 #include "conversation.h"
+#include "destination.h"
 #include "reader.h"
 
 #define FAILURES_MAX 3072 /* what each address that a name has answered */
@@ -22,53 +24,6 @@ struct failures {
 	size_t used;
 };
 
-/* "" and ":7"; for listening the latter is good, but whom to call it does not tell. */
-static bool lacks_host(const char *word)
-{
-	return word[0] == '\0' || (word[0] == ':' && strchr(word + 1, ':') == NULL);
-}
-
-static void check_words(int count, char **words)
-{
-	const struct option_page *page = &connect_page;
-
-	if (count == 0)
-		option_die(page, "connect to which server? HOST PORT or HOST:PORT");
-	if (count > 2)
-		option_die(page, "unexpected \"%.80s\" after the address", words[2]);
-	if (lacks_host(words[0]))
-		option_die(page, "\"%.80s\": the host is missing", words[0]);
-	if (count == 1 && strchr(words[0], ':') == NULL)
-		option_die(page, "\"%.80s\": the port is missing", words[0]);
-}
-
-static void check_port(const struct address *address, const char *host)
-{
-	/* sin_port and sin6_port are at the same place */
-	if (address_family(address) != AF_UNIX && address->any.in.sin_port == 0)
-		option_die(&connect_page,
-			   "\"%.80s\": port 0 is for listening; a server's port is a "
-			   "number from 1 to 65535",
-			   host);
-}
-
-static void look_up(struct address_list *found, int count, char **words)
-{
-	struct why why;
-	int err;
-
-	check_words(count, words);
-	if (count == 2)
-		err = address_lookup_host(found, words[0], words[1], &why);
-	else
-		err = address_lookup(found, words[0], &why);
-	if (err == -EHOSTUNREACH)
-		die(EXIT_FAILED, connect_page.program, "%s", why.text);
-	if (err < 0)
-		option_die(&connect_page, "\"%.80s\": %s", words[0], why.text);
-	check_port(&found->at[0], words[0]);
-}
-
 static void note_failure(struct failures *failures, const char *name, int err)
 {
 	size_t room = sizeof(failures->text) - failures->used;
@@ -78,34 +33,80 @@ static void note_failure(struct failures *failures, const char *name, int err)
 	failures->used += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/*
- * Dials each address until one answers; name receives its text. Returns whether one
- * did; if not, stderr has been told what each of them answered, or which signal came.
- */
-static bool dial_any(struct conversation *talk, const struct address_list *found,
-		     int64_t timeout, char name[ADDRESS_TEXT_MAX])
+/* Of each address that was tried; stderr is told. */
+static void tell_failures(const struct race_result *result,
+			  const struct address_list *found)
 {
 	struct failures failures = { .used = 0 };
+	char name[ADDRESS_TEXT_MAX];
 
 	for (unsigned i = 0; i < found->count; i++) {
-		int err;
-
-		address_format(&found->at[i], name, ADDRESS_TEXT_MAX);
-		if (talk->verbose)
-			command_say(&connect_page, "trying %s", name);
-		err = dial(&talk->sock, &found->at[i], timeout, talk->interrupts);
-		if (err == 0)
-			return true;
-		if (err == -EINTR) {
-			command_say(&connect_page, "%s: broken off by SIG%s", name,
-				    interrupt_name(interrupt_take(talk->interrupts)));
-			return false;
-		}
-		note_failure(&failures, name, err);
-		if (talk->verbose && i + 1 < found->count)
-			command_say(&connect_page, "%s: %s", name, strerror(-err));
+		if (result->errors[i] == 0)
+			continue;
+		address_format(&found->at[i], name, sizeof(name));
+		note_failure(&failures, name, result->errors[i]);
 	}
 	command_say(&connect_page, "%s", failures.text);
+}
+
+/* What is under way, told as it happens; latest receives the address tried last. */
+struct progress {
+	bool verbose;
+	unsigned addresses;
+	char latest[ADDRESS_TEXT_MAX];
+};
+
+static void tell_progress(void *owner, const struct address *to, int error)
+{
+	struct progress *progress = owner;
+	char name[ADDRESS_TEXT_MAX];
+
+	address_format(to, name, sizeof(name));
+	if (error == 0)
+		memcpy(progress->latest, name, sizeof(name));
+	if (!progress->verbose)
+		return;
+	if (error == 0)
+		command_say(&connect_page, "trying %s", name);
+	else if (progress->addresses > 1)
+		command_say(&connect_page, "%s: %s", name, strerror(-error));
+}
+
+/*
+ * Connects to the first of the addresses that answers; name receives its text. Returns
+ * whether one did; if not, stderr has been told why.
+ */
+static bool connect_any(struct conversation *talk, const struct address_list *found,
+			const struct connect_settings *settings,
+			char name[ADDRESS_TEXT_MAX])
+{
+	struct progress progress = { .verbose = talk->verbose,
+				     .addresses = found->count };
+	struct race_rules rules = {
+		.source = settings->source.length > 0 ? &settings->source : NULL,
+		.urgent_inline = true,
+		.interrupts = talk->interrupts,
+		.deadline_us = CLOCK_NEVER,
+		.tell = tell_progress,
+		.owner = &progress,
+	};
+	struct race_result result;
+	int err;
+
+	if (settings->timeout_ms > 0)
+		rules.deadline_us =
+			clock_now_us() + clock_us_from_ms(settings->timeout_ms);
+	err = race_run(&result, found, &rules);
+	if (err == 0) {
+		talk->sock = result.fd;
+		address_format(&found->at[result.winner], name, ADDRESS_TEXT_MAX);
+		return true;
+	}
+	if (err == -EINTR)
+		command_say(&connect_page, "%s: broken off by SIG%s", progress.latest,
+			    interrupt_name(interrupt_take(talk->interrupts)));
+	else
+		tell_failures(&result, found);
 	return false;
 }
 
@@ -153,6 +154,7 @@ int connect_run(int argc, char **argv)
 	struct conversation talk = { .sock = -1 };
 	char name[ADDRESS_TEXT_MAX];
 	struct address_list found;
+	struct why why;
 	int first;
 	int status = EXIT_FAILED;
 
@@ -161,9 +163,11 @@ int connect_run(int argc, char **argv)
 	talk.server = name;
 	if (talk.verbose && first < argc)
 		command_say(&connect_page, "resolving %s", argv[first]);
-	look_up(&found, argc - first, argv + first);
+	if (destination_find(&found, &settings, argc - first, argv + first, &why) < 0 ||
+	    destination_check_source(&settings, &why) < 0)
+		die(EXIT_FAILED, connect_page.program, "%s", why.text);
 	prepare_signals(&talk);
-	if (dial_any(&talk, &found, settings.timeout_ms, name)) {
+	if (connect_any(&talk, &found, &settings, name)) {
 		tell_connected(&talk);
 		status = converse(&talk);
 		close(talk.sock);

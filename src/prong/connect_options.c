@@ -1,11 +1,60 @@
 #include "connect_options.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
 #define FIELD(name) offsetof(struct connect_settings, name)
 
+/* An address with a scope, fe80::1%eth0, is known to getaddrinfo(3) alone. */
+static int parse_scoped(const char *value, struct address *out)
+{
+	struct addrinfo hints = { .ai_family = AF_INET6,
+				  .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *found;
+
+	if (strchr(value, ':') == NULL || getaddrinfo(value, NULL, &hints, &found) != 0)
+		return -EINVAL;
+	memcpy(&out->any, found->ai_addr, found->ai_addrlen);
+	out->length = found->ai_addrlen;
+	freeaddrinfo(found);
+	return 0;
+}
+
+/* struct address: an IP address, with port 0. */
+static int option_source(const struct option_row *row, const char *value, void *field,
+			 struct why *why)
+{
+	struct address address = { .length = 0 };
+
+	(void)row;
+	if (inet_pton(AF_INET, value, &address.any.in.sin_addr) == 1) {
+		address.any.in.sin_family = AF_INET;
+		address.length = sizeof(address.any.in);
+	} else if (parse_scoped(value, &address) < 0) {
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not an IP address: write 192.0.2.1 or "
+				"2001:db8::1, without a port",
+				value);
+	}
+	*(struct address *)field = address;
+	return 0;
+}
+
 static const struct option_row rows[] = {
+	{ '4', "ipv4", NULL, NULL, "connect to IPv4 addresses only", option_flag,
+	  FIELD(ipv4), 0, 0, NULL },
+	{ '6', "ipv6", NULL, NULL, "connect to IPv6 addresses only", option_flag,
+	  FIELD(ipv6), 0, 0, NULL },
+	{ 0, "source", "ADDRESS", NULL,
+	  "connect from this IP address of this machine, and so only to addresses of its "
+	  "family",
+	  option_source, FIELD(source), 0, 0, NULL },
 	{ 't', "timeout", "DURATION", "0",
-	  "give up an address after so long without an answer, and try the next one that "
-	  "the name has: 500ms, 30s, 5m; 0 = when the system gives it up",
+	  "give up connecting after DURATION, all addresses together: 500ms, 30s, 5m; "
+	  "0 = when the system gives up",
 	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
 	{ 'v', "verbose", NULL, NULL,
 	  "say on stderr what happens, and at the end how many bytes went each way and "

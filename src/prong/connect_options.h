@@ -2,10 +2,13 @@
 #ifndef PRONG_CONNECT_OPTIONS_H
 #define PRONG_CONNECT_OPTIONS_H
 
+#include "base/address.h"
 #include "base/option.h"
 
 struct connect_settings {
-	int64_t timeout_ms; /* for each address; 0: the system's */
+	bool ipv4, ipv6;
+	struct address source; /* port 0; its length is 0 if there is none */
+	int64_t timeout_ms;    /* to connect in; 0: the system's */
 	bool verbose;
 };
 

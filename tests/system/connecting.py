@@ -4,6 +4,7 @@ A test file imports the fixtures that its tests ask for: serve, connect, termina
 """
 
 import contextlib
+import functools
 import itertools
 import os
 import pty
@@ -118,13 +119,24 @@ def terminal():
     terminal.close()
 
 
+def file_replaced(directory, path, text):
+    file = directory / os.path.basename(path)
+    file.write_text(text)
+    script = f'mount --bind "$0" {path} && exec "$@"'
+    words = ["unshare", "-rm", "sh", "-c", script, str(file)]
+    if subprocess.run([*words, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no mount namespace to be had")
+    return words
+
+
+@pytest.fixture
+def with_file(tmp_path):
+    """with_file(path, text): a command under which that file of /etc has this text."""
+
+    return functools.partial(file_replaced, tmp_path)
+
+
 @pytest.fixture
 def two_addresses(tmp_path):
     """A command under which two.test is ::1 and, next, 127.0.0.1."""
-    hosts = tmp_path / "hosts"
-    hosts.write_text("::1 two.test\n127.0.0.1 two.test\n")
-    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
-    under = ["unshare", "-rm", "sh", "-c", script, str(hosts)]
-    if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no mount namespace to be had")
-    return under
+    return file_replaced(tmp_path, "/etc/hosts", "::1 two.test\n127.0.0.1 two.test\n")

@@ -1,0 +1,25 @@
+/*
+ * Where the command line says to connect to, and from where: the words HOST PORT or
+ * HOST:PORT, -4, -6 and --source, as addresses in the order in which to try them.
+ */
+#ifndef PRONG_DESTINATION_H
+#define PRONG_DESTINATION_H
+
+#include "base/address.h"
+#include "connect_options.h"
+
+/*
+ * Finds the addresses; a name is looked up, which may take its time. With words or options
+ * that make no sense it says so on stderr and exits with 2.
+ * Returns 0, or -EHOSTUNREACH with a sentence in why if there is no address to try.
+ */
+int destination_find(struct address_list *out, const struct connect_settings *settings,
+		     int count, char **words, struct why *why);
+
+/*
+ * Tries --source out, if it is given. Returns 0, or a negative errno of socket(2) or
+ * bind(2) with a sentence in why.
+ */
+int destination_check_source(const struct connect_settings *settings, struct why *why);
+
+#endif
