@@ -160,6 +160,7 @@ int connect_run(int argc, char **argv)
 
 	first = option_parse(&connect_page, &settings, argc, argv);
 	talk.verbose = settings.verbose;
+	talk.rules = settings.writer;
 	talk.server = name;
 	if (talk.verbose && first < argc)
 		command_say(&connect_page, "resolving %s", argv[first]);

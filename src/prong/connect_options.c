@@ -56,6 +56,17 @@ static const struct option_row rows[] = {
 	  "give up connecting after DURATION, all addresses together: 500ms, 30s, 5m; "
 	  "0 = when the system gives up",
 	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
+	{ 0, "no-half-close", NULL, NULL,
+	  "at the end of the input do not close our half of the connection, for servers "
+	  "that drop a client that does, such as redis; print what the server sends until "
+	  "it closes",
+	  option_flag, FIELD(writer.no_half_close), 0, 0, NULL },
+	{ 0, "crlf", NULL, NULL,
+	  "send each line end of the input as CR LF; one that is CR LF already stays so",
+	  option_flag, FIELD(writer.crlf), 0, 0, NULL },
+	{ 0, "no-quit", NULL, NULL,
+	  "on a terminal, too, a line with q or Q alone is data; Ctrl-D ends the input",
+	  option_flag, FIELD(writer.no_quit), 0, 0, NULL },
 	{ 'v', "verbose", NULL, NULL,
 	  "say on stderr what happens, and at the end how many bytes went each way and "
 	  "how long it took",

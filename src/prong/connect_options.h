@@ -4,11 +4,13 @@
 
 #include "base/address.h"
 #include "base/option.h"
+#include "writer.h"
 
 struct connect_settings {
 	bool ipv4, ipv6;
 	struct address source; /* port 0; its length is 0 if there is none */
 	int64_t timeout_ms;    /* to connect in; 0: the system's */
+	struct writer_rules writer;
 	bool verbose;
 };
 

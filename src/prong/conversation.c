@@ -22,10 +22,11 @@ void conversation_end(struct conversation *talk, enum ending ending, int error)
 	talk->error = error;
 }
 
-static void tell_half_closed(const struct conversation *talk, const char *why)
+static void tell_sent(const struct conversation *talk, const char *why)
 {
 	if (talk->verbose)
-		command_say(&connect_page, "%s: half-closed, reading on", why);
+		command_say(&connect_page, "%s: %sreading on", why,
+			    talk->rules.no_half_close ? "" : "half-closed, ");
 }
 
 /*
@@ -73,10 +74,10 @@ static void judge_writer(struct conversation *talk)
 
 	switch (writer->end) {
 	case WRITER_INPUT_ENDED:
-		tell_half_closed(talk, "the input ended");
+		tell_sent(talk, "the input ended");
 		break;
 	case WRITER_QUIT:
-		tell_half_closed(talk, "a line with q alone");
+		tell_sent(talk, "a line with q alone");
 		break;
 	case WRITER_SEND_FAILED:
 		judge_send_failure(talk);
@@ -211,7 +212,7 @@ static void tell_summary(const struct conversation *talk)
 int conversation_start(struct conversation *talk)
 {
 	talk->began_us = clock_now_us();
-	return writer_start(&talk->writer, talk->sock, talk->interrupts);
+	return writer_start(&talk->writer, talk->sock, talk->interrupts, &talk->rules);
 }
 
 int conversation_finish(struct conversation *talk)

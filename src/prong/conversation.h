@@ -28,6 +28,7 @@ struct conversation {
 	int interrupts;     /* of interrupt_open(); the caller's */
 	const char *server; /* its address, for messages */
 	bool verbose;
+	struct writer_rules rules;
 
 	struct writer writer;
 	bool parting; /* the server has closed, the writing process ends */
@@ -39,7 +40,7 @@ struct conversation {
 };
 
 /*
- * Starts the conversation and its writing process. The caller has set the first four
+ * Starts the conversation and its writing process. The caller has set the first five
  * fields, and the others to zero. SIGPIPE must be ignored, SIGCHLD must not.
  * Returns 0, and the caller ends it with conversation_finish(); or a negative errno of
  * writer_start(), and nothing is left.

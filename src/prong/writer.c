@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "common/interrupt.h"
+#include "line_end.h"
 #include "quit_line.h"
 
 #define BUFFER_SIZE 131072
@@ -33,10 +34,13 @@ struct outgoing {
 	int interrupts;
 	int hurry;
 	struct writer_shared *shared;
+	struct writer_rules rules;
 	bool terminal;
 	struct quit_line line;
+	struct line_end line_end;
 	size_t held; /* 1: buffer[0] is a q of which the next byte will tell */
 	char buffer[BUFFER_SIZE];
+	char converted[2 * BUFFER_SIZE]; /* of --crlf */
 };
 
 static _Noreturn void leave(struct outgoing *out, enum writer_end end, int error)
@@ -88,10 +92,22 @@ static void send_all(struct outgoing *out, const char *data, size_t left)
 	}
 }
 
-/* A reset that makes shutdown(2) fail is the reading process's to find. */
-static _Noreturn void half_close(struct outgoing *out, enum writer_end end)
+/* Sends the next bytes of the input as the server is to have them. */
+static void send_input(struct outgoing *out, const char *data, size_t n)
 {
-	shutdown(out->sock, SHUT_WR);
+	if (!out->rules.crlf) {
+		send_all(out, data, n);
+		return;
+	}
+	n = line_end_convert(&out->line_end, out->converted, data, n);
+	send_all(out, out->converted, n);
+}
+
+/* A reset that makes shutdown(2) fail is the reading process's to find. */
+static _Noreturn void finish_sending(struct outgoing *out, enum writer_end end)
+{
+	if (!out->rules.no_half_close)
+		shutdown(out->sock, SHUT_WR);
 	leave(out, end, 0);
 }
 
@@ -110,7 +126,7 @@ static bool leaves_the_rest(const struct outgoing *out)
 
 static _Noreturn void hurry_off(struct outgoing *out)
 {
-	send_all(out, out->buffer, out->held);
+	send_input(out, out->buffer, out->held);
 	leave(out, WRITER_HURRIED, 0);
 }
 
@@ -142,11 +158,11 @@ static void send_lines(struct outgoing *out, size_t n)
 	size_t length = out->held + n;
 
 	if (newline < n) {
-		send_all(out, out->buffer, out->held + newline - 1);
-		half_close(out, WRITER_QUIT);
+		send_input(out, out->buffer, out->held + newline - 1);
+		finish_sending(out, WRITER_QUIT);
 	}
 	out->held = out->line.state == LINE_Q;
-	send_all(out, out->buffer, length - out->held);
+	send_input(out, out->buffer, length - out->held);
 	out->buffer[0] = out->buffer[length - 1];
 }
 
@@ -157,13 +173,13 @@ static _Noreturn void write_routine(struct outgoing *out)
 
 	out->terminal = isatty(STDIN_FILENO) != 0;
 	while ((n = take_input(out)) > 0) {
-		if (out->terminal)
+		if (out->terminal && !out->rules.no_quit)
 			send_lines(out, n);
 		else
-			send_all(out, out->buffer, n);
+			send_input(out, out->buffer, n);
 	}
-	send_all(out, out->buffer, out->held);
-	half_close(out, WRITER_INPUT_ENDED);
+	send_input(out, out->buffer, out->held);
+	finish_sending(out, WRITER_INPUT_ENDED);
 }
 
 /* SIGKILL, because nobody is left to whom the count matters. */
@@ -175,7 +191,8 @@ static void die_with(pid_t reader)
 }
 
 static _Noreturn void become_writer(const struct writer *writer, int sock,
-				    int interrupts, pid_t reader)
+				    int interrupts, const struct writer_rules *rules,
+				    pid_t reader)
 {
 	static struct outgoing out;
 
@@ -183,6 +200,7 @@ static _Noreturn void become_writer(const struct writer *writer, int sock,
 	close(STDOUT_FILENO);
 	out.sock = sock;
 	out.interrupts = interrupts;
+	out.rules = *rules;
 	out.hurry = writer->hurry;
 	out.shared = writer->shared;
 	write_routine(&out);
@@ -199,7 +217,8 @@ static int open_shared(struct writer *writer)
 	return writer->hurry < 0 ? -errno : 0;
 }
 
-int writer_start(struct writer *writer, int sock, int interrupts)
+int writer_start(struct writer *writer, int sock, int interrupts,
+		 const struct writer_rules *rules)
 {
 	pid_t reader = getpid();
 	int err;
@@ -210,7 +229,7 @@ int writer_start(struct writer *writer, int sock, int interrupts)
 		goto fail;
 	writer->pid = fork();
 	if (writer->pid == 0)
-		become_writer(writer, sock, interrupts, reader);
+		become_writer(writer, sock, interrupts, rules, reader);
 	if (writer->pid > 0)
 		writer->pidfd = (int)syscall(SYS_pidfd_open, writer->pid, 0);
 	if (writer->pidfd >= 0)

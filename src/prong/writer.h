@@ -8,12 +8,13 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* How it ended; its exit status, but for the first and the last. */
 enum writer_end {
 	WRITER_RUNS,
-	WRITER_INPUT_ENDED = 10, /* all is sent, our half is closed */
+	WRITER_INPUT_ENDED = 10, /* all is sent, our half is closed if it is to be */
 	WRITER_QUIT,             /* the same, after a line with q alone */
 	WRITER_HURRIED,          /* by writer_hurry(); all that was read is sent */
 	WRITER_STOPPED,          /* by a signal; all that was read is sent */
@@ -21,6 +22,13 @@ enum writer_end {
 	WRITER_INPUT_FAILED,
 	WRITER_SEND_FAILED,
 	WRITER_DIED, /* in any other way */
+};
+
+/* What the process does to the input, and at its end. */
+struct writer_rules {
+	bool crlf;          /* sends each line end as CR LF */
+	bool no_quit;       /* a line with q alone is data on a terminal, too */
+	bool no_half_close; /* the input's end does not close our half */
 };
 
 struct writer_shared; /* written by the process, read by us */
@@ -40,7 +48,8 @@ struct writer {
  * Returns 0, and the caller ends it with writer_stop() and writer_release(); or a
  * negative errno of mmap(2), eventfd(2), fork(2) or pidfd_open(2), and nothing is left.
  */
-int writer_start(struct writer *writer, int sock, int interrupts);
+int writer_start(struct writer *writer, int sock, int interrupts,
+		 const struct writer_rules *rules);
 
 /*
  * Tells the process to wait for no further input: it sends what is there, of a terminal
