@@ -14,8 +14,10 @@
 #include "connect_options.h"
 #include "conversation.h"
 #include "destination.h"
+#include "fuse.h"
 #include "reader.h"
 
+#define LATE_MAX     384
 #define FAILURES_MAX 3072 /* what each address that a name has answered */
 
 /* The failures of the addresses tried so far, as one line. */
@@ -77,7 +79,7 @@ static void tell_progress(void *owner, const struct address *to, int error)
  * whether one did; if not, stderr has been told why.
  */
 static bool connect_any(struct conversation *talk, const struct address_list *found,
-			const struct connect_settings *settings,
+			const struct connect_settings *settings, int64_t deadline_us,
 			char name[ADDRESS_TEXT_MAX])
 {
 	struct progress progress = { .verbose = talk->verbose,
@@ -86,16 +88,13 @@ static bool connect_any(struct conversation *talk, const struct address_list *fo
 		.source = settings->source.length > 0 ? &settings->source : NULL,
 		.urgent_inline = true,
 		.interrupts = talk->interrupts,
-		.deadline_us = CLOCK_NEVER,
+		.deadline_us = deadline_us,
 		.tell = tell_progress,
 		.owner = &progress,
 	};
 	struct race_result result;
 	int err;
 
-	if (settings->timeout_ms > 0)
-		rules.deadline_us =
-			clock_now_us() + clock_us_from_ms(settings->timeout_ms);
 	err = race_run(&result, found, &rules);
 	if (err == 0) {
 		talk->sock = result.fd;
@@ -148,27 +147,55 @@ static int converse(struct conversation *talk)
 	return conversation_finish(talk);
 }
 
+/* When a time that began at from_us ends; 0 ms is no limit. */
+static int64_t end_of(int64_t from_us, int64_t ms)
+{
+	return ms == 0 ? CLOCK_NEVER : from_us + clock_us_from_ms(ms);
+}
+
+/* Ends the program if there is no address, or if looking it up takes too long. */
+static void find_addresses(struct address_list *found,
+			   const struct connect_settings *settings, int64_t deadline_us,
+			   int count, char **words)
+{
+	char late[LATE_MAX];
+	struct why why;
+
+	if (settings->verbose && count > 0)
+		command_say(&connect_page, "resolving %s", words[0]);
+	snprintf(late, sizeof(late), "%s: cannot find the host \"%.255s\" in time\n",
+		 connect_page.program, count > 0 ? words[0] : "");
+	fuse_light(deadline_us, EXIT_FAILED, late);
+	if (destination_find(found, settings, count, words, &why) < 0 ||
+	    destination_check_source(settings, &why) < 0)
+		die(EXIT_FAILED, connect_page.program, "%s", why.text);
+	fuse_remove();
+}
+
 int connect_run(int argc, char **argv)
 {
 	struct connect_settings settings = { .timeout_ms = 0 };
 	struct conversation talk = { .sock = -1 };
+	int64_t began_us = clock_now_us();
 	char name[ADDRESS_TEXT_MAX];
 	struct address_list found;
-	struct why why;
-	int first;
+	int64_t connected_by_us;
 	int status = EXIT_FAILED;
+	int first;
 
 	first = option_parse(&connect_page, &settings, argc, argv);
 	talk.verbose = settings.verbose;
 	talk.rules = settings.writer;
+	talk.limits.idle_ms = settings.idle_timeout_ms;
+	talk.limits.whole_ms = settings.timeout_ms;
+	talk.limits.deadline_us = end_of(began_us, settings.timeout_ms);
 	talk.server = name;
-	if (talk.verbose && first < argc)
-		command_say(&connect_page, "resolving %s", argv[first]);
-	if (destination_find(&found, &settings, argc - first, argv + first, &why) < 0 ||
-	    destination_check_source(&settings, &why) < 0)
-		die(EXIT_FAILED, connect_page.program, "%s", why.text);
+	connected_by_us = end_of(began_us, settings.connect_timeout_ms);
+	if (connected_by_us > talk.limits.deadline_us)
+		connected_by_us = talk.limits.deadline_us;
+	find_addresses(&found, &settings, connected_by_us, argc - first, argv + first);
 	prepare_signals(&talk);
-	if (connect_any(&talk, &found, &settings, name)) {
+	if (connect_any(&talk, &found, &settings, connected_by_us, name)) {
 		tell_connected(&talk);
 		status = converse(&talk);
 		close(talk.sock);

@@ -53,9 +53,17 @@ static const struct option_row rows[] = {
 	  "family",
 	  option_source, FIELD(source), 0, 0, NULL },
 	{ 't', "timeout", "DURATION", "0",
-	  "give up connecting after DURATION, all addresses together: 500ms, 30s, 5m; "
-	  "0 = when the system gives up",
+	  "give up after DURATION for the whole, from looking up the name to the last "
+	  "byte: 500ms, 30s, 5m; 0 = no limit",
 	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
+	{ 0, "connect-timeout", "DURATION", "0",
+	  "give up after DURATION without a connection, all addresses together; 0 = when "
+	  "the system gives up",
+	  option_duration, FIELD(connect_timeout_ms), 0, 0, NULL },
+	{ 0, "idle-timeout", "DURATION", "0",
+	  "give up when for DURATION no byte has come or gone; time in which standard "
+	  "output takes nothing does not count; 0 = no limit",
+	  option_duration, FIELD(idle_timeout_ms), 0, 0, NULL },
 	{ 0, "no-half-close", NULL, NULL,
 	  "at the end of the input do not close our half of the connection, for servers "
 	  "that drop a client that does, such as redis; print what the server sends until "

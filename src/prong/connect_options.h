@@ -9,7 +9,8 @@
 struct connect_settings {
 	bool ipv4, ipv6;
 	struct address source; /* port 0; its length is 0 if there is none */
-	int64_t timeout_ms;    /* to connect in; 0: the system's */
+	/* 0: no limit */
+	int64_t connect_timeout_ms, idle_timeout_ms, timeout_ms;
 	struct writer_rules writer;
 	bool verbose;
 };

@@ -122,18 +122,42 @@ void conversation_receive_failed(struct conversation *talk, int error)
 		conversation_end(talk, ENDING_CONNECTION_FAILED, error);
 }
 
-int64_t conversation_deadline_us(const struct conversation *talk)
+static int64_t later(int64_t a_us, int64_t b_us)
 {
-	int64_t moved_us = writer_moved_us(&talk->writer);
-
-	if (!talk->parting)
-		return CLOCK_NEVER;
-	if (moved_us < talk->parting_since_us)
-		moved_us = talk->parting_since_us;
-	return moved_us + clock_us_from_ms(STALL_MS);
+	return a_us > b_us ? a_us : b_us;
 }
 
-void conversation_expire(struct conversation *talk)
+/* Of a server whose bytes cannot be printed it is not known whether it is idle. */
+static int64_t idle_deadline_us(const struct conversation *talk)
+{
+	if (talk->limits.idle_ms == 0 || talk->printing)
+		return CLOCK_NEVER;
+	return later(talk->read_us, writer_moved_us(&talk->writer)) +
+	       clock_us_from_ms(talk->limits.idle_ms);
+}
+
+static int64_t stall_deadline_us(const struct conversation *talk)
+{
+	if (!talk->parting)
+		return CLOCK_NEVER;
+	return later(talk->parting_since_us, writer_moved_us(&talk->writer)) +
+	       clock_us_from_ms(STALL_MS);
+}
+
+int64_t conversation_deadline_us(const struct conversation *talk)
+{
+	int64_t deadlines_us[] = {
+		talk->limits.deadline_us,
+		idle_deadline_us(talk),
+		stall_deadline_us(talk),
+	};
+
+	return clock_first(deadlines_us,
+			   sizeof(deadlines_us) / sizeof(deadlines_us[0]));
+}
+
+/* The server has closed, and its socket has taken nothing for a while. */
+static void end_stalled(struct conversation *talk)
 {
 	struct writer *writer = &talk->writer;
 
@@ -144,6 +168,16 @@ void conversation_expire(struct conversation *talk)
 		conclude(talk);
 	else
 		judge_writer(talk);
+}
+
+void conversation_expire(struct conversation *talk, int64_t now_us, bool quiet)
+{
+	if (now_us >= talk->limits.deadline_us)
+		conversation_end(talk, ENDING_TIMED_OUT, 0);
+	else if (quiet && now_us >= idle_deadline_us(talk))
+		conversation_end(talk, ENDING_IDLE, 0);
+	else if (quiet && now_us >= stall_deadline_us(talk))
+		end_stalled(talk);
 }
 
 /* A file system may report only now that it could not keep what was written. */
@@ -158,6 +192,20 @@ static void tell_output_gone(const struct conversation *talk)
 {
 	if (talk->verbose)
 		command_say(&connect_page, "standard output is gone");
+}
+
+static void tell_timeout(const struct conversation *talk)
+{
+	const struct conversation_limits *limits = &talk->limits;
+
+	if (talk->ending == ENDING_IDLE)
+		command_say(&connect_page,
+			    "%s: no byte has come or gone for %lld ms (--idle-timeout)",
+			    talk->server, (long long)limits->idle_ms);
+	else
+		command_say(&connect_page,
+			    "%s: not finished within %lld ms (--timeout)", talk->server,
+			    (long long)limits->whole_ms);
 }
 
 /* Says why it failed, if it did. Returns the exit status. */
@@ -186,6 +234,10 @@ static int tell_ending(const struct conversation *talk)
 	case ENDING_INPUT_FAILED:
 		command_say(page, "cannot read standard input: %s", error);
 		break;
+	case ENDING_IDLE:
+	case ENDING_TIMED_OUT:
+		tell_timeout(talk);
+		break;
 	case ENDING_WRITER_DIED:
 		if (talk->error == 0)
 			command_say(page, "the writing process failed");
@@ -212,6 +264,7 @@ static void tell_summary(const struct conversation *talk)
 int conversation_start(struct conversation *talk)
 {
 	talk->began_us = clock_now_us();
+	talk->read_us = talk->began_us;
 	return writer_start(&talk->writer, talk->sock, talk->interrupts, &talk->rules);
 }
 

@@ -19,8 +19,17 @@ enum ending {
 	ENDING_OUTPUT_FAILED,
 	ENDING_OUTPUT_GONE, /* what reads stdout has closed it: no error to tell */
 	ENDING_INPUT_FAILED,
+	ENDING_IDLE,      /* for too long */
+	ENDING_TIMED_OUT, /* the whole took too long */
 	ENDING_WRITER_DIED,
 	ENDING_INTERRUPTED,
+};
+
+/* How long a conversation may take; 0: no limit. */
+struct conversation_limits {
+	int64_t idle_ms;
+	int64_t whole_ms;    /* for the message: what is left of it is in deadline_us */
+	int64_t deadline_us; /* CLOCK_NEVER: none */
 };
 
 struct conversation {
@@ -29,19 +38,24 @@ struct conversation {
 	const char *server; /* its address, for messages */
 	bool verbose;
 	struct writer_rules rules;
+	struct conversation_limits limits;
+
+	/* The reader keeps these. */
+	uint64_t received_bytes;
+	int64_t read_us; /* when it last received, or printed */
+	bool printing;   /* something is left to print */
 
 	struct writer writer;
 	bool parting; /* the server has closed, the writing process ends */
 	int64_t parting_since_us;
-	uint64_t received_bytes;
 	int64_t began_us; /* clock_now_us() */
 	enum ending ending;
 	int error; /* errno of ..._FAILED; the signal of the last two, or 0 */
 };
 
 /*
- * Starts the conversation and its writing process. The caller has set the first five
- * fields, and the others to zero. SIGPIPE must be ignored, SIGCHLD must not.
+ * Starts the conversation and its writing process. The caller has set the fields
+ * above the reader's, and the others to zero. SIGPIPE must be ignored, SIGCHLD must not.
  * Returns 0, and the caller ends it with conversation_finish(); or a negative errno of
  * writer_start(), and nothing is left.
  */
@@ -66,11 +80,17 @@ void conversation_server_closed(struct conversation *talk);
 /* recv(2) has failed with error, and all that came before is printed. */
 void conversation_receive_failed(struct conversation *talk, int error);
 
-/* When conversation_expire() is due; CLOCK_NEVER if nothing is. Changes by itself. */
+/*
+ * When conversation_expire() is due; CLOCK_NEVER if it is not. Moves on while the writing
+ * process sends.
+ */
 int64_t conversation_deadline_us(const struct conversation *talk);
 
-/* The deadline has passed: the conversation has an ending afterwards. */
-void conversation_expire(struct conversation *talk);
+/*
+ * Ends the conversation if its deadline has passed. Without quiet, which says that nothing
+ * was there to be done, only the time for the whole is looked at.
+ */
+void conversation_expire(struct conversation *talk, int64_t now_us, bool quiet);
 
 /* The writing process has ended: collects it, and ends the conversation if it must. */
 void conversation_writer_ended(struct conversation *talk);

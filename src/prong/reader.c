@@ -83,6 +83,8 @@ static void print_some(struct reader *reader)
 	if (n >= 0) {
 		reader->at += n;
 		reader->left -= (size_t)n;
+		reader->talk->printing = reader->left > 0;
+		reader->talk->read_us = clock_now_us();
 	} else if (errno == EAGAIN) {
 		pause_output(reader);
 	} else if (errno == EPIPE || errno == ECONNRESET) {
@@ -110,6 +112,8 @@ static void receive(struct reader *reader)
 		talk->received_bytes += (uint64_t)n;
 		reader->at = reader->buffer;
 		reader->left = (size_t)n;
+		talk->printing = true;
+		talk->read_us = clock_now_us();
 	} else if (n == 0) {
 		conversation_server_closed(talk);
 	} else if (errno != EAGAIN && errno != EINTR) {
@@ -126,6 +130,8 @@ void reader_run(struct conversation *talk)
 	open_output(&reader);
 	reader.left = 0;
 	while (talk->ending == ENDING_NONE) {
+		bool quiet = false;
+
 		wait_for_events(&reader, ready);
 		if (ready[INTERRUPT].revents != 0)
 			conversation_end(talk, ENDING_INTERRUPTED,
@@ -136,8 +142,10 @@ void reader_run(struct conversation *talk)
 			receive(&reader);
 		else if (ready[OUTPUT].revents != 0)
 			see_to_output(&reader);
-		else if (conversation_deadline_us(talk) <= clock_now_us())
-			conversation_expire(talk);
+		else
+			quiet = true;
+		if (talk->ending == ENDING_NONE)
+			conversation_expire(talk, clock_now_us(), quiet);
 	}
 	close_output(&reader);
 }

@@ -120,6 +120,7 @@ BAD_USAGE = [
     (["-t", "5", "127.0.0.1", "7"], '--timeout: "5" is not a duration'),
     (["-t", "-1s", "127.0.0.1", "7"], '"-1s" is not a duration'),
     (["--timeout"], "--timeout needs an argument"),
+    (["--idle-timeout", "1", "::1", "7"], '--idle-timeout: "1" is not a duration'),
 ]
 
 

@@ -1,0 +1,20 @@
+/*
+ * A time limit for a call that cannot be given one, such as getaddrinfo(3): when it is
+ * over, the process ends with a message. One fuse burns at a time.
+ */
+#ifndef PRONG_FUSE_H
+#define PRONG_FUSE_H
+
+#include <stdint.h>
+
+/*
+ * At deadline_us (clock_now_us(); CLOCK_NEVER: never) writes message, a whole line, on
+ * stderr and exits with status. Uses SIGALRM and ITIMER_REAL. message must stay until
+ * fuse_remove().
+ */
+void fuse_light(int64_t deadline_us, int status, const char *message);
+
+/* Puts it out; SIGALRM is as it was before. Does nothing if none burns. */
+void fuse_remove(void);
+
+#endif
