@@ -16,6 +16,7 @@
 #include "destination.h"
 #include "fuse.h"
 #include "reader.h"
+#include "ucspi.h"
 
 #define LATE_MAX     384
 #define FAILURES_MAX 3072 /* what each address that a name has answered */
@@ -74,28 +75,115 @@ static void tell_progress(void *owner, const struct address *to, int error)
 		command_say(&connect_page, "%s: %s", name, strerror(-error));
 }
 
+/* What the command line asks for. */
+struct task {
+	struct connect_settings settings;
+	int count;               /* of words */
+	char **words;            /* the address */
+	char **program;          /* NULL: a conversation of our own */
+	int64_t began_us;        /* from here the times of the settings count */
+	int64_t connected_by_us; /* clock_now_us() */
+	int failed;              /* exit status when there is no connection */
+};
+
+/* What is done to bytes and to the conversation cannot be done for a program. */
+static void check_program(const struct connect_settings *settings, char **program)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} refused[] = {
+		{ settings->writer.crlf, "--crlf" },
+		{ settings->writer.no_quit, "--no-quit" },
+		{ settings->writer.no_half_close, "--no-half-close" },
+		{ settings->idle_timeout_ms > 0, "--idle-timeout" },
+		{ settings->timeout_ms > 0, "--timeout" },
+	};
+
+	if (program[0] == NULL)
+		option_die(&connect_page, "which program? It follows behind --");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (refused[i].given)
+			option_die(
+				&connect_page,
+				"%s has no effect on a program, which owns the "
+				"connection; --connect-timeout and timeout(1) limit it",
+				refused[i].name);
+}
+
+/* Separates the words of the address from the program behind "--". */
+static void split_words(struct task *task, int count, char **words)
+{
+	task->words = words;
+	for (task->count = 0; task->count < count; task->count++)
+		if (strcmp(words[task->count], "--") == 0) {
+			task->program = words + task->count + 1;
+			check_program(&task->settings, task->program);
+			return;
+		}
+}
+
+/* When a time that began at from_us ends; 0 ms is no limit. */
+static int64_t end_of(int64_t from_us, int64_t ms)
+{
+	return ms == 0 ? CLOCK_NEVER : from_us + clock_us_from_ms(ms);
+}
+
+static void read_command_line(struct task *task, int argc, char **argv)
+{
+	const struct connect_settings *settings = &task->settings;
+	int64_t ends_us[2];
+	int first;
+
+	*task = (struct task){ .began_us = clock_now_us() };
+	first = option_parse(&connect_page, &task->settings, argc, argv);
+	split_words(task, argc - first, argv + first);
+	ends_us[0] = end_of(task->began_us, settings->timeout_ms);
+	ends_us[1] = end_of(task->began_us, settings->connect_timeout_ms);
+	task->connected_by_us = clock_first(ends_us, 2);
+	task->failed = task->program != NULL ? UCSPI_FAILED : EXIT_FAILED;
+}
+
+/* Ends the program if there is no address, or if looking it up takes too long. */
+static void find_addresses(struct address_list *found, const struct task *task)
+{
+	const struct connect_settings *settings = &task->settings;
+	const char *host = task->count > 0 ? task->words[0] : "";
+	char late[LATE_MAX];
+	struct why why;
+
+	if (settings->verbose)
+		command_say(&connect_page, "resolving %s", host);
+	snprintf(late, sizeof(late), "%s: cannot find the host \"%.255s\" in time\n",
+		 connect_page.program, host);
+	fuse_light(task->connected_by_us, task->failed, late);
+	if (destination_find(found, settings, task->count, task->words, &why) < 0 ||
+	    destination_check_source(settings, &why) < 0)
+		die(task->failed, connect_page.program, "%s", why.text);
+	fuse_remove();
+}
+
 /*
- * Connects to the first of the addresses that answers; name receives its text. Returns
- * whether one did; if not, stderr has been told why.
+ * Connects talk to the first of the addresses that answers; name receives its text.
+ * Returns whether one did; if not, stderr has been told why.
  */
 static bool connect_any(struct conversation *talk, const struct address_list *found,
-			const struct connect_settings *settings, int64_t deadline_us,
-			char name[ADDRESS_TEXT_MAX])
+			const struct task *task, char name[ADDRESS_TEXT_MAX])
 {
+	const struct address *source = &task->settings.source;
 	struct progress progress = { .verbose = talk->verbose,
 				     .addresses = found->count };
 	struct race_rules rules = {
-		.source = settings->source.length > 0 ? &settings->source : NULL,
-		.urgent_inline = true,
+		.source = source->length > 0 ? source : NULL,
+		.urgent_inline = task->program == NULL,
 		.interrupts = talk->interrupts,
-		.deadline_us = deadline_us,
+		.deadline_us = task->connected_by_us,
 		.tell = tell_progress,
 		.owner = &progress,
 	};
 	struct race_result result;
-	int err;
+	int err = race_run(&result, found, &rules);
 
-	err = race_run(&result, found, &rules);
 	if (err == 0) {
 		talk->sock = result.fd;
 		address_format(&found->at[result.winner], name, ADDRESS_TEXT_MAX);
@@ -122,22 +210,14 @@ static void tell_connected(const struct conversation *talk)
 	command_say(&connect_page, "connected from %s to %s", name, talk->server);
 }
 
-/* Between the looking up, which blocks, and the rest, where signals are data. */
-static void prepare_signals(struct conversation *talk)
-{
-	int err = interrupt_open(&talk->interrupts);
-
-	if (err < 0)
-		die(EXIT_FAILED, connect_page.program, "signalfd: %s", strerror(-err));
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-}
-
 /* Runs the conversation to its end. Returns the exit status. */
 static int converse(struct conversation *talk)
 {
-	int err = conversation_start(talk);
+	int err;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	err = conversation_start(talk);
 	if (err < 0) {
 		command_say(&connect_page, "cannot start the writing process: %s",
 			    strerror(-err));
@@ -147,57 +227,67 @@ static int converse(struct conversation *talk)
 	return conversation_finish(talk);
 }
 
-/* When a time that began at from_us ends; 0 ms is no limit. */
-static int64_t end_of(int64_t from_us, int64_t ms)
+/* Becomes the program. Returns the exit status if that fails. */
+static int run_program(int sock, const struct task *task, const sigset_t *mask)
 {
-	return ms == 0 ? CLOCK_NEVER : from_us + clock_us_from_ms(ms);
+	char host[DESTINATION_NAME_MAX];
+	bool named = destination_name(host, task->count, task->words);
+	int err;
+
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	err = ucspi_exec(sock, named ? host : NULL, task->program);
+	command_say(&connect_page, "cannot run \"%.255s\": %s", task->program[0],
+		    strerror(-err));
+	return UCSPI_FAILED;
 }
 
-/* Ends the program if there is no address, or if looking it up takes too long. */
-static void find_addresses(struct address_list *found,
-			   const struct connect_settings *settings, int64_t deadline_us,
-			   int count, char **words)
+static void prepare(struct conversation *talk, const struct task *task)
 {
-	char late[LATE_MAX];
-	struct why why;
+	const struct connect_settings *settings = &task->settings;
 
-	if (settings->verbose && count > 0)
-		command_say(&connect_page, "resolving %s", words[0]);
-	snprintf(late, sizeof(late), "%s: cannot find the host \"%.255s\" in time\n",
-		 connect_page.program, count > 0 ? words[0] : "");
-	fuse_light(deadline_us, EXIT_FAILED, late);
-	if (destination_find(found, settings, count, words, &why) < 0 ||
-	    destination_check_source(settings, &why) < 0)
-		die(EXIT_FAILED, connect_page.program, "%s", why.text);
-	fuse_remove();
+	*talk = (struct conversation){
+		.sock = -1,
+		.interrupts = -1,
+		.verbose = settings->verbose,
+		.rules = settings->writer,
+		.limits = {
+			.idle_ms = settings->idle_timeout_ms,
+			.whole_ms = settings->timeout_ms,
+			.deadline_us = end_of(task->began_us, settings->timeout_ms),
+		},
+	};
+}
+
+/* Between the looking up, which blocks, and the rest, where signals are data. */
+static void take_signals(struct conversation *talk, sigset_t *mask_of_before)
+{
+	int err;
+
+	sigprocmask(SIG_SETMASK, NULL, mask_of_before);
+	err = interrupt_open(&talk->interrupts);
+	if (err < 0)
+		die(EXIT_FAILED, connect_page.program, "signalfd: %s", strerror(-err));
 }
 
 int connect_run(int argc, char **argv)
 {
-	struct connect_settings settings = { .timeout_ms = 0 };
-	struct conversation talk = { .sock = -1 };
-	int64_t began_us = clock_now_us();
 	char name[ADDRESS_TEXT_MAX];
 	struct address_list found;
-	int64_t connected_by_us;
-	int status = EXIT_FAILED;
-	int first;
+	struct conversation talk;
+	struct task task;
+	sigset_t mask;
+	int status;
 
-	first = option_parse(&connect_page, &settings, argc, argv);
-	talk.verbose = settings.verbose;
-	talk.rules = settings.writer;
-	talk.limits.idle_ms = settings.idle_timeout_ms;
-	talk.limits.whole_ms = settings.timeout_ms;
-	talk.limits.deadline_us = end_of(began_us, settings.timeout_ms);
+	read_command_line(&task, argc, argv);
+	prepare(&talk, &task);
 	talk.server = name;
-	connected_by_us = end_of(began_us, settings.connect_timeout_ms);
-	if (connected_by_us > talk.limits.deadline_us)
-		connected_by_us = talk.limits.deadline_us;
-	find_addresses(&found, &settings, connected_by_us, argc - first, argv + first);
-	prepare_signals(&talk);
-	if (connect_any(&talk, &found, &settings, connected_by_us, name)) {
+	find_addresses(&found, &task);
+	take_signals(&talk, &mask);
+	status = task.failed;
+	if (connect_any(&talk, &found, &task, name)) {
 		tell_connected(&talk);
-		status = converse(&talk);
+		status = task.program != NULL ? run_program(talk.sock, &task, &mask)
+					      : converse(&talk);
 		close(talk.sock);
 	}
 	close(talk.interrupts);

@@ -85,6 +85,7 @@ static const struct option_row rows[] = {
 static const char *const usage[] = {
 	"prong connect [OPTION]... HOST PORT",
 	"prong connect [OPTION]... HOST:PORT | [IPV6]:PORT | unix:/PATH",
+	"prong connect [OPTION]... ADDRESS -- PROGRAM [ARGUMENT]...",
 	NULL,
 };
 
@@ -98,6 +99,10 @@ const struct option_page connect_page = {
 		"The end of the input closes our half of the connection; what the server\n"
 		"still sends is printed until it closes its own. On a terminal, a line with\n"
 		"q or Q alone is the end of the input too.\n"
+		"\n"
+		"PROGRAM reads the connection from descriptor 6 and writes it to descriptor\n"
+		"7 (UCSPI), and has the addresses in its environment; exit 111: it could not\n"
+		"be reached, or PROGRAM could not be run.\n"
 		"\n"
 		"signals: INT, TERM, HUP: break off\n"
 		"exit:    0 the server closed in order, all that it sent was printed and\n"

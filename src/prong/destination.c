@@ -1,5 +1,6 @@
 #include "destination.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,10 @@ static void check_words(int count, char **words)
 	if (count == 0)
 		option_die(page, "connect to which server? HOST PORT or HOST:PORT");
 	if (count > 2)
-		option_die(page, "unexpected \"%.80s\" after the address", words[2]);
+		option_die(page,
+			   "unexpected \"%.80s\" after the address; a program follows "
+			   "behind --",
+			   words[2]);
 	if (lacks_host(words[0]))
 		option_die(page, "\"%.80s\": the host is missing", words[0]);
 	if (count == 1 && strchr(words[0], ':') == NULL)
@@ -155,6 +159,22 @@ int destination_find(struct address_list *out, const struct connect_settings *se
 						 : "--source");
 	race_order(out);
 	return 0;
+}
+
+bool destination_name(char name[DESTINATION_NAME_MAX], int count, char **words)
+{
+	size_t length = strlen(words[0]);
+	struct in_addr ipv4;
+
+	if (is_unix(words[0]))
+		return false;
+	if (count == 1)
+		length = (size_t)(strrchr(words[0], ':') - words[0]);
+	if (length >= DESTINATION_NAME_MAX)
+		return false;
+	memcpy(name, words[0], length);
+	name[length] = '\0';
+	return strchr(name, ':') == NULL && inet_pton(AF_INET, name, &ipv4) != 1;
 }
 
 int destination_check_source(const struct connect_settings *settings, struct why *why)

@@ -8,6 +8,8 @@
 #include "base/address.h"
 #include "connect_options.h"
 
+#define DESTINATION_NAME_MAX 256 /* NUL included */
+
 /*
  * Finds the addresses; a name is looked up, which may take its time. With words or options
  * that make no sense it says so on stderr and exits with 2.
@@ -15,6 +17,12 @@
  */
 int destination_find(struct address_list *out, const struct connect_settings *settings,
 		     int count, char **words, struct why *why);
+
+/*
+ * Writes the name of the host, if the words have one, and not an address or a path.
+ * Returns whether they have.
+ */
+bool destination_name(char name[DESTINATION_NAME_MAX], int count, char **words);
 
 /*
  * Tries --source out, if it is given. Returns 0, or a negative errno of socket(2) or
