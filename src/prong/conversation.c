@@ -16,6 +16,13 @@
  */
 #define STALL_MS 3000
 
+/*
+ * "prong connect HOST daytime | head -1": head may close before the server does. All has
+ * been printed then, and that is told from a conversation broken off half-way by waiting
+ * so long for the server's end.
+ */
+#define GONE_MS 250
+
 void conversation_end(struct conversation *talk, enum ending ending, int error)
 {
 	talk->ending = ending;
@@ -136,6 +143,13 @@ static int64_t idle_deadline_us(const struct conversation *talk)
 	       clock_us_from_ms(talk->limits.idle_ms);
 }
 
+static int64_t gone_deadline_us(const struct conversation *talk)
+{
+	if (!talk->output_gone || talk->parting)
+		return CLOCK_NEVER;
+	return talk->output_gone_us + clock_us_from_ms(GONE_MS);
+}
+
 static int64_t stall_deadline_us(const struct conversation *talk)
 {
 	if (!talk->parting)
@@ -149,6 +163,7 @@ int64_t conversation_deadline_us(const struct conversation *talk)
 	int64_t deadlines_us[] = {
 		talk->limits.deadline_us,
 		idle_deadline_us(talk),
+		gone_deadline_us(talk),
 		stall_deadline_us(talk),
 	};
 
@@ -176,6 +191,8 @@ void conversation_expire(struct conversation *talk, int64_t now_us, bool quiet)
 		conversation_end(talk, ENDING_TIMED_OUT, 0);
 	else if (quiet && now_us >= idle_deadline_us(talk))
 		conversation_end(talk, ENDING_IDLE, 0);
+	else if (quiet && now_us >= gone_deadline_us(talk))
+		conversation_end(talk, ENDING_OUTPUT_GONE, 0);
 	else if (quiet && now_us >= stall_deadline_us(talk))
 		end_stalled(talk);
 }

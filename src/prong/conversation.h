@@ -42,8 +42,10 @@ struct conversation {
 
 	/* The reader keeps these. */
 	uint64_t received_bytes;
-	int64_t read_us; /* when it last received, or printed */
-	bool printing;   /* something is left to print */
+	int64_t read_us;  /* when it last received, or printed */
+	bool printing;    /* something is left to print */
+	bool output_gone; /* what reads stdout has closed it */
+	int64_t output_gone_us;
 
 	struct writer writer;
 	bool parting; /* the server has closed, the writing process ends */

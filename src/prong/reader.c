@@ -57,12 +57,13 @@ static void wait_for_events(const struct reader *reader, struct pollfd ready[SOU
 	const struct conversation *talk = reader->talk;
 	bool printing = reader->left > 0;
 	bool listening = !printing && !talk->parting;
+	bool watched = printing || !(talk->parting || talk->output_gone);
 	int64_t deadline_us = conversation_deadline_us(talk);
 
 	ready[INTERRUPT] = (struct pollfd){ talk->interrupts, POLLIN, 0 };
 	ready[WRITER] = (struct pollfd){ talk->writer.pidfd, POLLIN, 0 };
 	ready[SERVER] = (struct pollfd){ listening ? talk->sock : -1, POLLIN, 0 };
-	ready[OUTPUT] = (struct pollfd){ talk->parting ? -1 : reader->output,
+	ready[OUTPUT] = (struct pollfd){ watched ? reader->output : -1,
 					 printing ? POLLOUT : 0, 0 };
 	poll(ready, SOURCES, clock_timeout_ms(deadline_us, clock_now_us()));
 }
@@ -97,10 +98,14 @@ static void print_some(struct reader *reader)
 /* With nothing to print, all that can be told of stdout is that its reader has gone. */
 static void see_to_output(struct reader *reader)
 {
-	if (reader->left > 0)
+	struct conversation *talk = reader->talk;
+
+	if (reader->left > 0) {
 		print_some(reader);
-	else
-		conversation_end(reader->talk, ENDING_OUTPUT_GONE, EPIPE);
+		return;
+	}
+	talk->output_gone = true;
+	talk->output_gone_us = clock_now_us();
 }
 
 static void receive(struct reader *reader)

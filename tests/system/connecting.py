@@ -31,8 +31,10 @@ def greet_and_collect(peer, conn):
 
 
 def greet_and_close(peer, conn):
+    """Has closed when its result is there."""
     conn.sendall(b"welcome\n")
     peer.await_go()
+    conn.close()
 
 
 class Client(subprocess.Popen):

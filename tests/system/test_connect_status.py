@@ -10,17 +10,11 @@ import socket
 
 import pytest
 
-from connecting import connect, serve, terminal  # noqa: F401 (fixtures)
+from connecting import (  # noqa: F401 (fixtures)
+    connect, greet_and_close, serve, terminal)  # fmt: skip
 from harness import PATIENCE, eventually, servers
 from proc import gone, state
 from sockets import MEBI, bound, receive_all, reset
-
-
-def greet_and_close(peer, conn):
-    """Has closed when its result is there."""
-    conn.sendall(b"welcome\n")
-    peer.await_go()
-    conn.close()
 
 
 def held(pid):

@@ -1,16 +1,17 @@
 """prong connect: whatever its three streams are, it does right by them."""
 
 import os
+import signal
 import socket
 import time
 
 import pytest
 
 from connecting import (  # noqa: F401 (fixtures)
-    connect, flood, greet_and_collect, serve, terminal)  # fmt: skip
+    connect, flood, greet_and_close, greet_and_collect, serve, terminal)  # fmt: skip
 from harness import PATIENCE, eventually
 from peers import collect, echo
-from proc import cpu_seconds
+from proc import cpu_seconds, state
 from sockets import MEBI, receive_all, waiting_bytes
 
 
@@ -70,6 +71,22 @@ def test_when_nobody_reads_stdout_any_more_it_ends_quietly(
             client = connect("127.0.0.1", server.port, stdout=theirs)
             ours.recv(1)
     assert client.wait(PATIENCE) == 1  # with stdin still open
+    assert client.stderr.read() == b""
+
+
+def test_a_stdout_that_goes_when_all_is_printed_does_not_change_the_status(
+    serve, connect
+):
+    server = serve(greet_and_close)
+    client = connect("127.0.0.1", server.port)
+    client.welcomed()
+    os.kill(client.pid, signal.SIGSTOP)
+    eventually(lambda: state(client.pid) == "T", "a stopped reader")
+    client.stdout.close()
+    server.may_go_on.set()
+    assert server.got() is None  # and the end is on its way
+    os.kill(client.pid, signal.SIGCONT)
+    assert client.wait(PATIENCE) == 0
     assert client.stderr.read() == b""
 
 
