@@ -57,7 +57,7 @@ def test_a_full_disk_is_told(serve, connect):
 
 @pytest.mark.parametrize("server_does", [flood, greet_and_collect])
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_when_nobody_reads_stdout_any_more_it_ends_quietly(
+def test_it_ends_quietly_when_stdout_is_read_no_more(
     serve, connect, server_does, kind
 ):
     server = serve(server_does)

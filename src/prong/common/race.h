@@ -21,7 +21,7 @@ struct race_rules {
 	bool urgent_inline;           /* urgent bytes come in their place (tcp(7)) */
 	int interrupts;               /* of interrupt_open(); nothing is read from it */
 	int64_t deadline_us;          /* of all attempts together; or CLOCK_NEVER */
-	race_tell *tell;              /* NULL: no one is told */
+	race_tell *tell;              /* NULL: nothing is told */
 	void *owner;                  /* for tell */
 };
 
