@@ -433,9 +433,9 @@ PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *opti
  * may finish until options.grace; then SIGTERM and SIGKILL. A second one, or
  * SIGQUIT: all sessions end now. SIGUSR1 logs the totals. SIGHUP and SIGUSR2
  * are logged and have no effect yet. Until it returns all signals but those of
- * job control are blocked and have default dispositions, and every child of
- * the process, whoever started it, is collected with waitid(2). Mask and
- * dispositions are put back at the end.
+ * job control are blocked and have default dispositions, every child of the
+ * process, whoever started it, is collected with waitid(2), and the soft limit
+ * of descriptors is as max_processes needs it. All three are put back at the end.
  *
  * Returns 0 when it was stopped as asked and every worker has been collected,
  * or a negative errno if the supervisor could not go on (-ENOMEM, -EMFILE, or

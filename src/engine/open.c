@@ -221,6 +221,33 @@ static int drop_privileges(struct prong *server, struct why *why)
 	return 0;
 }
 
+/* Counts what the server needs, and has it until the listeners are open. */
+static int open_descriptors(struct prong *server, const struct prong_options *options,
+			    struct why *why)
+{
+	const struct model *model = server->dispatch.serving.model;
+	struct descriptors *descriptors = &server->descriptors;
+	const struct settings *settings = &server->settings;
+	unsigned max = server->processes.max;
+	unsigned texts = 0;
+	int err;
+
+	while (options->listen != NULL && options->listen[texts] != NULL)
+		texts++;
+	descriptors_count(descriptors, texts, settings->keep_fds);
+	if (model->descriptors != NULL) {
+		descriptors->kept = model->descriptors(
+			settings, settings->reuse == 1 ? settings->spare : max);
+		descriptors->processes = model->descriptors(settings, max);
+	}
+	if (model->lingers || settings->refusal_text != NULL)
+		descriptors->lingering = LINGER_MAX;
+	err = descriptors_check(descriptors, why);
+	if (err == 0)
+		descriptors_raise(descriptors);
+	return err;
+}
+
 /*
  * Workers keep the low descriptors, so none of the supervisor's own may come to lie
  * there: whatever is free below keep_fds becomes /dev/null.
@@ -324,6 +351,8 @@ static int open_parts(struct prong *server, const struct prong_options *options,
 	if (err == 0)
 		err = open_privileges(server, options, program, why);
 	if (err == 0)
+		err = open_descriptors(server, options, why);
+	if (err == 0)
 		err = fill_low_descriptors(server, why);
 	if (err == 0)
 		err = open_log(&server->report.log, options, why);
@@ -356,6 +385,7 @@ static int open_server(struct prong **out, const struct prong_options *options,
 	fill_settings(&server->settings, options);
 	connect_parts(server);
 	err = open_parts(server, options, handler, arg, why);
+	descriptors_restore(&server->descriptors);
 	if (err < 0) {
 		disown_listeners(&server->admission);
 		prong_close(server);

@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "engine/supervisor/supervisor.h"
 
+#define CHILD_DESCRIPTORS \
+	8 /* of a worker: its connection, its channel, some to spare */
+
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* since Linux 6.16; older headers do not have it */
 #endif
@@ -44,6 +47,23 @@ static int confine_workers(struct prong *server)
 	return err;
 }
 
+/*
+ * Children go back to the soft limit that was found. A sandboxed worker can open nothing,
+ * and is spared the call; what workers keep open below keep_fds must have its place.
+ */
+static void raise_descriptors(struct prong *server)
+{
+	rlim_t few = (rlim_t)server->settings.keep_fds + CHILD_DESCRIPTORS;
+	rlim_t soft;
+
+	descriptors_raise(&server->descriptors);
+	soft = server->descriptors.before;
+	if (server->settings.keep_fds > 3 && soft < few)
+		soft = few;
+	if (server->descriptors.raised && !server->sandbox.on)
+		privileges_lower_files(server->privileges, soft);
+}
+
 /* The calling process becomes the supervisor. */
 static int begin(struct prong *server)
 {
@@ -51,6 +71,7 @@ static int begin(struct prong *server)
 	int err;
 
 	server->log_watched = -1;
+	raise_descriptors(server);
 	if (sandbox_is_set()) /* an earlier server's in this process */
 		signals_keep(&server->signals, SIGSYS);
 	err = signals_take(&server->signals);
@@ -79,12 +100,14 @@ static void end(struct prong *server)
 	loop_close(&server->loop);
 	admission_end(&server->admission);
 	sandbox_close(&server->sandbox);
+	descriptors_restore(&server->descriptors);
 }
 
 static void announce(struct prong *server)
 {
 	const struct serving *serving = &server->dispatch.serving;
 	const struct admission *admission = &server->admission;
+	struct shortage shortage;
 	struct start start = {
 		.pid = getpid(),
 		.max_processes = server->processes.max,
@@ -95,6 +118,9 @@ static void announce(struct prong *server)
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		report_listen(&server->report, &admission->listeners[i]);
 	serving->model->announce(serving->self, &start);
+	if (descriptors_are_short(&server->descriptors, &shortage))
+		report_descriptors_short(&server->report, &shortage,
+					 server->processes.max);
 	report_start(&server->report, &start);
 }
 

@@ -2,8 +2,6 @@
  * prongd: serves a built-in service or any program, one process a connection. A list
  * of steps; the work is libprong's.
  */
-#include <sys/resource.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,9 +17,6 @@
 #include "identity.h"
 #include "options.h"
 #include "service/service.h"
-
-#define OWN_DESCRIPTORS    160 /* of the supervisor itself, with room */
-#define FEWEST_DESCRIPTORS 40  /* with which it can do */
 
 static const struct service *choose_service(char **words)
 {
@@ -92,37 +87,6 @@ static void detach_standard_streams(const struct prongd_settings *settings)
 		dup2(null, 1);
 	if (null > 2)
 		close(null);
-}
-
-/* One a spare, or a process where they are reused; who accepts for itself needs none. */
-static unsigned count_channels(const struct prongd_settings *settings)
-{
-	unsigned max = settings->max_processes;
-
-	if (settings->accept == PRONG_ACCEPT_WORKERS)
-		return 0;
-	return settings->reuse != 1 || settings->spare > max ? max : settings->spare;
-}
-
-/* The limit may be low. */
-static void raise_descriptor_limit(const struct prongd_settings *settings)
-{
-	unsigned channels = count_channels(settings);
-	rlim_t wanted = OWN_DESCRIPTORS + channels;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	if (limit.rlim_max < FEWEST_DESCRIPTORS + channels)
-		die(EXIT_FAILED, "prongd",
-		    "%u descriptors for itself and %u for processes kept are over the "
-		    "limit of %llu: raise it (ulimit -n), or lower --spare or, with "
-		    "--reuse, --max-processes",
-		    FEWEST_DESCRIPTORS, channels, (unsigned long long)limit.rlim_max);
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		die(EXIT_FAILED, "prongd", "cannot raise the descriptor limit: %s",
-		    strerror(errno));
 }
 
 /* Whether any right differs from those of the supervisor. */
@@ -226,7 +190,6 @@ int main(int argc, char **argv)
 	options.error_size = sizeof(error);
 	take_activation(&options, &activation);
 	detach_standard_streams(&settings);
-	raise_descriptor_limit(&settings);
 	choose_privileges(&privileges, &settings);
 	if (has_privileges(&privileges))
 		options.privileges = &privileges;

@@ -16,6 +16,8 @@
 #include "child.h"
 #include "pair.h"
 
+#define LIMIT 100 /* of descriptors */
+
 static void a_server_says_when_and_where_it_is_ready(void **state)
 {
 	static const char *const two[] = { "127.0.0.1:0", "127.0.0.1:0", NULL };
@@ -152,33 +154,85 @@ static void signals_are_put_back_at_the_end(void **state)
 	stop(&running);
 }
 
+/* Takes all descriptors but a few. Returns the first of those taken. */
+static int take_descriptors(int left)
+{
+	int first = dup(0);
+
+	while (dup(0) >= 0)
+		;
+	for (int fd = LIMIT - left; fd < LIMIT; fd++)
+		close(fd);
+	return first;
+}
+
 static int run_short_of_descriptors(void *arg)
 {
 	struct prong_options options = {
 		.size = sizeof(options),
 	};
-
+	struct rlimit limit = { LIMIT, LIMIT };
 	struct prong *server;
 
 	(void)arg;
 	set_signals();
+	child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	for (int missing = 3; missing > 0; missing--) {
-		struct rlimit limit, before;
-		int err;
+		int err, first;
 
 		child_must(prong_open(&server, &options, echo, NULL) == 0);
-		getrlimit(RLIMIT_NOFILE, &before);
-		limit = before;
-		limit.rlim_cur = (rlim_t)(open_descriptors() + 3 - missing);
-		setrlimit(RLIMIT_NOFILE, &limit);
+		first = take_descriptors(3 - missing);
 		err = prong_run(server);
-		setrlimit(RLIMIT_NOFILE, &before);
+		for (int fd = first; fd < LIMIT; fd++)
+			close(fd);
 		child_must(err == -EMFILE);
 		child_must(signals_are_as_set() == 0);
 		prong_close(server);
 		child_must(open_descriptors() == 3);
 	}
 	return 0;
+}
+
+static int lower_soft_limit(void)
+{
+	struct rlimit limit;
+
+	child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = 77;
+	child_must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	return 0;
+}
+
+static int soft_limit_is_as_set(void)
+{
+	struct rlimit limit;
+
+	child_must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	child_must(limit.rlim_cur == 77);
+	return 0;
+}
+
+static void a_hosts_limit_of_descriptors_is_put_back(void **state)
+{
+	static const char *const argv[] = { "cat", NULL };
+	struct prong_program program = { .argv = argv };
+	struct running running = {
+		.options.program = &program,
+		.options.max_processes = 300,
+		.before = lower_soft_limit,
+		.after = soft_limit_is_as_set,
+	};
+	int clients[100];
+
+	(void)state;
+	start(&running);
+	for (size_t i = 0; i < COUNT(clients); i++) {
+		clients[i] = join(&running);
+		echoes(clients[i]);
+	}
+	for (size_t i = 0; i < COUNT(clients); i++)
+		close(clients[i]);
+	stop(&running);
 }
 
 static int run_short(void *arg)
@@ -307,6 +361,7 @@ int main(void)
 		promise(a_unix_path_is_gone_at_the_end),
 		promise(signals_are_put_back_at_the_end),
 		promise(a_start_without_descriptors_fails_and_leaves_no_trace),
+		promise(a_hosts_limit_of_descriptors_is_put_back),
 		promise(a_hosts_own_children_are_collected_but_not_ended),
 		promise(a_client_over_the_limit_is_refused_with_a_text),
 		promise(a_log_function_gets_whole_lines),

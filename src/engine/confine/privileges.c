@@ -104,6 +104,12 @@ void privileges_close(struct privileges *privileges)
 	free(privileges);
 }
 
+void privileges_lower_files(struct privileges *privileges, uint64_t soft)
+{
+	privileges->lowers_files = true;
+	privileges->soft_files = soft;
+}
+
 bool privileges_need_gate(const struct privileges *privileges)
 {
 	return privileges->options.limit_count > 0 || !privileges->keeps_root ||
@@ -132,9 +138,28 @@ static bool new_privileges_stay(struct privileges_failure *failure)
 		      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0);
 }
 
-static bool limits_fail(const struct prong_privileges *options,
+/* The hard limit stays as it is: without a capability it could not be raised. */
+static bool files_fail(uint64_t soft, struct privileges_failure *failure)
+{
+	struct rlimit64 value;
+
+	if (failed(failure, PRIVILEGES_SETRLIMIT,
+		   GATE(prlimit64, 0, RLIMIT_NOFILE, NULL, &value)))
+		return true;
+	if (value.rlim_cur <= soft)
+		return false;
+	value.rlim_cur = soft;
+	return failed(failure, PRIVILEGES_SETRLIMIT,
+		      GATE(prlimit64, 0, RLIMIT_NOFILE, &value, NULL));
+}
+
+static bool limits_fail(const struct privileges *privileges,
 			struct privileges_failure *failure)
 {
+	const struct prong_privileges *options = &privileges->options;
+
+	if (privileges->lowers_files && files_fail(privileges->soft_files, failure))
+		return true;
 	for (size_t i = 0; i < options->limit_count; i++) {
 		const struct prong_rlimit *limit = &options->limits[i];
 		struct rlimit64 value = { limit->soft, limit->hard };
@@ -234,7 +259,7 @@ int privileges_take(const struct privileges *privileges, pid_t supervisor,
 {
 	const struct prong_privileges *options = &privileges->options;
 
-	if (limits_fail(options, failure) ||
+	if (limits_fail(privileges, failure) ||
 	    (!privileges->keeps_root && root_fails(options, failure)) ||
 	    identity_fails(privileges, failure) ||
 	    (!privileges->keeps_ids && death_signal_fails(supervisor, failure)) ||

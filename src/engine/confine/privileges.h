@@ -40,6 +40,8 @@ struct privileges {
 	bool keeps_ids; /* nothing is to be done about them here (any more) */
 	bool keeps_root;
 	bool keeps_capabilities; /* unless ids change */
+	bool lowers_files;       /* to soft_files, the soft limit of descriptors */
+	uint64_t soft_files;
 };
 
 struct privileges_failure {
@@ -54,6 +56,12 @@ struct privileges_failure {
 int privileges_open(struct privileges **out, const struct prong_privileges *options,
 		    bool sandbox);
 void privileges_close(struct privileges *privileges);
+
+/*
+ * The process has raised its soft limit of descriptors: its children go back to soft, or
+ * to the limit that the options give.
+ */
+void privileges_lower_files(struct privileges *privileges, uint64_t soft);
 
 /* Whether there is a step that a sandbox lets nobody take but through the gate. */
 bool privileges_need_gate(const struct privileges *privileges);

@@ -34,6 +34,7 @@ struct privileges;
 struct program;
 struct report;
 struct sandbox;
+struct settings;
 struct start;
 struct why;
 
@@ -83,6 +84,12 @@ struct model {
 	enum process_state spare_state;
 	/* From the end of a session's time to SIGTERM: a worker may end it by itself. */
 	int64_t allowance_us;
+	/*
+	 * How many descriptors the supervisor holds, at most, for so many processes:
+	 * channels, and connections that it keeps. NULL: none.
+	 */
+	unsigned (*descriptors)(const struct settings *settings, unsigned processes);
+	bool lingers; /* connections that were served are the supervisor's to close */
 	/* Spares are worth more than a moment's rate: replace them when half are left. */
 	bool spares_are_dear;
 

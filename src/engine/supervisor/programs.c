@@ -364,6 +364,13 @@ static void tick(void *self, int64_t heard_us, int64_t now_us)
 		programs->look_us = heard_us + pause_us;
 }
 
+/* A connection for each that serves, and a channel for each that waits. */
+static unsigned count_descriptors(const struct settings *settings, unsigned processes)
+{
+	(void)settings;
+	return processes;
+}
+
 static int64_t deadline(const void *self)
 {
 	const struct programs *programs = self;
@@ -397,6 +404,8 @@ const struct model model_programs = {
 	.run = run,
 	.announce = announce,
 	.spare_state = PROCESS_IDLE,
+	.descriptors = count_descriptors,
+	.lingers = true,
 	.spares_are_dear = true,
 	.start = start,
 	.hand_over = hand_over,

@@ -1,8 +1,10 @@
 #include "report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/listener.h"
+#include "descriptors.h"
 #include "engine/confine/privileges.h"
 
 #define SECOND_US     1000000
@@ -90,6 +92,29 @@ void report_sandbox_unavailable(struct report *report)
 	if (!log_begin(log, LOG_WARNING, "sandbox-unavailable"))
 		return;
 	log_text(log, "why", "no seccomp filter can be set here");
+	log_end(log);
+}
+
+void report_descriptors_short(struct report *report, const struct shortage *shortage,
+			      unsigned max_processes)
+{
+	struct log *log = &report->log;
+	char why[160];
+
+	if (!log_begin(log, LOG_ERROR, "descriptors-short"))
+		return;
+	log_number(log, "limit", (int64_t)shortage->limit);
+	log_number(log, "needed", (int64_t)shortage->needed);
+	log_number(log, "missing", (int64_t)(shortage->needed - shortage->limit));
+	log_number(log, "max_processes", max_processes);
+	snprintf(
+		why, sizeof(why),
+		"the hard limit of open files (RLIMIT_NOFILE) is too low for "
+		"max-processes: raise it (ulimit -Hn %llu; in a unit LimitNOFILE=%llu), "
+		"or lower max-processes",
+		(unsigned long long)shortage->needed,
+		(unsigned long long)shortage->needed);
+	log_text(log, "why", why);
 	log_end(log);
 }
 

@@ -17,6 +17,7 @@
 #include "totals.h"
 
 struct listener;
+struct shortage;
 
 struct report {
 	struct log log;
@@ -47,6 +48,8 @@ void report_start(struct report *report, const struct start *start);
 /* At the start: what was asked for is not to be had, and why. */
 void report_cold(struct report *report, const char *program, const char *why);
 void report_sandbox_unavailable(struct report *report);
+void report_descriptors_short(struct report *report, const struct shortage *shortage,
+			      unsigned max_processes);
 
 /* Ready: the service manager is told. */
 void report_ready(struct report *report);

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "deadline.h"
 #include "departure.h"
+#include "descriptors.h"
 #include "dispatch.h"
 #include "engine/admit/policy.h"
 #include "engine/confine/sandbox.h"
@@ -29,6 +30,7 @@ struct prong {
 	struct sandbox sandbox;
 	int null_fd; /* /dev/null */
 	struct forkcost forkcost;
+	struct descriptors descriptors;
 
 	struct loop loop;
 	struct report report;

@@ -236,6 +236,13 @@ static unsigned wanted(const void *self)
 	return workers->parts.settings->spare;
 }
 
+/* A channel for each that waits, and for each that will serve again. */
+static unsigned count_descriptors(const struct settings *settings, unsigned processes)
+{
+	return settings->reuse == 1 && settings->spare < processes ? settings->spare
+								   : processes;
+}
+
 const struct model model_workers = {
 	.name = "handlers",
 	.spare_state = PROCESS_IDLE,
@@ -244,6 +251,7 @@ const struct model model_workers = {
 	.run = workers_run,
 	.announce = workers_announce,
 	.allowance_us = WORKERS_ALLOWANCE_US,
+	.descriptors = count_descriptors,
 	.start = start,
 	.hand_over = hand_over,
 	.begin = begin,
