@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,12 +31,34 @@ static void set_ipv6(struct address *address, const struct in6_addr *host,
 	address->length = sizeof(address->any.in6);
 }
 
+/* The NUL in front is part of such a name, and there is none behind it: unix(7). */
+static int set_abstract(struct address *address, const char *name, struct why *why)
+{
+	size_t length = strlen(name);
+
+	if (length == 0)
+		return why_fail(why, -EINVAL, "a name is missing after unix:@");
+	if (length >= sizeof(address->any.un.sun_path))
+		return why_fail(
+			why, -ENAMETOOLONG,
+			"the name has %zu bytes; an abstract socket's has %zu at most",
+			length, sizeof(address->any.un.sun_path) - 1);
+	memset(address, 0, sizeof(*address));
+	address->any.un.sun_family = AF_UNIX;
+	memcpy(address->any.un.sun_path + 1, name, length);
+	address->length =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+	return 0;
+}
+
 static int set_unix(struct address *address, const char *path, struct why *why)
 {
 	size_t length = strlen(path);
 
 	if (length == 0)
 		return why_fail(why, -EINVAL, "a path is missing after unix:");
+	if (path[0] == '@')
+		return set_abstract(address, path + 1, why);
 	if (length >= sizeof(address->any.un.sun_path))
 		return why_fail(
 			why, -ENAMETOOLONG,
@@ -60,14 +83,91 @@ static int parse_port(const char *text, in_port_t *out, struct why *why)
 	return 0;
 }
 
+bool address_is_same(const struct address *a, const struct address *b)
+{
+	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+}
+
+static bool is_wildcard(const struct address *address)
+{
+	if (address_family(address) == AF_INET)
+		return address->any.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&address->any.in6.sin6_addr);
+}
+
+/* The scope of one that is the whole machine's is 0. */
+static bool hosts_are_same(const struct address *a, const struct address *b)
+{
+	if (address_family(a) == AF_INET)
+		return a->any.in.sin_addr.s_addr == b->any.in.sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a->any.in6.sin6_addr, &b->any.in6.sin6_addr) &&
+	       (a->any.in6.sin6_scope_id == b->any.in6.sin6_scope_id ||
+		a->any.in6.sin6_scope_id == 0 || b->any.in6.sin6_scope_id == 0);
+}
+
+bool address_overlaps(const struct address *a, const struct address *b)
+{
+	if (address_family(a) == AF_UNIX || address_family(b) == AF_UNIX)
+		return address_is_same(a, b);
+	if (address_port(a) != address_port(b))
+		return false;
+	if (address_family(a) != address_family(b))
+		return a->both_families || b->both_families;
+	return is_wildcard(a) || is_wildcard(b) || hosts_are_same(a, b);
+}
+
 static bool already_listed(const struct address_list *list,
 			   const struct address *address)
 {
 	for (unsigned i = 0; i < list->count; i++)
-		if (list->at[i].length == address->length &&
-		    memcmp(&list->at[i].any, &address->any, address->length) == 0)
+		if (address_is_same(&list->at[i], address))
 			return true;
 	return false;
+}
+
+/* An interface, by its name or its number. Returns 0 if there is none. */
+static unsigned find_interface(const char *name)
+{
+	unsigned index = if_nametoindex(name);
+	uint64_t number;
+
+	if (index == 0 && number_parse(name, 1, UINT32_MAX, &number) == 0)
+		index = (unsigned)number;
+	return index;
+}
+
+/*
+ * "fe80::1%eth0" (RFC 4007, 11): a link-local address is one of an interface, and of no
+ * use without it. Returns 0; 1 if host is no IPv6 address.
+ */
+static int parse_ipv6(struct address *out, const char *host, in_port_t port,
+		      struct why *why)
+{
+	size_t length = strcspn(host, "%");
+	char numbers[INET6_ADDRSTRLEN];
+	struct in6_addr ipv6;
+
+	if (length >= sizeof(numbers))
+		return 1;
+	memcpy(numbers, host, length);
+	numbers[length] = '\0';
+	if (inet_pton(AF_INET6, numbers, &ipv6) != 1)
+		return 1;
+	set_ipv6(out, &ipv6, port);
+	if (host[length] == '%') {
+		const char *name = host + length + 1;
+
+		out->any.in6.sin6_scope_id = find_interface(name);
+		if (out->any.in6.sin6_scope_id == 0)
+			return why_fail(why, -EHOSTUNREACH,
+					"there is no interface \"%.40s\"", name);
+	} else if (IN6_IS_ADDR_LINKLOCAL(&ipv6)) {
+		return why_fail(why, -EINVAL,
+				"a link-local address needs its interface: write "
+				"%s%%eth0",
+				numbers);
+	}
+	return 0;
 }
 
 /* Names reach the resolver only if they look like one: it takes what it is given. */
@@ -120,20 +220,21 @@ static int resolve(struct address_list *out, const char *host, in_port_t port,
 int address_lookup_host(struct address_list *out, const char *host,
 			const char *port_text, struct why *why)
 {
-	struct in6_addr ipv6;
 	struct in_addr ipv4;
 	in_port_t port = 0;
+	int err = 0;
 
 	if (parse_port(port_text, &port, why) < 0)
 		return -EINVAL;
 	if (inet_pton(AF_INET, host, &ipv4) == 1)
 		set_ipv4(&out->at[0], ipv4, port);
-	else if (inet_pton(AF_INET6, host, &ipv6) == 1)
-		set_ipv6(&out->at[0], &ipv6, port);
 	else
+		err = parse_ipv6(&out->at[0], host, port, why);
+	if (err == 1)
 		return resolve(out, host, port, why);
-	out->count = 1;
-	return 0;
+	if (err == 0)
+		out->count = 1;
+	return err;
 }
 
 static int lookup_bracketed(struct address_list *out, const char *text, struct why *why)
@@ -180,7 +281,8 @@ int address_lookup(struct address_list *out, const char *text, struct why *why)
 		return lookup_bracketed(out, text, why);
 	if (colon == NULL)
 		return why_fail(why, -EINVAL,
-				"write host:port, :port, [v6]:port or unix:/path");
+				"write host:port, :port, [v6]:port, unix:/path or "
+				"unix:@name");
 	if (colon == text)
 		return lookup_wildcard(out, colon + 1, why);
 	if (strchr(text, ':') != colon)
@@ -211,19 +313,40 @@ static void format_unix(const struct address *address, char *text, size_t size)
 	text[used] = '\0';
 }
 
+/* Appends "%eth0", or "%2" if the name is not known, or not fit for an address. */
+static void append_interface(char host[ADDRESS_HOST_MAX], unsigned index)
+{
+	size_t used = strlen(host);
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(index, name) == NULL || !looks_like_a_name(name))
+		snprintf(name, sizeof(name), "%u", index);
+	snprintf(host + used, ADDRESS_HOST_MAX - used, "%%%s", name);
+}
+
+void address_format_host(const struct address *address, char text[ADDRESS_HOST_MAX])
+{
+	if (address_family(address) == AF_INET) {
+		inet_ntop(AF_INET, &address->any.in.sin_addr, text, ADDRESS_HOST_MAX);
+		return;
+	}
+	inet_ntop(AF_INET6, &address->any.in6.sin6_addr, text, ADDRESS_HOST_MAX);
+	if (address->any.in6.sin6_scope_id != 0)
+		append_interface(text, address->any.in6.sin6_scope_id);
+}
+
 void address_format(const struct address *address, char *text, size_t size)
 {
-	char host[INET6_ADDRSTRLEN];
+	char host[ADDRESS_HOST_MAX];
 
 	switch (address_family(address)) {
 	case AF_INET:
-		inet_ntop(AF_INET, &address->any.in.sin_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(address->any.in.sin_port));
+		address_format_host(address, host);
+		snprintf(text, size, "%s:%u", host, address_port(address));
 		break;
 	case AF_INET6:
-		inet_ntop(AF_INET6, &address->any.in6.sin6_addr, host, sizeof(host));
-		snprintf(text, size, "[%s]:%u", host,
-			 ntohs(address->any.in6.sin6_port));
+		address_format_host(address, host);
+		snprintf(text, size, "[%s]:%u", host, address_port(address));
 		break;
 	default:
 		format_unix(address, text, size);

@@ -34,6 +34,12 @@ static void numeric_addresses_are_read_and_written(void **state)
 		{ "unix:x", "unix:x" },
 		{ "unix:/a:b]", "unix:/a:b]" },
 		{ "unix:/tmp/a b", "unix:/tmp/a b" },
+		{ "unix:@name", "unix:@name" },
+		{ "unix:@a@b", "unix:@a@b" },
+		{ "unix:@@", "unix:@@" },
+		{ "[fe80::1%lo]:80", "[fe80::1%lo]:80" },
+		{ "[fe80::1%1]:80", "[fe80::1%lo]:80" },
+		{ "[FE80:0::1%4000000000]:0", "[fe80::1%4000000000]:0" },
 	};
 
 	(void)state;
@@ -87,6 +93,8 @@ static void malformed_addresses_are_refused_with_a_reason(void **state)
 		"a\nb:80",
 		"a;b:80",
 		"unix:",
+		"unix:@",
+		"[fe80::1]:80",
 		A250 A10 ":80",
 	};
 
@@ -274,6 +282,72 @@ static void v4_mapped_addresses_become_ipv4_and_others_stay(void **state)
 	}
 }
 
+static void an_abstract_name_begins_with_nul_and_has_its_length(void **state)
+{
+	struct address_list list = { 0 };
+	struct why why = { "" };
+
+	(void)state;
+	assert_int_equal(address_lookup(&list, "unix:@name", &why), 0);
+	assert_int_equal(list.at[0].length, offsetof(struct sockaddr_un, sun_path) + 5);
+	assert_memory_equal(list.at[0].any.un.sun_path, "\0name", 5);
+	assert_true(address_is_abstract(&list.at[0]));
+	assert_int_equal(address_lookup(&list, "unix:./@name", &why), 0);
+	assert_false(address_is_abstract(&list.at[0]));
+	assert_int_equal(address_lookup(&list, "unix:@/" A100 "aaaaaa", &why), 0);
+	assert_int_equal(list.at[0].length, sizeof(struct sockaddr_un));
+	assert_int_equal(address_lookup(&list, "unix:@/" A100 "aaaaaaa", &why),
+			 -ENAMETOOLONG);
+}
+
+static void an_interface_that_is_not_there_is_told(void **state)
+{
+	struct address_list list = { 0 };
+	struct why why = { "" };
+
+	(void)state;
+	assert_int_equal(address_lookup_host(&list, "fe80::1%none0", "80", &why),
+			 -EHOSTUNREACH);
+	assert_non_null(strstr(why.text, "none0"));
+}
+
+static void addresses_overlap_where_the_kernel_would_not_have_both(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} rows[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80", true },
+		{ "127.0.0.1:80", "127.0.0.1:81", false },
+		{ "127.0.0.1:80", "127.0.0.2:80", false },
+		{ "0.0.0.0:80", "127.0.0.2:80", true },
+		{ "0.0.0.0:80", "[::1]:80", false },
+		{ "[::]:80", "127.0.0.1:80", false }, /* of IPv6 alone */
+		{ ":80", "127.0.0.1:80", true },
+		{ ":80", "[::1]:80", true },
+		{ ":80", ":80", true },
+		{ ":80", ":81", false },
+		{ "[fe80::1%1]:80", "[fe80::1%2]:80", false },
+		{ "[fe80::1%1]:80", "[fe80::1%1]:80", true },
+		{ "[::]:80", "[fe80::1%1]:80", true },
+		{ "unix:/a", "unix:/a", true },
+		{ "unix:/a", "unix:@/a", false },
+		{ "unix:/a", ":80", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct address_list a = { 0 }, b = { 0 };
+		struct why why = { "" };
+
+		print_message("# %s %s\n", rows[i].a, rows[i].b);
+		assert_int_equal(address_lookup(&a, rows[i].a, &why), 0);
+		assert_int_equal(address_lookup(&b, rows[i].b, &why), 0);
+		assert_int_equal(address_overlaps(&a.at[0], &b.at[0]), rows[i].overlap);
+		assert_int_equal(address_overlaps(&b.at[0], &a.at[0]), rows[i].overlap);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +360,9 @@ int main(void)
 		promise(unix_names_are_written_as_they_are),
 		promise(a_formatted_address_is_cut_to_the_size_given),
 		promise(v4_mapped_addresses_become_ipv4_and_others_stay),
+		promise(an_abstract_name_begins_with_nul_and_has_its_length),
+		promise(an_interface_that_is_not_there_is_told),
+		promise(addresses_overlap_where_the_kernel_would_not_have_both),
 	};
 
 	return cmocka_run_group_tests_name("address", tests, NULL, NULL);
