@@ -83,7 +83,7 @@ enum prong_stderr {
  * PROTO=TCP TCPLOCALIP TCPLOCALPORT TCPREMOTEIP TCPREMOTEPORT, REMOTE_ADDR
  * REMOTE_PORT REMOTE_HOST, TCPCONNNUM (how many connections of that source are
  * open, this one counted; see max_per_source); on a UNIX socket PROTO=UNIX
- * UNIXREMOTEPID UNIXREMOTEEUID UNIXREMOTEEGID.
+ * UNIXREMOTEPID UNIXREMOTEEUID UNIXREMOTEEGID, REMOTE_ADDR if the peer has a name.
  */
 struct prong_program {
 	const char *const *argv; /* NULL-terminated; [0] is looked up in PATH */

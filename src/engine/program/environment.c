@@ -1,6 +1,5 @@
 #include "environment.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <netdb.h>
 #include <stdarg.h>
@@ -10,7 +9,7 @@
 #include "warm.h"
 
 struct endpoint {
-	char host[INET6_ADDRSTRLEN];
+	char host[ADDRESS_HOST_MAX];
 	char port[8];
 	char name[256]; /* empty: not looked up, or none found */
 };
@@ -48,14 +47,8 @@ static void look_up(struct endpoint *endpoint, const struct address *address)
 static void describe(struct endpoint *endpoint, const struct address *address,
 		     bool resolve)
 {
-	bool ipv4 = address_family(address) == AF_INET;
-	const void *host = ipv4 ? (const void *)&address->any.in.sin_addr
-				: (const void *)&address->any.in6.sin6_addr;
-	in_port_t port = ipv4 ? address->any.in.sin_port : address->any.in6.sin6_port;
-
-	inet_ntop(ipv4 ? AF_INET : AF_INET6, host, endpoint->host,
-		  sizeof(endpoint->host));
-	snprintf(endpoint->port, sizeof(endpoint->port), "%u", ntohs(port));
+	address_format_host(address, endpoint->host);
+	snprintf(endpoint->port, sizeof(endpoint->port), "%u", address_port(address));
 	endpoint->name[0] = '\0';
 	if (resolve)
 		look_up(endpoint, address);
@@ -87,12 +80,43 @@ static void add_tcp(struct environment *environment, const struct client *client
 	add(environment, "TCPCONNNUM=%u", connections);
 }
 
+/*
+ * A peer on a UNIX socket has a name only if it has bound one, of any bytes. It is given
+ * as systemd.socket(5) gives it, a path or "@" and an abstract name, but on one line:
+ * what cannot be printed, and the backslash, becomes \xNN.
+ */
+static void add_unix_name(struct environment *environment, const struct address *peer)
+{
+	size_t offset = offsetof(struct sockaddr_un, sun_path);
+	size_t length = peer->length > offset ? peer->length - offset : 0;
+	const char *name = peer->any.un.sun_path;
+	char text[4 * sizeof(peer->any.un.sun_path) + 1];
+	size_t used = 0;
+
+	if (!address_is_abstract(peer))
+		length = strnlen(name, length);
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (i == 0 && c == '\0')
+			text[used++] = '@';
+		else if (c >= ' ' && c <= '~' && c != '\\')
+			text[used++] = (char)c;
+		else
+			used += (size_t)sprintf(text + used, "\\x%02x", c);
+	}
+	text[used] = '\0';
+	if (used > 0)
+		add(environment, "REMOTE_ADDR=%s", text);
+}
+
 static void add_unix(struct environment *environment, const struct client *client)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
 	add(environment, "PROTO=UNIX");
+	add_unix_name(environment, &client->peer);
 	if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return;
 	add(environment, "UNIXREMOTEPID=%d", peer.pid);
