@@ -270,20 +270,28 @@ struct prong_options {
 	size_t size;
 
 	/*
-	 * NULL-terminated list of "host:port", ":port" (every address, both
-	 * families), "[v6]:port" and "unix:/path"; port 0 lets the kernel
-	 * choose. NULL: "127.0.0.1:7007". A stale UNIX socket is replaced if
-	 * nobody answers on it, and the path is removed at the end.
+	 * NULL-terminated list of "host:port", ":port" (every address, both families),
+	 * "[v6]:port", "unix:/path" and "unix:@name" (abstract); port 0 lets the kernel
+	 * choose, one for all addresses of a name. Some of these may fail; the log tells.
+	 * NULL: "127.0.0.1:7007". A stale UNIX socket is replaced if no server answers on
+	 * it, and the path is removed at the end.
 	 */
 	const char *const *listen;
 
+	/* Of UNIX sockets with a path in listen; mode 0: the umask's; id -1: it stays. */
+	struct {
+		mode_t mode;
+		bool change_owner;
+		uid_t uid;
+		gid_t gid;
+	} socket;
+
 	/*
-	 * Listening sockets that are open already, of listen_fd_count, to be served
-	 * too; with NULL in listen, instead. If prong_open() succeeds they are the
-	 * server's, which closes them; a UNIX path is not removed, and others may go
-	 * on listening there. O_NONBLOCK, SO_KEEPALIVE and TCP_NODELAY are set on them
-	 * for all who have them. None may be below keep_fds. listen_names, if given,
-	 * has a name for each, for the log.
+	 * Listening sockets that are open already, of listen_fd_count, to be served too;
+	 * with NULL in listen, instead. If prong_open() succeeds they are the server's,
+	 * which closes them; a UNIX path is not removed, and others may go on listening
+	 * there. O_NONBLOCK, SO_KEEPALIVE and TCP_NODELAY are set on them for all who have
+	 * them. None may be below keep_fds. listen_names: NULL, or names for the log.
 	 */
 	const int *listen_fds;
 	const char *const *listen_names;
@@ -340,10 +348,7 @@ struct prong_options {
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 
-	/*
-	 * No byte moved either way for so long: the running prong_recv() or
-	 * prong_send() fails with -ETIMEDOUT (0: none).
-	 */
+	/* No byte moved for so long: prong_recv(), prong_send() fail, -ETIMEDOUT (0: none). */
 	int64_t idle_timeout;
 
 	/*
@@ -362,9 +367,8 @@ struct prong_options {
 	size_t linger_bytes;
 
 	/*
-	 * When prong_run() is ready to serve, one line "host:port\n" or
-	 * "unix:/path\n" a listener is written here and the descriptor is
-	 * closed, or replaced by /dev/null if it is below keep_fds (0: none).
+	 * When prong_run() is ready to serve, a line with the address of each listener is
+	 * written here; it is closed, or is /dev/null if it is below keep_fds (0: none).
 	 */
 	int ready_fd;
 
@@ -387,16 +391,12 @@ struct prong_options {
 	void *log_arg;
 
 	/*
-	 * Workers keep descriptors below this one open, up to 1024 (0: 3, the
-	 * standard three). Those that are free when prong_open() is called become
-	 * /dev/null, so that nothing of the supervisor's lands there.
+	 * Workers keep descriptors below this one open, up to 1024 (0: 3). Those that are
+	 * free in prong_open() become /dev/null: nothing of the supervisor's lands there.
 	 */
 	int keep_fds;
 
-	/*
-	 * A buffer for one line that says what failed in prong_open(), of
-	 * error_size bytes (PRONG_ERROR_MAX is always enough). NULL: none.
-	 */
+	/* For a line: what failed in prong_open(). PRONG_ERROR_MAX is enough. NULL: none. */
 	char *error;
 	size_t error_size;
 };

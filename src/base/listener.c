@@ -13,11 +13,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bind_failure.h"
 #include "gate.h"
 
 static int set_flag(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static bool has_file(const struct address *address)
+{
+	return address_family(address) == AF_UNIX && !address_is_abstract(address);
 }
 
 static int set_options(int fd, const struct address *address)
@@ -82,7 +88,7 @@ static int bind_address(int fd, const struct address *address)
 
 	if (bind(fd, &address->any.sa, address->length) == 0)
 		return 0;
-	if (errno != EADDRINUSE || address_family(address) != AF_UNIX)
+	if (errno != EADDRINUSE || !has_file(address))
 		return -errno;
 	err = remove_stale(address);
 	if (err < 0)
@@ -102,6 +108,8 @@ static int learn_identity(struct listener *listener)
 			       ? -errno
 			       : 0;
 	}
+	if (!has_file(address))
+		return 0;
 	if (lstat(address->any.un.sun_path, &file) < 0)
 		return -errno;
 	listener->device = file.st_dev;
@@ -109,7 +117,26 @@ static int learn_identity(struct listener *listener)
 	return 0;
 }
 
-static int open_here(struct listener *out, const struct address *address)
+/*
+ * Before listen(2), so that no client comes that may not. Where others can write to the
+ * directory they could have put a link in its place: it is not followed.
+ */
+static int set_file(const char *path, const struct listener_file *file, struct why *why)
+{
+	if (file->change_owner &&
+	    fchownat(AT_FDCWD, path, file->uid, file->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return why_fail(
+			why, -errno, "cannot change its owner: %s%s", strerror(errno),
+			errno == EPERM ? " (this needs root or CAP_CHOWN)" : "");
+	if (file->mode != 0 &&
+	    fchmodat(AT_FDCWD, path, file->mode, AT_SYMLINK_NOFOLLOW) < 0)
+		return why_fail(why, -errno, "cannot change its mode: %s",
+				strerror(errno));
+	return 0;
+}
+
+static int open_here(struct listener *out, const struct address *address,
+		     const struct listener_file *file, struct why *why)
 {
 	struct listener listener = { .fd = -1, .address = *address };
 	bool bound;
@@ -118,18 +145,25 @@ static int open_here(struct listener *out, const struct address *address)
 	listener.fd = socket(address_family(address),
 			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (listener.fd < 0)
-		return -errno;
+		return bind_failure_explain(address, -errno, why);
 	err = set_options(listener.fd, address);
 	if (err == 0)
 		err = bind_address(listener.fd, address);
 	bound = err == 0;
-	if (err == 0)
+	if (err < 0)
+		bind_failure_explain(address, err, why);
+	else if (file != NULL && has_file(address))
+		err = set_file(address->any.un.sun_path, file, why);
+	if (err == 0) {
 		err = listen(listener.fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
-	if (err == 0)
-		err = learn_identity(&listener);
+		if (err == 0)
+			err = learn_identity(&listener);
+		if (err < 0)
+			bind_failure_explain(address, err, why);
+	}
 	if (err < 0) {
 		close(listener.fd);
-		if (bound && address_family(address) == AF_UNIX)
+		if (bound && has_file(address))
 			unlink(address->any.un.sun_path);
 		return err;
 	}
@@ -164,32 +198,45 @@ static int lock_directory(const struct address *address)
 	return -1;
 }
 
-static int open_unix(struct listener *out, const struct address *address)
+static int open_unix(struct listener *out, const struct address *address,
+		     const struct listener_file *file, struct why *why)
 {
 	int lock = lock_directory(address);
-	int err = open_here(out, address);
+	int err = open_here(out, address, file, why);
 
 	if (lock >= 0)
 		close(lock);
 	return err;
 }
 
-int listener_open(struct listener *out, const struct address *address)
+int listener_open(struct listener *out, const struct address *address,
+		  const struct listener_file *file, struct why *why)
 {
 	int err;
 
-	if (address_family(address) == AF_UNIX)
-		return open_unix(out, address);
-	err = open_here(out, address);
+	if (has_file(address))
+		return open_unix(out, address, file, why);
+	err = open_here(out, address, NULL, why);
 	/* EAFNOSUPPORT: no IPv6 in the kernel; EADDRNOTAVAIL: disabled by sysctl. */
 	if (address->both_families && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)) {
 		struct address ipv4 = { .length = sizeof(ipv4.any.in) };
 
 		ipv4.any.in.sin_family = AF_INET;
 		ipv4.any.in.sin_port = address->any.in6.sin6_port;
-		err = open_here(out, &ipv4);
+		err = open_here(out, &ipv4, NULL, why);
 	}
 	return err;
+}
+
+bool listener_has(const struct listener *listener, const struct address *address)
+{
+	struct stat file;
+
+	if (address_overlaps(&listener->address, address))
+		return true;
+	return listener->inode != 0 && has_file(address) &&
+	       lstat(address->any.un.sun_path, &file) == 0 &&
+	       file.st_dev == listener->device && file.st_ino == listener->inode;
 }
 
 static int integer_of(int fd, int option)
@@ -232,6 +279,16 @@ static int set_adopted(int fd, int family)
 	return err < 0 ? err : set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+static bool takes_both_families(int fd, const struct address *address)
+{
+	socklen_t size = sizeof(int);
+	int only = 1;
+
+	return address_family(address) == AF_INET6 &&
+	       IN6_IS_ADDR_UNSPECIFIED(&address->any.in6.sin6_addr) &&
+	       getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && !only;
+}
+
 int listener_adopt(struct listener *out, int fd, const char *name, struct why *why)
 {
 	struct listener listener = { .fd = fd, .name = name, .adopted = true };
@@ -249,6 +306,7 @@ int listener_adopt(struct listener *out, int fd, const char *name, struct why *w
 	if (err < 0)
 		return why_fail(why, err, "descriptor %d: %s", fd, strerror(-err));
 	address_normalize(address);
+	address->both_families = takes_both_families(fd, address);
 	*out = listener;
 	return 0;
 }
@@ -273,9 +331,18 @@ int listener_queue_length(const struct listener *listener)
 	return (int)info.tcpi_unacked;
 }
 
+/*
+ * Clients can go on coming while it is open, since its name is not only ours, or goes
+ * with the socket alone.
+ */
+static bool cannot_refuse(const struct listener *listener)
+{
+	return listener->adopted || address_is_abstract(&listener->address);
+}
+
 bool listener_took_one(struct listener *listener)
 {
-	if (!listener->adopted)
+	if (!cannot_refuse(listener))
 		return true;
 	if (listener->queued > 0)
 		listener->queued--;
@@ -316,7 +383,7 @@ int listener_refuse_new(struct listener *listener)
 	 * Where either call fails, a client that comes between the last accept
 	 * and the close may be reset; nothing better can be done then.
 	 */
-	if (listener->adopted)
+	if (cannot_refuse(listener))
 		listener->queued = queued < 0 ? LISTENER_BACKLOG : (unsigned)queued;
 	else if (address_family(&listener->address) == AF_UNIX)
 		remove_path(listener);

@@ -24,18 +24,36 @@ struct listener {
 	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
 
+/* Of a UNIX socket that is made: zero in a field leaves what the umask, and we, give. */
+struct listener_file {
+	mode_t mode;
+	bool change_owner;
+	uid_t uid; /* (uid_t)-1, (gid_t)-1: that one stays, chown(2) */
+	gid_t gid;
+};
+
 /*
  * Opens a listening socket on address: non-blocking, close-on-exec. Connections
  * inherit TCP_NODELAY and SO_KEEPALIVE from it (tcp(7)). A UNIX socket that is
  * there already is replaced if nobody answers on it. Without IPv6 in the kernel,
  * the wildcard of both families becomes the IPv4 one.
  *
+ * file (NULL: zeroed) concerns UNIX sockets with a path, before they take clients.
+ *
  * On success *out is the caller's; release it with listener_close().
- * Returns 0; -EADDRINUSE if another server has the address; -EEXIST if the path
- * is something other than a socket; or another negative errno of socket(2),
- * bind(2) or listen(2).
+ * Returns 0; or, with what is wrong in why ("another server has it"): -EADDRINUSE;
+ * -EEXIST if the path is something other than a socket; or another negative errno of
+ * socket(2), bind(2), listen(2), chown(2) or chmod(2).
  */
-int listener_open(struct listener *out, const struct address *address);
+int listener_open(struct listener *out, const struct address *address,
+		  const struct listener_file *file, struct why *why);
+
+/*
+ * Whether this listener is what another one on address would find in its way. Before a
+ * UNIX socket is opened, since that would knock at its own door; for TCP afterwards,
+ * since the kernel may know better (SO_BINDTODEVICE).
+ */
+bool listener_has(const struct listener *listener, const struct address *address);
 
 /*
  * Takes a listening stream socket that somebody else has opened, and sets what
@@ -57,6 +75,7 @@ int listener_lend(struct listener *listener);
  * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER), a UNIX path is
  * removed. Closing at once would reset the clients in the queue. Of an adopted one only
  * those in the queue now are left, and counted in queued; the next are its other owner's.
+ * An abstract name goes with the socket alone: so many clients as the queue holds.
  * A lent one blocks no more.
  * Returns 0, or a negative errno of fcntl(2) if accept(2) would go on blocking.
  */

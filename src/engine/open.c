@@ -9,12 +9,11 @@
 #include "base/memory.h"
 #include "engine/confine/privileges.h"
 #include "engine/supervisor/supervisor.h"
+#include "listening.h"
 #include "options.h"
 #include "preflight.h"
 
 #define LINGER_BYTES (1024 * 1024)
-
-static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
 static int64_t time_or_us(int64_t ms, int64_t initial_ms)
 {
@@ -57,101 +56,6 @@ static int open_log(struct log *log, const struct prong_options *options,
 	return err < 0 ? why_fail(why, err, "no memory for the log") : 0;
 }
 
-static int open_listener(struct admission *admission, const char *text,
-			 const struct address *address, struct why *why)
-{
-	int err;
-
-	if (admission->listener_count == LISTENERS_MAX)
-		return why_fail(why, -EINVAL, "more than %d addresses to listen on",
-				LISTENERS_MAX);
-	err = listener_open(&admission->listeners[admission->listener_count], address);
-	if (err == -EADDRINUSE)
-		return why_fail(why, err, "cannot listen on %s: another server has it",
-				text);
-	if (err == -EACCES && address_family(address) != AF_UNIX)
-		return why_fail(why, err,
-				"cannot listen on %s: this port needs root or "
-				"CAP_NET_BIND_SERVICE",
-				text);
-	if (err == -EEXIST)
-		return why_fail(
-			why, err,
-			"cannot listen on %s: the path is there and is no socket",
-			text);
-	if (err < 0)
-		return why_fail(why, err, "cannot listen on %s: %s", text,
-				strerror(-err));
-	admission->listener_count++;
-	return 0;
-}
-
-static int adopt_listeners(struct admission *admission,
-			   const struct prong_options *options, struct why *why)
-{
-	for (size_t i = 0; i < options->listen_fd_count; i++) {
-		const char *name =
-			options->listen_names != NULL ? options->listen_names[i] : NULL;
-		int err;
-
-		if (admission->listener_count == LISTENERS_MAX)
-			return why_fail(why, -EINVAL, "more than %d listeners",
-					LISTENERS_MAX);
-		if (options->listen_fds[i] < admission->settings->keep_fds)
-			return why_fail(
-				why, -EINVAL,
-				"descriptor %d is a listener, and workers would "
-				"have it: it is below keep_fds",
-				options->listen_fds[i]);
-		if (options->ready_fd > 0 &&
-		    options->listen_fds[i] == options->ready_fd)
-			return why_fail(why, -EINVAL,
-					"descriptor %d is a listener, and not for "
-					"readiness",
-					options->ready_fd);
-		err = listener_adopt(&admission->listeners[admission->listener_count],
-				     options->listen_fds[i], name, why);
-		if (err < 0) {
-			why_prepend(why, "cannot serve ");
-			return err;
-		}
-		admission->listener_count++;
-	}
-	return 0;
-}
-
-/* After a failure those that were handed over are their giver's again. */
-static void disown_listeners(struct admission *admission)
-{
-	for (unsigned i = 0; i < admission->listener_count; i++)
-		if (admission->listeners[i].adopted)
-			admission->listeners[i].fd = -1;
-}
-
-static int open_addresses(struct admission *admission,
-			  const struct prong_options *options, struct why *why)
-{
-	const char *const *text = options->listen;
-
-	if (text == NULL)
-		text = default_listen + (options->listen_fd_count > 0);
-	for (; *text != NULL; text++) {
-		struct address_list list;
-		int err = address_lookup(&list, *text, why);
-
-		if (err < 0) {
-			why_prepend(why, "bad address %.100s: ", *text);
-			return err;
-		}
-		for (unsigned i = 0; i < list.count; i++) {
-			err = open_listener(admission, *text, &list.at[i], why);
-			if (err < 0)
-				return err;
-		}
-	}
-	return 0;
-}
-
 static int open_listeners(struct prong *server, const struct prong_options *options,
 			  struct why *why)
 {
@@ -162,13 +66,9 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 	admission->null_fd = server->null_fd;
 	admission_open(admission);
 	admission->accepts = (model->lacks & LACKS_ADMISSION) == 0;
-	err = adopt_listeners(admission, options, why);
-	if (err == 0)
-		err = open_addresses(admission, options, why);
+	err = listening_open(admission, options, &server->report, why);
 	if (err < 0)
 		return err;
-	if (admission->listener_count == 0)
-		return why_fail(why, -EINVAL, "there is no address to listen on");
 	if ((model->lacks & LACKS_LISTENERS) != 0 &&
 	    (admission->listener_count > 1 || admission->listeners[0].adopted))
 		return why_fail(why, -EINVAL,
@@ -387,7 +287,7 @@ static int open_server(struct prong **out, const struct prong_options *options,
 	err = open_parts(server, options, handler, arg, why);
 	descriptors_restore(&server->descriptors);
 	if (err < 0) {
-		disown_listeners(&server->admission);
+		listening_disown(&server->admission);
 		prong_close(server);
 		return err;
 	}

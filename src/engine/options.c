@@ -8,6 +8,7 @@
 #include "engine/confine/sandbox.h"
 #include "engine/supervisor/acceptors.h"
 #include "engine/supervisor/programs.h"
+#include "listening.h"
 
 #define MAX_PROCESSES 1000000
 #define KEEP_FDS_MAX  1024
@@ -179,6 +180,23 @@ const struct model *options_model(const struct prong_options *options)
 						       : &model_workers;
 }
 
+static int check_socket(const struct prong_options *options, struct why *why)
+{
+	if (options->socket.mode > 0777)
+		return why_fail(why, -EINVAL, "socket-mode is over 777");
+	if (!options->socket.change_owner &&
+	    (options->socket.uid != 0 || options->socket.gid != 0))
+		return why_fail(why, -EINVAL,
+				"a socket's uid and gid without change_owner are not "
+				"taken");
+	if ((options->socket.mode != 0 || options->socket.change_owner) &&
+	    !listening_makes_files(options))
+		return why_fail(why, -EINVAL,
+				"socket-mode, socket-user and socket-group are for a "
+				"UNIX socket with a path, which listen has none of");
+	return 0;
+}
+
 static int check_privileges(const struct prong_options *options, struct why *why)
 {
 	const struct prong_privileges *privileges = options->privileges;
@@ -227,6 +245,8 @@ int options_check(const struct prong_options *options, bool has_handler,
 
 	if (err == 0)
 		err = check_what_serves(options, has_handler, why);
+	if (err == 0)
+		err = check_socket(options, why);
 	if (err == 0)
 		err = check_model(options_model(options), options, why);
 	return err == 0 ? check_privileges(options, why) : err;

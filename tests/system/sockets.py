@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import re
 import socket
 import struct
 import termios
@@ -64,7 +65,7 @@ def waiting_bytes(fd):
 def family_and_address(text):
     """What connect() needs, from a line of --ready-fd."""
     if text.startswith("unix:"):
-        return socket.AF_UNIX, text[5:]
+        return socket.AF_UNIX, re.sub("^@", "\0", text[5:])
     host, port = text.rsplit(":", 1)
     host = host.strip("[]")
     return (socket.AF_INET6 if ":" in host else socket.AF_INET), (host, int(port))

@@ -44,7 +44,7 @@ static int try_open(struct listener *listener, const char *text)
 	struct why why;
 
 	assert_int_equal(address_lookup(&list, text, &why), 0);
-	return listener_open(listener, &list.at[0]);
+	return listener_open(listener, &list.at[0], NULL, &why);
 }
 
 static struct listener open_on(const char *text)
@@ -144,9 +144,12 @@ static void a_taken_port_is_told_and_out_is_untouched(void **state)
 {
 	struct listener first = open_on("127.0.0.1:0");
 	struct listener second = { .fd = -42 };
+	struct why why;
 
 	(void)state;
-	assert_int_equal(listener_open(&second, &first.address), -EADDRINUSE);
+	assert_int_equal(listener_open(&second, &first.address, NULL, &why),
+			 -EADDRINUSE);
+	assert_string_equal(why.text, "another server has it");
 	assert_int_equal(second.fd, -42);
 	listener_close(&first);
 }
@@ -158,12 +161,13 @@ static void a_port_can_be_taken_again_right_after_a_connection(void **state)
 	int client = start_connecting(&address);
 	int served = accept_one(&first);
 	struct listener second = { .fd = -1 };
+	struct why why;
 
 	(void)state;
 	close(served); /* the server's side closes first: TIME_WAIT is here */
 	close(client);
 	listener_close(&first);
-	assert_int_equal(listener_open(&second, &address), 0);
+	assert_int_equal(listener_open(&second, &address, NULL, &why), 0);
 	listener_close(&second);
 }
 

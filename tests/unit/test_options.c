@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -168,6 +169,53 @@ static void a_size_beyond_reason_is_refused_in_words_and_not_followed(void **sta
 	}
 }
 
+/* What prong_open() says to these options, of a server on listen. */
+static int open_with_socket(const char *listen, struct prong_options options,
+			    char error[PRONG_ERROR_MAX])
+{
+	const char *const texts[] = { listen, NULL };
+	struct prong *server;
+	int err;
+
+	options.size = sizeof(options);
+	options.listen = texts;
+	options.error = error;
+	options.error_size = PRONG_ERROR_MAX;
+	err = prong_open(&server, &options, serve, NULL);
+	if (err == 0)
+		prong_close(server);
+	return err;
+}
+
+static void a_sockets_mode_and_owner_need_a_socket_with_a_path(void **state)
+{
+	static const char *const without[] = { "127.0.0.1:0", "unix:@none" };
+	const struct prong_options mode = { .socket.mode = 0600 };
+	const struct prong_options owner = {
+		.socket.change_owner = true,
+		.socket.uid = getuid(),
+		.socket.gid = (gid_t)-1,
+	};
+	const struct prong_options half = { .socket.uid = 1 };
+	const struct prong_options over = { .socket.mode = 01600 };
+	char folder[] = "/tmp/prong-unit-XXXXXX";
+	char error[PRONG_ERROR_MAX], path[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(without); i++) {
+		assert_int_equal(open_with_socket(without[i], mode, error), -EINVAL);
+		assert_non_null(strstr(error, "UNIX socket with a path"));
+		assert_int_equal(open_with_socket(without[i], owner, error), -EINVAL);
+	}
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "unix:%s/socket", folder);
+	assert_int_equal(open_with_socket(path, half, error), -EINVAL);
+	assert_int_equal(open_with_socket(path, over, error), -EINVAL);
+	assert_int_equal(open_with_socket(path, mode, error), 0);
+	assert_int_equal(open_with_socket(path, owner, error), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +227,7 @@ int main(void)
 		promise(every_byte_behind_is_looked_at),
 		promise(a_size_that_was_never_set_is_refused),
 		promise(a_size_beyond_reason_is_refused_in_words_and_not_followed),
+		promise(a_sockets_mode_and_owner_need_a_socket_with_a_path),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

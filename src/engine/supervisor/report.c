@@ -74,6 +74,22 @@ void report_listen(struct report *report, const struct listener *listener)
 	log_end(log);
 }
 
+void report_listen_failed(struct report *report, const char *text,
+			  const struct address *address, int error, const char *why)
+{
+	struct log *log = &report->log;
+	const char *name = strerrorname_np(error);
+
+	if (!log_begin(log, LOG_WARNING, "listen-failed"))
+		return;
+	log_address(log, "address", address);
+	log_text(log, "of", text);
+	if (name != NULL)
+		log_text(log, "error", name);
+	log_text(log, "why", why);
+	log_end(log);
+}
+
 void report_cold(struct report *report, const char *program, const char *why)
 {
 	struct log *log = &report->log;

@@ -45,6 +45,10 @@ struct start {
 void report_listen(struct report *report, const struct listener *listener);
 void report_start(struct report *report, const struct start *start);
 
+/* One of the addresses of text, a name, is not listened on, but another one is. */
+void report_listen_failed(struct report *report, const char *text,
+			  const struct address *address, int error, const char *why);
+
 /* At the start: what was asked for is not to be had, and why. */
 void report_cold(struct report *report, const char *program, const char *why);
 void report_sandbox_unavailable(struct report *report);

@@ -1,0 +1,85 @@
+#include "bind_failure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "occupant.h"
+
+/* A port that clients are given may be any connection's; ip(7). */
+static int explain_connection(const struct occupant_line *line, struct why *why)
+{
+	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+	char local[ADDRESS_TEXT_MAX], remote[ADDRESS_TEXT_MAX];
+	unsigned port = address_port(&line->local);
+	unsigned first = 0, last = 0;
+
+	address_format(&line->local, local, sizeof(local));
+	address_format(&line->remote, remote, sizeof(remote));
+	why_set(why,
+		"no server has it, but a connection that is open, from %s to %s: wait "
+		"for its end",
+		local, remote);
+	if (range != NULL && fscanf(range, "%u %u", &first, &last) == 2 &&
+	    port >= first && port <= last)
+		why_append(why,
+			   ", or take a port that the kernel does not give to clients, "
+			   "as it does with %u to %u (net.ipv4.ip_local_port_range)",
+			   first, last);
+	if (range != NULL)
+		fclose(range);
+	return -EADDRINUSE;
+}
+
+static int explain_in_use(const struct address *address, struct why *why)
+{
+	enum occupant occupant = OCCUPANT_SERVER;
+	struct occupant_line line;
+
+	if (address_family(address) != AF_UNIX && address_port(address) == 0)
+		return why_fail(why, -EADDRINUSE,
+				"no port is free of those that the kernel chooses from "
+				"(net.ipv4.ip_local_port_range)");
+	if (address_family(address) != AF_UNIX)
+		occupant = occupant_find(address, &line);
+	switch (occupant) {
+	case OCCUPANT_CONNECTION:
+		return explain_connection(&line, why);
+	case OCCUPANT_NONE:
+		return why_fail(why, -EADDRINUSE,
+				"another program has bound it, and does not listen");
+	case OCCUPANT_UNKNOWN:
+		return why_fail(why, -EADDRINUSE, "another program has it");
+	case OCCUPANT_SERVER:
+		break;
+	}
+	return why_fail(why, -EADDRINUSE, "another server has it");
+}
+
+int bind_failure_explain(const struct address *address, int err, struct why *why)
+{
+	bool ipv6 = address_family(address) == AF_INET6;
+
+	switch (-err) {
+	case EADDRINUSE:
+		return explain_in_use(address, why);
+	case EACCES:
+		if (address_family(address) == AF_UNIX)
+			break;
+		return why_fail(why, err,
+				"this port needs root or CAP_NET_BIND_SERVICE");
+	case EEXIST:
+		return why_fail(why, err, "the path is there and is no socket");
+	case EADDRNOTAVAIL:
+		return why_fail(why, err, "this machine does not have the address%s",
+				ipv6 ? " (or IPv6 is disabled)" : "");
+	case ENODEV:
+		return why_fail(why, err, "there is no such interface");
+	case EAFNOSUPPORT:
+		return why_fail(why, err, "this kernel has no %s",
+				ipv6 ? "IPv6" : "such sockets");
+	default:
+		break;
+	}
+	return why_fail(why, err, "%s", strerror(-err));
+}
