@@ -19,7 +19,21 @@ static int unknown(struct why *why, const char *what, const char *name)
 		name, what[0] == 'u' ? "passwd" : "group");
 }
 
-static int find_group(gid_t *out, const char *text, struct why *why)
+int identity_find_user(uid_t *out, const char *text, struct why *why)
+{
+	const struct passwd *user = getpwnam(text);
+	uint64_t number;
+
+	if (user != NULL)
+		*out = user->pw_uid;
+	else if (number_parse(text, 0, ID_MAX, &number) == 0)
+		*out = (uid_t)number;
+	else
+		return unknown(why, "user", text);
+	return 0;
+}
+
+int identity_find_group(gid_t *out, const char *text, struct why *why)
 {
 	const struct group *group = getgrnam(text);
 	uint64_t number;
@@ -69,7 +83,7 @@ static int fill(struct identity *identity, const char *user, const char *group,
 	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	identity->gid = entry != NULL ? entry->pw_gid : 0;
 	if (group != NULL)
-		err = find_group(&identity->gid, group, why);
+		err = identity_find_group(&identity->gid, group, why);
 	if (err == 0 && entry != NULL)
 		err = list_groups(identity, entry->pw_name, why);
 	return err;

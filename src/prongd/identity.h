@@ -22,4 +22,8 @@ struct identity {
 int identity_find(struct identity *out, const char *user, const char *group,
 		  struct why *why);
 
+/* The user, or the group, that text names, or numbers. Returns 0, or -ENOENT as above. */
+int identity_find_user(uid_t *out, const char *text, struct why *why);
+int identity_find_group(gid_t *out, const char *text, struct why *why);
+
 #endif

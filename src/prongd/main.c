@@ -123,6 +123,28 @@ static void choose_privileges(struct prong_privileges *privileges,
 	privileges->group_count = identity.group_count;
 }
 
+/* Whose the UNIX sockets shall be. */
+static void choose_socket_owner(struct prong_options *options,
+				const struct prongd_settings *settings)
+{
+	struct why why;
+	int err = 0;
+
+	if (settings->socket_user == NULL && settings->socket_group == NULL)
+		return;
+	options->socket.change_owner = true;
+	options->socket.uid = (uid_t)-1;
+	options->socket.gid = (gid_t)-1;
+	if (settings->socket_user != NULL)
+		err = identity_find_user(&options->socket.uid, settings->socket_user,
+					 &why);
+	if (err == 0 && settings->socket_group != NULL)
+		err = identity_find_group(&options->socket.gid, settings->socket_group,
+					  &why);
+	if (err < 0)
+		die(EXIT_FAILED, "prongd", "%s", why.text);
+}
+
 /* What a service manager has handed over. */
 static void take_activation(struct prong_options *options,
 			    struct activation *activation)
@@ -191,6 +213,7 @@ int main(int argc, char **argv)
 	take_activation(&options, &activation);
 	detach_standard_streams(&settings);
 	choose_privileges(&privileges, &settings);
+	choose_socket_owner(&options, &settings);
 	if (has_privileges(&privileges))
 		options.privileges = &privileges;
 	if (handler == NULL)

@@ -150,21 +150,44 @@ static int parse_rlimit(const struct option_row *row, const char *value, void *f
 	return limit_parse(&settings->limits.at[settings->limits.count++], value, why);
 }
 
+/* Three octal digits, or four. Returns 0 or -EINVAL. */
+static int parse_octal(const char *value, mode_t *out)
+{
+	const char *c;
+
+	*out = 0;
+	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
+		*out = *out * 8 + (mode_t)(*c - '0');
+	return c == value || *c != '\0' || *out > 0777 ? -EINVAL : 0;
+}
+
 static int parse_umask(const struct option_row *row, const char *value, void *field,
 		       struct why *why)
 {
 	struct prong_program *program = field;
-	mode_t mask = 0;
-	const char *c;
+	mode_t mask;
 
 	(void)row;
-	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
-		mask = mask * 8 + (mode_t)(*c - '0');
-	if (c == value || *c != '\0' || mask > 0777)
+	if (parse_octal(value, &mask) < 0)
 		return why_fail(why, -EINVAL, "\"%.60s\" is not a mask from 000 to 777",
 				value);
 	program->set_umask = true;
 	program->umask = mask;
+	return 0;
+}
+
+static int parse_socket_mode(const struct option_row *row, const char *value,
+			     void *field, struct why *why)
+{
+	mode_t mode;
+
+	(void)row;
+	if (parse_octal(value, &mode) < 0 || mode == 0)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a file mode from 001 to 777, octal: "
+				"write 660",
+				value);
+	*(mode_t *)field = mode;
 	return 0;
 }
 
@@ -236,9 +259,17 @@ static const char *const log_format_words[] = {
 
 static const struct option_row rows[] = {
 	{ 'l', "listen", "ADDRESS", "127.0.0.1:7007",
-	  "listen on host:port, :port (every address, both families), [v6]:port or "
-	  "unix:/path; port 0 is the kernel's choice; repeatable",
+	  "listen on host:port, :port (every address, both families), [v6]:port, "
+	  "unix:/path or unix:@name (abstract); port 0 is the kernel's choice; repeatable",
 	  option_strings, FIELD(listen), 0, 0, NULL },
+	{ 0, "socket-mode", "MODE", NULL,
+	  "give UNIX sockets with a path this file mode, octal, instead of the umask's",
+	  parse_socket_mode, FIELD(socket_mode), 0, 0, NULL },
+	{ 0, "socket-user", "USER", NULL,
+	  "give UNIX sockets with a path to this user, a name or a number",
+	  option_string, FIELD(socket_user), 0, 0, NULL },
+	{ 0, "socket-group", "GROUP", NULL, "give them to this group", option_string,
+	  FIELD(socket_group), 0, 0, NULL },
 	{ 'n', "max-processes", "N", "1000",
 	  "serve so many connections at once, at most", option_number,
 	  FIELD(max_processes), 1, 1000000, NULL },
@@ -400,6 +431,7 @@ void prongd_fill_options(struct prong_options *options,
 	*options = (struct prong_options){
 		.size = sizeof(*options),
 		.listen = settings->listen.count > 0 ? settings->listen.at : NULL,
+		.socket.mode = settings->socket_mode,
 		.max_processes = settings->max_processes,
 		.spare = settings->spare,
 		.reuse = settings->reuse,

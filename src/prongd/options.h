@@ -7,6 +7,8 @@
 
 struct prongd_settings {
 	struct option_strings listen;
+	mode_t socket_mode;                     /* 0: what the umask leaves */
+	const char *socket_user, *socket_group; /* names or numbers; NULL: ours */
 	unsigned max_processes, spare, reuse;
 	enum prong_accept accept;
 	struct {
