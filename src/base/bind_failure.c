@@ -73,6 +73,12 @@ int bind_failure_explain(const struct address *address, int err, struct why *why
 	case EADDRNOTAVAIL:
 		return why_fail(why, err, "this machine does not have the address%s",
 				ipv6 ? " (or IPv6 is disabled)" : "");
+	case EINVAL:
+		if (!ipv6 || !IN6_IS_ADDR_LINKLOCAL(&address->any.in6.sin6_addr) ||
+		    address->any.in6.sin6_scope_id != 0)
+			break;
+		return why_fail(why, err,
+				"a link-local address needs its interface (%%eth0)");
 	case ENODEV:
 		return why_fail(why, err, "there is no such interface");
 	case EAFNOSUPPORT:

@@ -331,13 +331,11 @@ int listener_queue_length(const struct listener *listener)
 	return (int)info.tcpi_unacked;
 }
 
-/*
- * Clients can go on coming while it is open, since its name is not only ours, or goes
- * with the socket alone.
- */
+/* Clients can go on coming while it is open: its name is not only ours, or no path. */
 static bool cannot_refuse(const struct listener *listener)
 {
-	return listener->adopted || address_is_abstract(&listener->address);
+	return listener->adopted ||
+	       (listener->lent && address_is_abstract(&listener->address));
 }
 
 bool listener_took_one(struct listener *listener)
@@ -367,6 +365,18 @@ int listener_lend(struct listener *listener)
 	return err;
 }
 
+/*
+ * Shut for receiving, a UNIX listener refuses connect(2), while accept(2) still gives who
+ * was queued (net/unix/af_unix.c of the kernel; unix(7) does not say so). Workers that
+ * wait in accept(2) on it would take that for a failure.
+ */
+static void refuse_new_unix(struct listener *listener)
+{
+	remove_path(listener);
+	if (!listener->lent)
+		listener->shut = GATE(shutdown, listener->fd, SHUT_RD) == 0;
+}
+
 int listener_refuse_new(struct listener *listener)
 {
 	/* The filter sees the TCP header; byte 13 holds the flags, 0x02 is SYN. */
@@ -386,7 +396,7 @@ int listener_refuse_new(struct listener *listener)
 	if (cannot_refuse(listener))
 		listener->queued = queued < 0 ? LISTENER_BACKLOG : (unsigned)queued;
 	else if (address_family(&listener->address) == AF_UNIX)
-		remove_path(listener);
+		refuse_new_unix(listener);
 	else
 		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
 			   sizeof(filter));

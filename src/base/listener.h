@@ -20,6 +20,8 @@ struct listener {
 	ino_t inode;            /* 0: none */
 	const char *name;       /* given to an adopted one; NULL: none */
 	bool adopted;           /* somebody else has it too, and goes on with it */
+	bool shut;              /* UNIX, and takes no new clients: only accept(2) */
+				/* tells whether its queue is empty */
 	bool lent;              /* workers of ours wait in accept(2) on it */
 	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
@@ -73,10 +75,10 @@ int listener_lend(struct listener *listener);
 /*
  * Takes no new clients from now on, while those already queued can still be
  * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER), a UNIX path is
- * removed. Closing at once would reset the clients in the queue. Of an adopted one only
- * those in the queue now are left, and counted in queued; the next are its other owner's.
- * An abstract name goes with the socket alone: so many clients as the queue holds.
- * A lent one blocks no more.
+ * removed and the socket shut. Closing at once would reset the clients in the queue. Of an
+ * adopted one only those in the queue now are left, and counted in queued; the next are
+ * its other owner's. A lent one blocks no more; it is not shut, and counted like an
+ * adopted one if its name is abstract.
  * Returns 0, or a negative errno of fcntl(2) if accept(2) would go on blocking.
  */
 int listener_refuse_new(struct listener *listener);
@@ -91,8 +93,8 @@ bool listener_took_one(struct listener *listener);
 int listener_queue_length(const struct listener *listener);
 
 /*
- * Whether nobody waits to be accepted; false also if poll(2) fails. accept(2) does not
- * look where there is no descriptor to be had.
+ * Whether nobody waits to be accepted; false also if poll(2) fails, and always of one that
+ * is shut. accept(2) does not look where there is no descriptor to be had.
  */
 bool listener_queue_is_empty(const struct listener *listener);
 

@@ -1,6 +1,7 @@
 """Addresses that are taken, and by what; UNIX sockets: names, modes and owners."""
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import activation
 from harness import PRONG, PRONGD, eventually
 from privileges import user
+from proc import descriptors, settled
 from sockets import exchange, receive_all
 
 
@@ -132,10 +134,30 @@ def test_who_was_queued_at_an_abstract_name_is_served_at_the_stop(prongd, abstra
     queued = [server.connect() for _ in range(5)]
     server.process.terminate()
     server.wait_log(event="stopping")
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
     assert exchange(busy, b"") == b""
     for client in queued:
         assert exchange(client, b"queued") == b"queued"
     server.expect_exit()
+
+
+@pytest.mark.parametrize("kind", ["unix:{}/socket", "unix:@prong{}"])
+def test_a_unix_listener_does_not_wait_for_the_grace_without_descriptors(
+        prongd, tmp_path, kind):  # fmt: skip
+    server = prongd("-s", 0, "echo", listen=[kind.format(tmp_path)])
+    settled(server.pid)
+    server.set_limit(resource.RLIMIT_NOFILE, max(descriptors(server.pid)) + 1)
+    server.process.terminate()
+    server.expect_exit(timeout=5)
+
+
+def test_workers_that_accept_at_an_abstract_name_stop_too(prongd, abstract):
+    words = ("--accept", "workers", "-s", "2", "-r", "always", "echo")
+    server = prongd(*words, listen=[abstract])
+    assert server.ask(b"by a worker") == b"by a worker"
+    server.process.terminate()
+    server.expect_exit(timeout=5)
 
 
 # Mode and owner.

@@ -125,6 +125,16 @@ static void pause_accepting(struct admission *admission, int error, int64_t now_
 	report_accept_failed(admission->report, error, now_us);
 }
 
+/* At the stop, where without a descriptor accept(2) cannot tell that the queue is empty. */
+static bool give_up_reserve(struct admission *admission)
+{
+	if (admission->reserve_fd < 0)
+		return false;
+	close(admission->reserve_fd);
+	admission->reserve_fd = -1;
+	return true;
+}
+
 /* Returns whether another client may be waiting. */
 static bool accept_failed(struct admission *admission, const struct listener *listener,
 			  int error, int64_t now_us)
@@ -135,6 +145,8 @@ static bool accept_failed(struct admission *admission, const struct listener *li
 		return false;
 	admission->error = error;
 	if (listener_is_clients_error(error))
+		return true;
+	if (descriptors && listener->shut && give_up_reserve(admission))
 		return true;
 	/* Do not refuse a new client to keep a lingering connection open. */
 	if (descriptors && sessions_make_room(admission->sessions))
@@ -179,6 +191,10 @@ static void admit_batch(struct admission *admission, struct listener *listener,
 		if (!may_accept(admission, now_us))
 			return;
 		err = accept_client(admission, listener, &client, now_us);
+		if (err == -EAGAIN && listener->shut) {
+			close_listener(admission, listener);
+			return;
+		}
 		if (err < 0) {
 			if (!accept_failed(admission, listener, -err, now_us))
 				return;
