@@ -94,9 +94,8 @@ struct prong_program {
 	enum prong_stderr error_output;
 
 	/*
-	 * When the client has reset the connection, and the program has read what came
-	 * before, it gets SIGTERM; after hangup_grace (ms; 0: 5000) its whole group
-	 * gets SIGTERM and, half a second later, SIGKILL. Unless ignore_hangup is set.
+	 * After a reset by the client, and once it has read what came before, it gets
+	 * SIGTERM; hangup_grace (ms; 0: 5000) later its group TERM, then KILL. Unless set.
 	 */
 	bool ignore_hangup;
 	int64_t hangup_grace;
@@ -341,10 +340,7 @@ struct prong_options {
 	unsigned source_prefix_ipv4, source_prefix_ipv6;
 	const char *const *exempt;
 
-	/*
-	 * With which rights connections are served. NULL: those of the supervisor, but
-	 * for new ones (no_new_privs).
-	 */
+	/* NULL: those of the supervisor, which can gain no new ones (no_new_privs). */
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 
@@ -352,10 +348,9 @@ struct prong_options {
 	int64_t idle_timeout;
 
 	/*
-	 * A connection as a whole may last so long: prong_recv() and
-	 * prong_send() fail with -ETIMEDOUT, and a handler that has not returned
-	 * half a second later gets SIGTERM, and SIGKILL after another half
-	 * (0: none).
+	 * The longest time of a connection (0: none). After it prong_recv() and
+	 * prong_send() fail with -ETIMEDOUT; a handler that has not returned half a
+	 * second later gets SIGTERM, and SIGKILL after another half.
 	 */
 	int64_t session_timeout;
 

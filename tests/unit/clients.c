@@ -45,7 +45,7 @@ void listen_on(const char *text)
 	assert_int_equal(
 		listener_open(
 			&parts.admission.listeners[parts.admission.listener_count++],
-			&list.at[0]),
+			&list.at[0], NULL, NULL),
 		0);
 }
 

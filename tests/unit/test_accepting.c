@@ -33,7 +33,7 @@ static int open_worker(void **state)
 	if (err == 0)
 		err = address_lookup(&list, "127.0.0.1:0", &why);
 	if (err == 0)
-		err = listener_open(&listener, &list.at[0]);
+		err = listener_open(&listener, &list.at[0], NULL, NULL);
 	if (err == 0)
 		err = listener_lend(&listener);
 	tally = memory_shared(sizeof(*tally));

@@ -47,7 +47,7 @@ static void run_on(const char *text)
 	now = clock_now_us(); /* the loop reads the clock itself */
 	assert_int_equal(model->open(&acceptors, &parts, &options, NULL, &why), 0);
 	assert_int_equal(address_lookup(&list, text, &why), 0);
-	assert_int_equal(listener_open(&listener, &list.at[0]), 0);
+	assert_int_equal(listener_open(&listener, &list.at[0], NULL, NULL), 0);
 	assert_int_equal(model->run(&acceptors, &listener, now), 0);
 }
 
