@@ -152,7 +152,7 @@ static void a_user_is_never_an_address(void **state)
 {
 	static const char *const forms[] = { "%u.%u.%u.%u", "::%u.%u.%u.%u",
 					     "::ffff:%u.%u.%u.%u",
-					     "fe80::%u.%u.%u.%u" };
+					     "fe80::%u.%u.%u.%u%%lo" };
 	struct source_key user = key_of_user();
 	unsigned char uid[4];
 

@@ -27,7 +27,7 @@ static void open_listener(void)
 	struct address_list list = { 0 };
 
 	assert_int_equal(address_lookup(&list, "127.0.0.1:0", NULL), 0);
-	assert_int_equal(listener_open(listener, &list.at[0]), 0);
+	assert_int_equal(listener_open(listener, &list.at[0], NULL, NULL), 0);
 	parts.admission.listener_count = 1;
 }
 
