@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <linux/sockios.h>
 #include <unistd.h>
 
@@ -27,7 +26,6 @@ void custody_open(struct custody *custody, struct processes *processes,
 	*custody = (struct custody){
 		.processes = processes,
 		.sessions = sessions,
-		.probe = -1,
 	};
 	leftovers_open(&custody->leftovers, sessions,
 		       sessions->settings->session_timeout_us);
@@ -37,16 +35,12 @@ int custody_start(struct custody *custody, bool monitored, bool ignores_hangup)
 {
 	custody->ignores_hangup = ignores_hangup;
 	custody->monitored = monitored;
-	custody->probe = epoll_create1(EPOLL_CLOEXEC);
-	return custody->probe < 0 ? -errno : 0;
+	return leftovers_start(&custody->leftovers);
 }
 
 void custody_close(struct custody *custody)
 {
 	leftovers_close(&custody->leftovers);
-	if (custody->probe >= 0)
-		close(custody->probe);
-	custody->probe = -1;
 }
 
 void custody_begin(struct custody *custody, struct process *process, int64_t now_us)
@@ -244,16 +238,6 @@ void custody_look(struct custody *custody, struct process *process, int64_t now_
 		plan_look(session, now_us);
 }
 
-/* Of a socket that was closed here: a new copy from a process that has it; -1. */
-static int copy_from_others(ino_t inode)
-{
-	struct holding holding = { .inode = inode };
-
-	if (holders_find(&holding, 1) < 0 || holding.pid == 0)
-		return -1;
-	return holder_copy(holding.pid, inode);
-}
-
 /* close(2) would wait for the client, with the time that the program has set. */
 static void unset_linger(int fd)
 {
@@ -271,28 +255,63 @@ static bool leave_to_others(struct custody *custody, struct client *client,
 	return true;
 }
 
+struct relatives {
+	const struct processes *processes;
+	bool strangers;
+};
+
+static void note_stranger(void *arg, pid_t pid)
+{
+	struct relatives *relatives = arg;
+
+	if (process_find(relatives->processes, pid) == NULL)
+		relatives->strangers = true;
+}
+
+/* Whether a program may have left processes behind: orphans of theirs come to us. */
+static bool has_strangers(const struct custody *custody)
+{
+	struct relatives relatives = { .processes = custody->processes };
+	int list = children_open();
+
+	if (list < 0)
+		return true;
+	children_each(list, note_stranger, &relatives);
+	close(list);
+	return relatives.strangers;
+}
+
+/*
+ * Whether a program that has left input unread was the last to have its connection: it has
+ * answered, which one that only passes its connection on has not, and left no process
+ * behind. A look at all processes would tell for sure, but takes milliseconds.
+ */
+static bool was_last(const struct custody *custody, int fd, const struct ending *ending)
+{
+	return ending->bytes_out > 0 && leftover_has_unread(fd) &&
+	       !has_strangers(custody);
+}
+
 /* The program ended by itself. Returns whether its session is over. */
 static bool end_by_itself(struct custody *custody, struct process *process,
 			  const struct ending *ending, int64_t now_us)
 {
 	struct client *client = &process->session.client;
 	bool group = custody->processes->send(-process->pid, 0) == 0;
-	struct stat status;
 
 	if (aborts(client->fd)) {
 		close(client->fd);
 		return true;
 	}
 	unset_linger(client->fd);
+	if (!group && was_last(custody, client->fd, ending)) {
+		sessions_let_go(custody->sessions, client->fd, now_us);
+		return true;
+	}
 	if (group || !leftover_close_is_harmless(client->fd))
 		return leave_to_others(custody, client, ending, now_us);
-	if (fstat(client->fd, &status) < 0)
-		status.st_ino = 0;
-	if (holder_close_last(&custody->probe, client->fd))
-		return true;
-	client->fd = copy_from_others(status.st_ino);
-	/* On its way to another process, or not to be seen: it is theirs. */
-	return client->fd < 0 || leave_to_others(custody, client, ending, now_us);
+	return leftovers_try_close(&custody->leftovers, &client->fd) ||
+	       leave_to_others(custody, client, ending, now_us);
 }
 
 bool custody_end(struct custody *custody, struct process *process,

@@ -17,7 +17,6 @@ struct custody {
 	struct leftovers leftovers;
 	bool monitored; /* a process of ours stands between: the program is its child */
 	bool ignores_hangup; /* a reset ends no program */
-	int probe;           /* holder.h */
 };
 
 void custody_open(struct custody *custody, struct processes *processes,

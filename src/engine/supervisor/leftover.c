@@ -1,9 +1,11 @@
 #include "leftover.h"
 
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,10 +17,10 @@
 
 #define LOOK_US    10000 /* from the end of the program to the second look */
 #define LOOK_SHARE 8     /* and then an eighth of the time since that end */
-#define LOOKS_UNSEEN \
-	2 /* before it is believed: a descriptor may be on its way (unix(7)) */
+#define ACKS_US \
+	50000 /* for what was sent last to arrive, before others are looked for */
 #define AT_ONCE   64
-#define LOOK_COST 20 /* times as long as a look took, no other is made */
+#define LOOK_COST 4 /* times as long as a look took, no other is made */
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
 		    int64_t session_timeout_us)
@@ -26,13 +28,23 @@ void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
 	*leftovers = (struct leftovers){
 		.sessions = sessions,
 		.session_timeout_us = session_timeout_us,
+		.probe = -1,
 	};
+}
+
+int leftovers_start(struct leftovers *leftovers)
+{
+	leftovers->probe = epoll_create1(EPOLL_CLOEXEC);
+	return leftovers->probe < 0 ? -errno : 0;
 }
 
 void leftovers_close(struct leftovers *leftovers)
 {
 	free(leftovers->at);
 	leftovers->at = NULL;
+	if (leftovers->probe >= 0)
+		close(leftovers->probe);
+	leftovers->probe = -1;
 }
 
 /* What processes that the program left behind have moved counts, too. */
@@ -63,16 +75,22 @@ static void release(struct leftovers *leftovers, struct leftover *leftover,
 	end(leftovers, leftover, now_us);
 }
 
+bool leftover_has_unread(int fd)
+{
+	int bytes = 0;
+
+	ioctl(fd, SIOCINQ, &bytes);
+	return bytes > 0;
+}
+
 bool leftover_close_is_harmless(int fd)
 {
 	struct traffic tcp;
-	int unread_bytes = 0;
 
 	if (tcp_info_read(fd, false, &tcp) == 0)
 		return tcp.closed ||
 		       (tcp.unread_bytes == 0 && (!tcp.unsent || tcp.ended));
-	ioctl(fd, SIOCINQ, &unread_bytes);
-	return unread_bytes == 0;
+	return !leftover_has_unread(fd);
 }
 
 bool leftovers_take(struct leftovers *leftovers, const struct client *client,
@@ -132,8 +150,13 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 {
 	int64_t pause_us = (now_us - leftover->since_us) / LOOK_SHARE;
 
+	/* A descriptor may be on its way (unix(7)), above all from a program that only passes
+	 * its connection on. */
+	unsigned enough = leftover->ending.bytes_out > 0 ? 1 : 2;
+
+	leftover->seen = leftover->seen || holder != 0;
 	leftover->unseen = holder == 0 ? leftover->unseen + 1 : 0;
-	if (leftover->unseen >= LOOKS_UNSEEN) {
+	if (leftover->unseen >= enough) {
 		let_go(leftovers, leftover, now_us);
 		return;
 	}
@@ -144,6 +167,55 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 		return;
 	}
 	leftover->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
+}
+
+/* Of a socket that was closed here: a new copy from a process that has it; or -1. */
+static int copy_from_others(ino_t inode)
+{
+	struct holding holding = { .inode = inode };
+
+	if (holders_find(&holding, 1) < 0 || holding.pid == 0)
+		return -1;
+	return holder_copy(holding.pid, inode);
+}
+
+bool leftovers_try_close(struct leftovers *leftovers, int *fd)
+{
+	struct stat status;
+
+	if (fstat(*fd, &status) < 0)
+		status.st_ino = 0;
+	if (holder_close_last(&leftovers->probe, *fd)) {
+		*fd = -1;
+		return true;
+	}
+	*fd = copy_from_others(status.st_ino);
+	/* On its way to another process, or not to be seen: it is theirs. */
+	return *fd < 0;
+}
+
+/*
+ * What can be told without a look at all processes: that all is read and has arrived, so
+ * that close(2) does no harm; or that what was sent last may still arrive. Returns whether
+ * nothing else is to be done for now.
+ */
+static bool settle(struct leftovers *leftovers, struct leftover *leftover,
+		   int64_t now_us)
+{
+	if (leftover->seen)
+		return false;
+	if (leftover_close_is_harmless(leftover->client.fd)) {
+		count_bytes(leftover);
+		if (leftovers_try_close(leftovers, &leftover->client.fd))
+			end(leftovers, leftover, now_us);
+		leftover->seen = true;
+		return true;
+	}
+	if (leftover_has_unread(leftover->client.fd) ||
+	    now_us - leftover->since_us >= ACKS_US)
+		return false;
+	leftover->look_at_us = now_us + LOOK_US;
+	return true;
 }
 
 /* One look at all processes answers for as many connections as are due. */
@@ -157,7 +229,8 @@ static void look(struct leftovers *leftovers, int64_t now_us)
 	for (unsigned i = 0; i < LEFTOVER_MAX && count < AT_ONCE; i++) {
 		struct leftover *leftover = &leftovers->at[i];
 
-		if (leftover->client.id == 0 || leftover->look_at_us > now_us)
+		if (leftover->client.id == 0 || leftover->look_at_us > now_us ||
+		    settle(leftovers, leftover, now_us))
 			continue;
 		due[count] = leftover;
 		holdings[count++].inode = leftover->inode;

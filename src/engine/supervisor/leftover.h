@@ -22,6 +22,7 @@ struct leftover {
 	siginfo_t info; /* of the program */
 	ino_t inode;
 	int64_t since_us, look_at_us;
+	bool seen;       /* another process was seen to hold it */
 	unsigned unseen; /* looks in a row at which no process was seen to hold it */
 };
 
@@ -33,10 +34,15 @@ struct leftovers {
 	int64_t look_us;            /* not before: looks cost time */
 	int64_t session_timeout_us; /* 0: none */
 	bool draining;
+	int probe; /* holder.h; -1: not started */
 };
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
 		    int64_t session_timeout_us);
+
+/* In the supervisor. Returns 0 or a negative errno of epoll_create1(2). */
+int leftovers_start(struct leftovers *leftovers);
+
 void leftovers_close(struct leftovers *leftovers);
 
 /*
@@ -60,6 +66,15 @@ int64_t leftovers_deadline(const struct leftovers *leftovers);
  * output on its way while more input may come (RFC 1122, 4.2.2.13); or it is over anyway.
  */
 bool leftover_close_is_harmless(int fd);
+
+/* Whether input is unread. */
+bool leftover_has_unread(int fd);
+
+/*
+ * Closes *fd, which must do no harm. Returns true if that is the end of it; or false, with
+ * a new copy in *fd, if another process holds the connection.
+ */
+bool leftovers_try_close(struct leftovers *leftovers, int *fd);
 
 /* The server stops: lets go of what other processes hold, once that does no harm. */
 void leftovers_drain(struct leftovers *leftovers, int64_t now_us);

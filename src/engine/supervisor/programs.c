@@ -74,8 +74,8 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
-	if (programs->program->options.kill_descendants &&
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+	/* What programs leave behind becomes ours, and is seen; custody.c. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
 	return custody_start(&programs->custody, monitor_is_needed(programs->program),
 			     programs->program->options.ignore_hangup);
@@ -271,7 +271,6 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	ending->info = info;
 	if (custody_end(&programs->custody, process, ending, now_us))
 		return OUTCOME_SESSION;
-	plan_look(programs, leftovers_deadline(&programs->custody.leftovers));
 	return 0;
 }
 
@@ -339,11 +338,11 @@ static void look_at(struct programs *programs, struct process *process,
 static void tick(void *self, int64_t heard_us, int64_t now_us)
 {
 	struct programs *programs = self;
-	struct leftovers *leftovers = &programs->custody.leftovers;
 	struct process *process = programs->parts.processes->in[PROCESS_BUSY].first;
 	int64_t pause_us;
 
 	(void)now_us;
+	leftovers_look(&programs->custody.leftovers, heard_us);
 	if (programs->look_us > heard_us)
 		return;
 	pause_us = clock_now_us();
@@ -354,8 +353,6 @@ static void tick(void *self, int64_t heard_us, int64_t now_us)
 		look_at(programs, process, heard_us);
 		process = next;
 	}
-	leftovers_look(leftovers, heard_us);
-	plan_look(programs, leftovers_deadline(leftovers));
 	/* With many sessions there would always be one that is due. */
 	pause_us = LOOK_COST * (clock_now_us() - pause_us);
 	if (pause_us < LOOKS_US)
@@ -375,7 +372,9 @@ static int64_t deadline(const void *self)
 {
 	const struct programs *programs = self;
 
-	return programs->look_us;
+	int64_t leftovers_us = leftovers_deadline(&programs->custody.leftovers);
+
+	return leftovers_us < programs->look_us ? leftovers_us : programs->look_us;
 }
 
 /* What programs have left to other processes is theirs when the server stops. */
@@ -384,7 +383,6 @@ static void drain(void *self, int64_t now_us)
 	struct programs *programs = self;
 
 	leftovers_drain(&programs->custody.leftovers, now_us);
-	plan_look(programs, now_us);
 }
 
 static void abandon(void *self, int64_t now_us)
