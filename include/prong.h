@@ -230,9 +230,9 @@ struct prong_privileges {
  * or taken. What that process itself then calls goes on working, a little slower, except
  * what makes threads, programs or children that share memory: pthread_create(3),
  * vfork(2), posix_spawn(3), system(3), popen(3) fail with ENOSYS, execve(2) with EPERM.
- * It has no_new_privs. Functions of pthread_atfork(3) are not called for workers. On
- * UNIX sockets no descriptors are received (Linux 6.16). For handlers only: a program
- * (options.program) is not confined.
+ * It has no_new_privs. Workers are as fork(3) makes them, but that in a static program
+ * no function of pthread_atfork(3) is called. On UNIX sockets no descriptors are received
+ * (Linux 6.16). For handlers only: a program (options.program) is not confined.
  */
 enum prong_sandbox {
 	PRONG_SANDBOX_OFF,

@@ -101,8 +101,8 @@ static int preflight_result(const struct privileges *privileges,
 	if (!findings->finished)
 		return why_fail(why, -ECHILD,
 				"a process with these rights and limits does not live");
-	*sandbox = findings->sandbox;
-	sandbox->ruleset = -1;
+	sandbox->on = findings->sandbox.on;
+	sandbox->landlock = findings->sandbox.landlock;
 	if (program == NULL)
 		return 0;
 	*program = findings->program;

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/fork.h"
 #include "base/gate.h"
 #include "trap.h"
 
@@ -108,7 +109,7 @@ static const struct conditional {
  * With these two arguments alone; one is named twice where the other is free. The first
  * four are for the way into the sandbox.
  */
-static const struct {
+static const struct exact {
 	int number;
 	unsigned argument[2];
 	uint32_t value[2];
@@ -163,18 +164,30 @@ static void allow_numbers(struct code *code)
 	}
 }
 
-/* In both of these the number is loaded, and is so again afterwards. */
-static void allow_by_arguments(struct code *code)
+/* In these three the number is loaded, and is so again afterwards. */
+static void allow_exact(struct code *code, const struct exact *row)
 {
-	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++) {
-		unless_skip(code, BPF_JEQ, (uint32_t)exact[i].number, 6);
-		load(code, ARGUMENT(exact[i].argument[0]));
-		unless_skip(code, BPF_JEQ, exact[i].value[0], 3);
-		load(code, ARGUMENT(exact[i].argument[1]));
-		unless_skip(code, BPF_JEQ, exact[i].value[1], 1);
-		give(code, SECCOMP_RET_ALLOW);
-		load(code, offsetof(struct seccomp_data, nr));
-	}
+	unless_skip(code, BPF_JEQ, (uint32_t)row->number, 6);
+	load(code, ARGUMENT(row->argument[0]));
+	unless_skip(code, BPF_JEQ, row->value[0], 3);
+	load(code, ARGUMENT(row->argument[1]));
+	unless_skip(code, BPF_JEQ, row->value[1], 1);
+	give(code, SECCOMP_RET_ALLOW);
+	load(code, offsetof(struct seccomp_data, nr));
+}
+
+/* A child tells the kernel of libc's list of robust mutexes, and of no other. */
+static void allow_by_arguments(struct code *code, const struct fork_way *way)
+{
+	const struct exact own_list = { SYS_set_robust_list,
+					{ 0, 1 },
+					{ (uint32_t)(uintptr_t)way->robust,
+					  sizeof(struct robust_list_head) } };
+
+	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++)
+		allow_exact(code, &exact[i]);
+	if (way->robust != NULL)
+		allow_exact(code, &own_list);
 }
 
 static void allow_by_argument(struct code *code)
@@ -205,7 +218,7 @@ static void allow_gate(struct code *code)
 	give(code, SECCOMP_RET_ALLOW);
 }
 
-static void write_filter(struct code *code)
+static void write_filter(struct code *code, const struct fork_way *way)
 {
 	code->length = 0;
 	load(code, offsetof(struct seccomp_data, arch));
@@ -214,7 +227,7 @@ static void write_filter(struct code *code)
 	give(code, SECCOMP_RET_KILL_PROCESS);
 	allow_numbers(code);
 	allow_by_argument(code);
-	allow_by_arguments(code);
+	allow_by_arguments(code, way);
 	allow_gate(code);
 	give(code, SECCOMP_RET_TRAP);
 }
@@ -234,12 +247,12 @@ static int forbid_implied_execution(void)
 		       : 0;
 }
 
-static int set_filter(void)
+static int set_filter(const struct fork_way *way)
 {
 	struct code code;
 	struct sock_fprog filter = { .filter = code.at };
 
-	write_filter(&code);
+	write_filter(&code, way);
 	filter.len = code.length;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
@@ -275,9 +288,25 @@ static int open_ruleset(void)
 /* A second one would only cost time. */
 static bool is_set;
 
+/* How workers are made, and how they were to be made when the filter was set. */
+static struct fork_way way, way_of_filter;
+
 bool sandbox_is_set(void)
 {
 	return is_set;
+}
+
+/*
+ * Functions of pthread_atfork(3) in the child, and libc where the filter does not know
+ * its list, may call what is trapped: that needs the gate.
+ */
+static bool choose_way(void)
+{
+	fork_choose(&way);
+	if (!is_set)
+		way_of_filter = way;
+	way.is_short = way.is_short && way.robust == way_of_filter.robust;
+	return !way.is_short;
 }
 
 /*
@@ -294,11 +323,13 @@ static bool lend_gate(bool lent)
 
 int sandbox_install(struct sandbox *sandbox)
 {
+	bool fork_needs_gate;
 	int err;
 
 	sandbox->ruleset = -1;
 	if (!sandbox->on)
 		return 0;
+	fork_needs_gate = choose_way();
 	if (sandbox->landlock)
 		sandbox->ruleset = open_ruleset();
 	sandbox->landlock = sandbox->ruleset >= 0;
@@ -306,11 +337,11 @@ int sandbox_install(struct sandbox *sandbox)
 	if (err == 0 && !is_set) {
 		err = trap_install();
 		if (err == 0)
-			err = set_filter();
+			err = set_filter(&way);
 		is_set = err == 0;
 	}
 	if (err == 0)
-		sandbox->lends_gate = lend_gate(sandbox->lends_gate);
+		sandbox->lends_gate = lend_gate(sandbox->lends_gate || fork_needs_gate);
 	return err;
 }
 
@@ -354,15 +385,11 @@ void sandbox_place(struct score_row **place)
 	trap_place(place);
 }
 
-/* libc's would note the thread's id, of use only to calls that are forbidden here. */
 pid_t sandbox_fork(const struct sandbox *sandbox)
 {
-	pid_t pid;
+	static const struct fork_way whole;
 
-	if (sandbox->on)
-		return (pid_t)GATE(clone, SIGCHLD);
-	pid = fork();
-	return pid < 0 ? -errno : pid;
+	return fork_by(sandbox->on ? &way : &whole);
 }
 
 #else
@@ -397,10 +424,10 @@ void sandbox_place(struct score_row **place)
 
 pid_t sandbox_fork(const struct sandbox *sandbox)
 {
-	pid_t pid = fork();
+	static const struct fork_way whole;
 
 	(void)sandbox;
-	return pid < 0 ? -errno : pid;
+	return fork_by(&whole);
 }
 
 #endif

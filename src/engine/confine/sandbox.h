@@ -24,7 +24,7 @@ struct sandbox {
 	bool on;         /* the filter is set, or is to be */
 	bool landlock;   /* with landlock(7) */
 	int ruleset;     /* what a worker may do there: nothing; -1: none */
-	bool lends_gate; /* workers begin with the gate: their rights need it */
+	bool lends_gate; /* workers begin with the gate: rights or fork(3) need it */
 };
 
 /*
@@ -54,7 +54,10 @@ int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 /* trap_place(), where there is a sandbox. */
 void sandbox_place(struct score_row **place);
 
-/* fork(2) that does not fall into the trap. Returns a pid or a negative errno. */
+/*
+ * fork(3); with the sandbox, in the thread that called sandbox_install(), and by the short
+ * way where that comes to the same (base/fork.h). Returns a pid or a negative errno.
+ */
 pid_t sandbox_fork(const struct sandbox *sandbox);
 
 /* "seccomp+landlock", "seccomp" or "off". */
