@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from harness import BUILD, ROOT, SANITIZED, environment
-from sockets import receive_exactly
+from sockets import receive_all, receive_exactly
 
 EXAMPLES = BUILD / "examples" / "library"
 HEADER = ROOT / "include" / "prong.h"
@@ -292,3 +292,38 @@ def test_example_calculator_ends_an_endless_calculation(calculator):
             assert ask(good, "6*7") == "42\n"
         assert bad.recv(1) == b""
         server.wait_log(conn=1, reason="deadline")
+
+
+# What a sanitizer reports of the crash is meant to be.
+@pytest.fixture
+def store(serve):
+    return serve(EXAMPLES / "store", "127.0.0.1:0", ASAN_OPTIONS="handle_sigill=0")
+
+
+def test_example_store_is_one_for_all_clients(store):
+    with store.connect() as one, store.connect() as other:
+        assert ask(one, "set colour deep blue") == "OK\n"
+        assert ask(other, "get colour") == "deep blue\n"
+        assert ask(other, "set colour red") == "OK\n"
+        assert (ask(one, "get colour"), ask(one, "count")) == ("red\n", "1\n")
+    with store.connect() as late:
+        assert ask(late, "get colour") == "red\n"
+        assert ask(late, "get taste") == "NONE\n"
+
+
+@pytest.mark.parametrize("key, left", [("colour", "blue\n"), ("taste", "NONE\n")])
+def test_example_store_undoes_what_a_crash_left_half_done(store, key, left):
+    """Of clients that were waiting for the mutex, too."""
+    with store.connect() as good:
+        assert ask(good, "set colour blue") == "OK\n"
+        for _ in range(10):
+            with store.connect() as bad, store.connect() as waiting:
+                bad.sendall(f"crash {key} sour\n".encode())
+                assert ask(waiting, f"get {key}") == left
+                assert receive_all(bad) == b""
+            assert (ask(good, f"get {key}"), ask(good, "count")) == (left, "1\n")
+    crashes = store.wait_log(10, event="close", reason="crash-signal")
+    assert len(crashes) == 10
+    with store.connect() as late:
+        assert ask(late, f"set {key} sweet") == "OK\n"
+        assert ask(late, f"get {key}") == "sweet\n"
