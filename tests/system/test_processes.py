@@ -100,7 +100,7 @@ def expect_bare(pid, sockets, confined):
     assert int(facts["SigCgt"], 16) == caught, facts["SigCgt"]
     for mask in ("SigBlk", "SigIgn", "SigPnd", "ShdPnd"):
         assert int(facts[mask], 16) == 0, f"{mask} is {facts[mask]}"
-    assert os.getpgid(pid) == pid
+    assert os.getpgid(pid) == os.getsid(pid) == pid
 
 
 def ignore_internal_signals():

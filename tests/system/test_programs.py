@@ -196,7 +196,7 @@ def test_a_program_has_default_signals_and_a_group_of_its_own(prongd, options):
     for key in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd"):
         assert int(found[key], 16) == 0, f"{key} is {found[key]}"
     leader = int(found["PPid"]) if options else pid
-    assert os.getpgid(pid) == leader
+    assert os.getpgid(pid) == os.getsid(pid) == leader
     assert int(status(leader)["PPid"]) == server.pid
 
 

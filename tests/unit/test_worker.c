@@ -60,6 +60,8 @@ static int inspect(struct prong_conn *conn, void *arg)
 	}
 	if (getpgrp() != getpid())
 		say(conn, "no process group of its own\n");
+	if (getsid(0) != getpid())
+		say(conn, "no session of its own\n");
 	if (prctl(PR_GET_PDEATHSIG, &death) < 0 || death != SIGKILL)
 		say(conn, "it does not die with the supervisor\n");
 	if (strcmp(arg, "arg") != 0)

@@ -116,7 +116,7 @@ static const struct exact {
 } exact[] = {
 	{ SYS_prctl, { 0, 1 }, { PR_SET_PDEATHSIG, SIGKILL } },
 	{ SYS_prctl, { 0, 1 }, { PR_SET_NO_NEW_PRIVS, 1 } },
-	{ SYS_setpgid, { 0, 1 }, { 0, 0 } },
+	{ SYS_setsid, { 0, 1 }, { SANDBOX_WAY_IN, SANDBOX_WAY_IN } },
 	{ SYS_rt_sigprocmask, { 0, 0 }, { SIG_UNBLOCK, SIG_UNBLOCK } },
 };
 

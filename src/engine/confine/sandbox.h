@@ -20,6 +20,12 @@
 
 struct score_row;
 
+/*
+ * setsid(2) takes no arguments. With these two in their place, which the kernel does not
+ * look at, a worker may call it on its way in; a handler's own call is still its end.
+ */
+#define SANDBOX_WAY_IN 0x70726f6e
+
 struct sandbox {
 	bool on;         /* the filter is set, or is to be */
 	bool landlock;   /* with landlock(7) */

@@ -17,7 +17,7 @@ static int direct_error_output(const struct launch *launch)
 {
 	switch (launch->program->options.error_output) {
 	case PRONG_STDERR_KEEP:
-		return 0;
+		return child_shut_terminals(2, 2);
 	case PRONG_STDERR_CONNECTION:
 		return dup2(launch->connection, 2);
 	case PRONG_STDERR_NULL:
@@ -47,6 +47,12 @@ static void take_privileges(const struct launch *launch)
 		privileges_leave(launch->row, &failure);
 }
 
+/* A session of its own, or, of a monitor, the group that signals are sent to. */
+static int part_from_terminal(const struct launch *launch)
+{
+	return launch->group == 0 ? (int)setsid() : setpgid(0, launch->group);
+}
+
 /* The steps in the child. Returns only if one fails, with errno set. */
 static void become_program(const struct launch *launch)
 {
@@ -57,7 +63,7 @@ static void become_program(const struct launch *launch)
 						      PRIVILEGES_PDEATHSIG, errno });
 	if (getppid() != launch->parent)
 		_exit(0);
-	if (setpgid(0, launch->group) < 0 || direct_streams(launch) < 0)
+	if (part_from_terminal(launch) < 0 || direct_streams(launch) < 0)
 		return;
 	take_privileges(launch);
 	if (options->directory != NULL && chdir(options->directory) < 0)

@@ -24,7 +24,7 @@ struct launch {
 	int channel;    /* for WARM_CHANNEL; -1: none */
 	int null;       /* /dev/null, open for both */
 	pid_t parent;   /* the caller: the program dies with it */
-	pid_t group;    /* process group to be in; 0: one of its own */
+	pid_t group;    /* process group to be in; 0: a session of its own */
 	const struct privileges *privileges; /* NULL: taken already */
 	struct score_row *row; /* receives the errno, and step, that failed */
 };

@@ -3,9 +3,12 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <unistd.h>
+
+#include "engine/confine/sandbox.h"
 
 #define EXIT_UNSERVED 0 /* nothing to tell: no connection was begun */
 
@@ -15,7 +18,34 @@ void child_detach(pid_t supervisor)
 	/* The supervisor may have died since the fork. */
 	if (getppid() != supervisor)
 		_exit(EXIT_UNSERVED);
-	setpgid(0, 0);
+	if (syscall(SYS_setsid, SANDBOX_WAY_IN, SANDBOX_WAY_IN) < 0)
+		_exit(EXIT_UNSERVED);
+}
+
+static int shut_terminal(int fd)
+{
+	char path[] = "/proc/self/fd/0";
+	int shut = -1;
+
+	path[sizeof(path) - 2] = (char)('0' + fd);
+	if (fd != STDIN_FILENO)
+		shut = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (shut < 0)
+		shut = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (shut < 0 || dup2(shut, fd) < 0)
+		return -1;
+	return close(shut);
+}
+
+int child_shut_terminals(int first, int last)
+{
+	for (int fd = first; fd <= last; fd++) {
+		int flags = isatty(fd) ? fcntl(fd, F_GETFL) : O_WRONLY;
+
+		if ((flags & O_ACCMODE) != O_WRONLY && shut_terminal(fd) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 void child_close_others(int first, int a, int b)

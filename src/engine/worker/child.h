@@ -9,9 +9,19 @@
 
 /*
  * Ties the process to the supervisor's life (PR_SET_PDEATHSIG, prctl(2)) and gives it a
- * process group of its own. Leaves the process if the supervisor is gone already.
+ * session of its own (setsid(2)), and so a process group, and no controlling terminal.
+ * Leaves the process if the supervisor is gone already.
  */
 void child_detach(pid_t supervisor);
+
+/*
+ * Of the descriptors from first to last, those that are a terminal and could be read: what
+ * is typed there is not for this process. Standard input becomes /dev/null; another is
+ * opened anew for writing alone or, where that is not possible (without /proc, for one),
+ * becomes /dev/null too. Has to come before rights and root directory change.
+ * Returns 0, or -1 with errno of open(2) or dup2(2).
+ */
+int child_shut_terminals(int first, int last);
 
 /* Closes the descriptors from first up but a and b (-1: none), or leaves the process. */
 void child_close_others(int first, int a, int b);

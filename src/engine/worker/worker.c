@@ -91,6 +91,8 @@ static void prepare(const struct worker *worker)
 
 	child_detach(worker->supervisor);
 	child_reset_signals();
+	if (first > 0 && child_shut_terminals(0, first < 3 ? first - 1 : 2) < 0)
+		leave(worker, EXIT_AS_TOLD);
 	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		privileges_leave(worker->row, &failure);
