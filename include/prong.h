@@ -391,7 +391,7 @@ struct prong_options {
 	 */
 	int keep_fds;
 
-	/* For a line: what failed in prong_open(). PRONG_ERROR_MAX is enough. NULL: none. */
+	/* For a line: what failed in prong_open() or _run(), of PRONG_ERROR_MAX. NULL: none. */
 	char *error;
 	size_t error_size;
 };
@@ -407,7 +407,7 @@ struct prong_options {
  * On success *out is the server; release it with prong_close(). From now on the kernel
  * queues clients; prong_run() serves them. The options and what they point to are
  * needed only during the call, but for refusal_text, listen_names, the program's
- * strings, ready_fd, log_fd and log_arg, which must last as long as the server.
+ * strings, ready_fd, log_fd, log_arg and error, which must last as long as the server.
  *
  * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or more
  * than 64 listeners; -EPERM or another errno of the step of rights that failed;
@@ -422,7 +422,7 @@ PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *opti
 
 /*
  * Runs the server: the calling process becomes the supervisor until it is told
- * to stop. Call it once, from a process with one thread.
+ * to stop. Call it once (again: -EINVAL), from a process with one thread.
  *
  * SIGTERM or SIGINT: no new clients; those already queued are served, sessions
  * may finish until options.grace; then SIGTERM and SIGKILL. A second one, or
@@ -432,10 +432,10 @@ PRONG_PUBLIC int prong_open(struct prong **out, const struct prong_options *opti
  * process, whoever started it, is collected with waitid(2), and the soft limit
  * of descriptors is as max_processes needs it. All three are put back at the end.
  *
- * Returns 0 when it was stopped as asked and every worker has been collected,
- * or a negative errno if the supervisor could not go on (-ENOMEM, -EMFILE, or
- * -ENOTSUP, where the sandbox that prong_open() found is no longer to be had, at
- * the start; sessions, if any, have then been ended and collected too).
+ * Returns 0 when it was stopped as asked and every worker has been collected, or a
+ * negative errno if the supervisor could not go on (-ENOMEM; -EMFILE; -ENOTSUP, where the
+ * sandbox of prong_open() is there no more; -EPERM for a refused system call). Sessions,
+ * if any, have then been ended and collected too, and options.error says what failed.
  */
 PRONG_PUBLIC int prong_run(struct prong *server);
 
@@ -454,10 +454,10 @@ PRONG_PUBLIC int prong_listener(const struct prong *server, unsigned index, char
 /*
  * Receives up to n bytes, waiting for the first of them. Counts them.
  *
- * Returns how many; 0 when the client has ended its sending (it may still be
- * receiving); -ETIMEDOUT when options.idle_timeout or session_timeout is over;
- * -ECONNRESET when the client is gone, or another errno of recv(2). EINTR is
- * retried. Source: recv(2), tcp(7).
+ * Returns how many; 0 when the client has ended its sending (it may still be receiving),
+ * or at once if n is 0, which tells nothing of the client; -ETIMEDOUT when idle_timeout
+ * or session_timeout is over; -ECONNRESET when the client is gone, or another errno of
+ * recv(2). EINTR is retried. Source: recv(2), tcp(7).
  */
 PRONG_PUBLIC ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n);
 

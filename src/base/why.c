@@ -1,5 +1,6 @@
 #include "why.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,17 @@ int why_fail(struct why *why, int error, const char *format, ...)
 	write_from(why, 0, format, args);
 	va_end(args);
 	return error;
+}
+
+int why_call(struct why *why, int error, const char *what, const char *call)
+{
+	const char *cure = "";
+
+	if (error == -EPERM || error == -ENOSYS)
+		cure = ": a container's seccomp profile, or systemd's "
+		       "SystemCallFilter=, has to allow it";
+	return why_fail(why, error, "cannot %s: %s: %s%s", what, call, strerror(-error),
+			cure);
 }
 
 void why_prepend(struct why *why, const char *format, ...)

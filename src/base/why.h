@@ -29,6 +29,13 @@ void why_set(struct why *why, const char *format, ...)
 int why_fail(struct why *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Says that what could not be done because call, "close_range(2)" say, failed with error,
+ * and returns error, a negative errno. An error that means that the call itself is refused
+ * comes with the cure. Both texts are short.
+ */
+int why_call(struct why *why, int error, const char *what, const char *call);
+
 /* Puts words before what another part has said: "allow: " and the like. */
 void why_prepend(struct why *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -282,6 +282,8 @@ static int open_server(struct prong **out, const struct prong_options *options,
 		return why_fail(why, -ENOMEM, "no memory");
 	server->loop.fd = server->null_fd = -1;
 	server->signals.fd = server->report.notify.fd = -1;
+	server->error = options->error;
+	server->error_size = options->error_size;
 	fill_settings(&server->settings, options);
 	connect_parts(server);
 	err = open_parts(server, options, handler, arg, why);

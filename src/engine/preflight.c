@@ -130,7 +130,7 @@ static int try_in_child(const struct privileges *privileges, struct program *pro
 		rehearse(privileges, program, parent, findings);
 	err = pid < 0 ? (int)pid : check_signalling(privileges, pid, why);
 	if (pid < 0)
-		why_set(why, "cannot make a process: %s", strerror(-err));
+		why_call(why, err, "make a process", "clone(2)");
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	if (err == 0)

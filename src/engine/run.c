@@ -3,10 +3,12 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/why.h"
 #include "engine/supervisor/supervisor.h"
 
 #define CHILD_DESCRIPTORS \
@@ -32,19 +34,45 @@ static void take_no_descriptors(const struct admission *admission)
 }
 
 /* From here on, what is not on the sandbox's list goes through its gate. */
-static int confine_workers(struct prong *server)
+static int confine_workers(struct prong *server, struct why *why)
 {
 	bool landlock = server->sandbox.landlock;
 	int err = sandbox_install(&server->sandbox);
 
-	if (err == 0 && server->sandbox.on) {
+	if (err < 0)
+		return why_call(why, err, "confine workers", "seccomp(2)");
+	if (server->sandbox.on) {
 		signals_keep(&server->signals, SIGSYS);
 		take_no_descriptors(&server->admission);
 	}
 	/* It was there when prong_open() tried: less than that would be found out late. */
-	if (err == 0 && landlock && !server->sandbox.landlock)
-		err = -ENOTSUP;
-	return err;
+	if (landlock && !server->sandbox.landlock)
+		return why_call(why, -ENOTSUP, "confine workers",
+				"landlock_create_ruleset(2)");
+	return 0;
+}
+
+static int start_loop(struct prong *server, struct why *why)
+{
+	int err = loop_open(&server->loop);
+
+	if (err < 0)
+		return why_call(why, err, "wait for events", "epoll_create1(2)");
+	err = signals_watch(&server->signals, &server->loop);
+	if (err < 0)
+		return why_call(why, err, "wait for signals", "epoll_ctl(2)");
+	err = admission_start(&server->admission);
+	if (err < 0)
+		return why_call(why, err, "reserve a descriptor", "fcntl(2)");
+	return 0;
+}
+
+/* Workers cannot do without it: better no server than one that leaks. */
+static int check_closing(struct why *why)
+{
+	if (close_range(~0U, ~0U, 0) == 0)
+		return 0;
+	return why_call(why, -errno, "close descriptors in workers", "close_range(2)");
 }
 
 /*
@@ -65,7 +93,7 @@ static void raise_descriptors(struct prong *server)
 }
 
 /* The calling process becomes the supervisor. */
-static int begin(struct prong *server)
+static int begin(struct prong *server, struct why *why)
 {
 	const struct serving *serving = &server->dispatch.serving;
 	int err;
@@ -76,20 +104,19 @@ static int begin(struct prong *server)
 		signals_keep(&server->signals, SIGSYS);
 	err = signals_take(&server->signals);
 	if (err < 0)
-		return err;
+		return why_call(why, err, "read signals", "signalfd(2)");
 	forkcost_reduce(&server->forkcost, server->settings.reuse != 1);
-	err = loop_open(&server->loop);
+	err = start_loop(server, why);
 	if (err == 0)
-		err = admission_start(&server->admission);
-	/* Workers cannot do without it: better no server than one that leaks. */
-	if (err == 0 && close_range(~0U, ~0U, 0) < 0)
-		err = -errno;
-	if (err == 0)
-		err = serving->model->run(
-			serving->self, &server->admission.listeners[0], clock_now_us());
-	if (err == 0)
-		err = signals_watch(&server->signals, &server->loop);
-	return err < 0 ? err : confine_workers(server);
+		err = check_closing(why);
+	if (err < 0)
+		return err;
+	err = serving->model->run(serving->self, &server->admission.listeners[0],
+				  clock_now_us());
+	if (err < 0)
+		return why_call(why, err, "watch the listener",
+				"epoll_ctl(2) or fcntl(2)");
+	return confine_workers(server, why);
 }
 
 static void end(struct prong *server)
@@ -155,10 +182,24 @@ static void tell_readiness(struct prong *server)
 	server->settings.ready_fd = 0;
 }
 
+static void tell_error(const struct prong *server, const struct why *why)
+{
+	if (server->error != NULL && server->error_size > 0)
+		snprintf(server->error, server->error_size, "%s", why->text);
+}
+
 int prong_run(struct prong *server)
 {
-	int err = begin(server);
+	struct why why = { "" };
+	int err;
 
+	if (server->has_run) {
+		why_set(&why, "this server has run already");
+		tell_error(server, &why);
+		return -EINVAL;
+	}
+	server->has_run = true;
+	err = begin(server, &why);
 	if (err == 0) {
 		struct totals totals;
 
@@ -166,13 +207,17 @@ int prong_run(struct prong *server)
 		tell_readiness(server);
 		report_ready(&server->report);
 		err = supervise(server);
-		if (err < 0)
+		if (err < 0) {
+			why_call(&why, err, "wait for events", "epoll_pwait(2)");
 			supervisor_end_all(server);
+		}
 		totals = supervisor_totals(server);
 		report_end(&server->report, &totals, server->processes.started,
 			   supervisor_sources(server));
 	}
 	log_close(&server->report.log);
 	end(server);
+	if (err < 0)
+		tell_error(server, &why);
 	return err;
 }

@@ -185,7 +185,7 @@ static void serve(const struct prong_options *options, prong_handler *handler)
 	err = prong_run(server);
 	prong_close(server);
 	if (err < 0)
-		die(EXIT_FAILED, "prongd", "%s", strerror(-err));
+		die(EXIT_FAILED, "prongd", "%s", options->error);
 }
 
 int main(int argc, char **argv)

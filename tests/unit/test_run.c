@@ -154,6 +154,98 @@ static void signals_are_put_back_at_the_end(void **state)
 	stop(&running);
 }
 
+static int run_again(void *arg)
+{
+	struct running *running = arg;
+	char error[PRONG_ERROR_MAX] = "";
+	struct prong *server = NULL;
+
+	running->options.error = error;
+	running->options.error_size = sizeof(error);
+	child_must(prong_open(&server, &running->options, echo, NULL) == 0);
+	child_must(prong_run(server) == 0);
+	child_must(error[0] == '\0');
+	set_signals();
+	for (int i = 0; i < 2; i++) {
+		child_must(prong_run(server) == -EINVAL);
+		child_must(strcmp(error, "this server has run already") == 0);
+		child_must(signals_are_as_set() == 0);
+	}
+	prong_close(server);
+	return 0;
+}
+
+static void a_server_runs_once(void **state)
+{
+	struct running running = { .handler = echo, .run = run_again };
+
+	(void)state;
+	start(&running);
+	serves(&running);
+	stop(&running);
+}
+
+static int run_after_a_failure(void *arg)
+{
+	char error[PRONG_ERROR_MAX] = "";
+	struct prong_options options = {
+		.size = sizeof(options),
+		.error = error,
+		.error_size = sizeof(error),
+	};
+	struct rlimit none = { 3, 3 };
+	struct prong *server;
+
+	(void)arg;
+	child_must(prong_open(&server, &options, echo, NULL) == 0);
+	setrlimit(RLIMIT_NOFILE, &none);
+	child_must(prong_run(server) == -EMFILE);
+	child_must(strcmp(error, "cannot read signals: signalfd(2): "
+				 "Too many open files") == 0);
+	child_must(prong_run(server) == -EINVAL);
+	prong_close(server);
+	return 0;
+}
+
+static void a_run_that_fails_says_of_what_and_cannot_be_repeated(void **state)
+{
+	struct child_end end;
+
+	(void)state;
+	child_run(&end, run_after_a_failure, NULL);
+	print_message("# %s\n", end.text);
+	assert_int_equal(end.status, 0);
+}
+
+/* Of no bytes, before the first one has come and when the next is there already. */
+static int receives_nothing(struct prong_conn *conn, void *arg)
+{
+	char byte = 0;
+
+	(void)arg;
+	if (prong_recv(conn, NULL, 0) != 0 || prong_recv(conn, &byte, 1) != 1 ||
+	    byte != 'a' || prong_recv(conn, &byte, 0) != 0 || byte != 'a' ||
+	    prong_recv(conn, &byte, 1) != 1 || byte != 'b')
+		return -EPROTO;
+	return prong_send(conn, "whole", 5);
+}
+
+static void to_receive_no_bytes_is_not_the_end(void **state)
+{
+	struct running running = { .handler = receives_nothing };
+	char text[5];
+	int fd;
+
+	(void)state;
+	start(&running);
+	fd = join(&running);
+	assert_int_equal(write(fd, "ab", 2), 2);
+	pair_read(fd, text, sizeof(text));
+	assert_memory_equal(text, "whole", 5);
+	close(fd);
+	stop(&running);
+}
+
 /* Takes all descriptors but a few. Returns the first of those taken. */
 static int take_descriptors(int left)
 {
@@ -360,6 +452,9 @@ int main(void)
 		promise(two_servers_can_be_open_at_once),
 		promise(a_unix_path_is_gone_at_the_end),
 		promise(signals_are_put_back_at_the_end),
+		promise(to_receive_no_bytes_is_not_the_end),
+		promise(a_server_runs_once),
+		promise(a_run_that_fails_says_of_what_and_cannot_be_repeated),
 		promise(a_start_without_descriptors_fails_and_leaves_no_trace),
 		promise(a_hosts_limit_of_descriptors_is_put_back),
 		promise(a_hosts_own_children_are_collected_but_not_ended),

@@ -36,6 +36,21 @@ static void failing_returns_the_error(void **state)
 	assert_string_equal(why.text, "too long");
 }
 
+static void a_call_that_is_refused_is_named_with_a_cure(void **state)
+{
+	struct why why;
+
+	(void)state;
+	assert_int_equal(why_call(&why, -ENOMEM, "see", "look(2)"), -ENOMEM);
+	assert_string_equal(why.text, "cannot see: look(2): Cannot allocate memory");
+	assert_int_equal(why_call(&why, -ENOSYS, "see", "look(2)"), -ENOSYS);
+	assert_string_equal(why.text,
+			    "cannot see: look(2): Function not implemented: a "
+			    "container's seccomp profile, or systemd's "
+			    "SystemCallFilter=, has to allow it");
+	assert_int_equal(why_call(NULL, -EPERM, "see", "look(2)"), -EPERM);
+}
+
 static void words_come_before_and_behind(void **state)
 {
 	struct why why;
@@ -117,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		promise(it_says_what_it_is_told),
 		promise(failing_returns_the_error),
+		promise(a_call_that_is_refused_is_named_with_a_cure),
 		promise(words_come_before_and_behind),
 		promise(the_longest_text_that_fits_is_whole),
 		promise(a_text_that_does_not_fit_ends_in_a_mark),

@@ -33,6 +33,8 @@
 
 static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_NONE] = "none",
+	[PRIVILEGES_SETSID] = "setsid",
+	[PRIVILEGES_TERMINAL] = "open",
 	[PRIVILEGES_SETRLIMIT] = "setrlimit",
 	[PRIVILEGES_CHROOT] = "chroot",
 	[PRIVILEGES_CHDIR] = "chdir",
@@ -45,6 +47,7 @@ static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
 	[PRIVILEGES_LANDLOCK] = "landlock_restrict_self",
 	[PRIVILEGES_GATE] = "munmap",
+	[PRIVILEGES_CLOSE_RANGE] = "close_range",
 	[PRIVILEGES_RECEIVE] = "recvmsg",
 	[PRIVILEGES_ACCEPT] = "accept",
 };

@@ -16,6 +16,8 @@ struct score_row;
 /* In the order in which they are taken. */
 enum privileges_step {
 	PRIVILEGES_NONE, /* no step failed */
+	PRIVILEGES_SETSID,
+	PRIVILEGES_TERMINAL, /* what is opened in place of one */
 	PRIVILEGES_SETRLIMIT,
 	PRIVILEGES_CHROOT,
 	PRIVILEGES_CHDIR,
@@ -28,6 +30,7 @@ enum privileges_step {
 	PRIVILEGES_NO_NEW_PRIVS,
 	PRIVILEGES_LANDLOCK,
 	PRIVILEGES_GATE,
+	PRIVILEGES_CLOSE_RANGE, /* of all that a child is not to have */
 	PRIVILEGES_RECEIVE, /* of the connection's descriptor, which a limit may forbid */
 	PRIVILEGES_ACCEPT, /* by a worker that accepts for itself */
 	PRIVILEGES_STEPS

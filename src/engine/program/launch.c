@@ -26,6 +26,11 @@ static int direct_error_output(const struct launch *launch)
 	return 0;
 }
 
+static _Noreturn void fail_at(const struct launch *launch, enum privileges_step step)
+{
+	privileges_leave(launch->row, &(struct privileges_failure){ step, errno });
+}
+
 static int direct_streams(const struct launch *launch)
 {
 	int first = launch->channel >= 0 ? WARM_CHANNEL + 1 : 3;
@@ -35,7 +40,9 @@ static int direct_streams(const struct launch *launch)
 		return -1;
 	if (launch->channel >= 0 && dup2(launch->channel, WARM_CHANNEL) < 0)
 		return -1;
-	return close_range((unsigned)first, ~0U, 0);
+	if (close_range((unsigned)first, ~0U, 0) < 0)
+		fail_at(launch, PRIVILEGES_CLOSE_RANGE);
+	return 0;
 }
 
 static void take_privileges(const struct launch *launch)
@@ -59,11 +66,12 @@ static void become_program(const struct launch *launch)
 	const struct prong_program *options = &launch->program->options;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		privileges_leave(launch->row, &(struct privileges_failure){
-						      PRIVILEGES_PDEATHSIG, errno });
+		fail_at(launch, PRIVILEGES_PDEATHSIG);
 	if (getppid() != launch->parent)
 		_exit(0);
-	if (part_from_terminal(launch) < 0 || direct_streams(launch) < 0)
+	if (part_from_terminal(launch) < 0)
+		fail_at(launch, PRIVILEGES_SETSID);
+	if (direct_streams(launch) < 0)
 		return;
 	take_privileges(launch);
 	if (options->directory != NULL && chdir(options->directory) < 0)

@@ -112,14 +112,21 @@ static _Noreturn void leave_as(int status)
 	_exit(128 + WTERMSIG(status));
 }
 
+static _Noreturn void fail_at(const struct monitor *monitor, enum privileges_step step)
+{
+	privileges_leave(monitor->row, &(struct privileges_failure){ step, errno });
+}
+
 /* Where the root directory will be another, there is no /proc in it: open first. */
 static int prepare(const struct monitor *monitor)
 {
 	int children = -1;
 	struct privileges_failure failure;
 
-	child_detach(monitor->supervisor);
-	child_close_others(3, monitor->client.fd, monitor->null);
+	if (child_detach(monitor->supervisor) < 0)
+		fail_at(monitor, PRIVILEGES_SETSID);
+	if (child_close_others(3, monitor->client.fd, monitor->null) < 0)
+		fail_at(monitor, PRIVILEGES_CLOSE_RANGE);
 	if (monitor->program->options.kill_descendants) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		children = children_open();

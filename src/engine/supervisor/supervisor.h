@@ -29,6 +29,9 @@ struct prong {
 	struct privileges *privileges; /* on the heap, which children inherit */
 	struct sandbox sandbox;
 	int null_fd; /* /dev/null */
+	bool has_run;
+	char *error; /* options.error: what failed in prong_run(); NULL: of no use */
+	size_t error_size;
 	struct forkcost forkcost;
 	struct descriptors descriptors;
 

@@ -12,14 +12,13 @@
 
 #define EXIT_UNSERVED 0 /* nothing to tell: no connection was begun */
 
-void child_detach(pid_t supervisor)
+int child_detach(pid_t supervisor)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* The supervisor may have died since the fork. */
 	if (getppid() != supervisor)
 		_exit(EXIT_UNSERVED);
-	if (syscall(SYS_setsid, SANDBOX_WAY_IN, SANDBOX_WAY_IN) < 0)
-		_exit(EXIT_UNSERVED);
+	return syscall(SYS_setsid, SANDBOX_WAY_IN, SANDBOX_WAY_IN) < 0 ? -1 : 0;
 }
 
 static int shut_terminal(int fd)
@@ -48,7 +47,7 @@ int child_shut_terminals(int first, int last)
 	return 0;
 }
 
-void child_close_others(int first, int a, int b)
+int child_close_others(int first, int a, int b)
 {
 	int keep[] = { a < b ? a : b, a < b ? b : a };
 	int err = 0;
@@ -59,9 +58,7 @@ void child_close_others(int first, int a, int b)
 		if (keep[i] >= first)
 			first = keep[i] + 1;
 	}
-	err |= close_range((unsigned)first, ~0U, 0);
-	if (err != 0)
-		_exit(EXIT_UNSERVED); /* rather than with the listeners */
+	return err | close_range((unsigned)first, ~0U, 0);
 }
 
 void child_reset_signals(void)

@@ -10,9 +10,10 @@
 /*
  * Ties the process to the supervisor's life (PR_SET_PDEATHSIG, prctl(2)) and gives it a
  * session of its own (setsid(2)), and so a process group, and no controlling terminal.
- * Leaves the process if the supervisor is gone already.
+ * Leaves the process if the supervisor is gone already. Returns 0, or -1 with errno of
+ * setsid(2).
  */
-void child_detach(pid_t supervisor);
+int child_detach(pid_t supervisor);
 
 /*
  * Of the descriptors from first to last, those that are a terminal and could be read: what
@@ -23,8 +24,11 @@ void child_detach(pid_t supervisor);
  */
 int child_shut_terminals(int first, int last);
 
-/* Closes the descriptors from first up but a and b (-1: none), or leaves the process. */
-void child_close_others(int first, int a, int b);
+/*
+ * Closes the descriptors from first up but a and b (-1: none). Returns 0, or -1 with errno
+ * of close_range(2): the process may have the listeners then, and must not go on.
+ */
+int child_close_others(int first, int a, int b);
 
 /* Unblocks every signal. Dispositions are the defaults already; signals.h. */
 void child_reset_signals(void);

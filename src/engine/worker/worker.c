@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <signal.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -82,6 +82,12 @@ static void report(const struct worker *worker, uint64_t session, enum reason re
 		leave(worker, reason_exit_status(reason));
 }
 
+/* By errno; the supervisor tells which step it was. */
+static _Noreturn void fail_at(const struct worker *worker, enum privileges_step step)
+{
+	privileges_leave(worker->row, &(struct privileges_failure){ step, errno });
+}
+
 /* Becomes a process that has the rights, and the descriptors, to serve and no other. */
 static void prepare(const struct worker *worker)
 {
@@ -89,16 +95,18 @@ static void prepare(const struct worker *worker)
 	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
 	struct privileges_failure failure;
 
-	child_detach(worker->supervisor);
+	if (child_detach(worker->supervisor) < 0)
+		fail_at(worker, PRIVILEGES_SETSID);
 	child_reset_signals();
 	if (first > 0 && child_shut_terminals(0, first < 3 ? first - 1 : 2) < 0)
-		leave(worker, EXIT_AS_TOLD);
+		fail_at(worker, PRIVILEGES_TERMINAL);
 	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		privileges_leave(worker->row, &failure);
-	child_close_others(first,
-			   worker->listener >= 0 ? worker->listener : worker->channel,
-			   connection);
+	if (child_close_others(
+		    first, worker->listener >= 0 ? worker->listener : worker->channel,
+		    connection) < 0)
+		fail_at(worker, PRIVILEGES_CLOSE_RANGE);
 }
 
 /* One connection after the other, of those that come on the listener. */
