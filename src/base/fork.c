@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "call.h"
 #include "gate.h"
 
 #if defined(__GLIBC__) && defined(__has_include) && __has_include(<sys/single_threaded.h>)
@@ -107,7 +108,7 @@ static pid_t fork_short(const struct fork_way *way)
 			    NULL, NULL, way->tid, way->tid);
 
 	if (pid == 0)
-		syscall(SYS_set_robust_list, way->robust, sizeof(*way->robust));
+		CALL(set_robust_list, way->robust, sizeof(*way->robust));
 	return pid;
 }
 

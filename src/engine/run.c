@@ -116,7 +116,9 @@ static int begin(struct prong *server, struct why *why)
 	if (err < 0)
 		return why_call(why, err, "watch the listener",
 				"epoll_ctl(2) or fcntl(2)");
-	return confine_workers(server, why);
+	err = confine_workers(server, why);
+	privileges_settle(server->privileges);
+	return err;
 }
 
 static void end(struct prong *server)

@@ -50,7 +50,8 @@ def expect_named(server, call):
     server.kill()
 
 
-@pytest.mark.parametrize("what", [["-s", 0, "echo"], ["-s", 1, "echo"], ["--", "cat"],
+@pytest.mark.parametrize("what", [["-r", 2, "echo"], ["-r", 2, "-s", 1, "echo"],
+                                  ["--sandbox", "off", "echo"], ["--", "cat"],
                                   ["--resolve", "--", "cat"],
                                   ["--kill-descendants", "--", "cat"]], ids=str)  # fmt: skip
 def test_a_process_that_gets_no_session_says_so_in_the_log(prongd, what):

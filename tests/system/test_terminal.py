@@ -5,7 +5,8 @@ import pty
 
 import pytest
 
-from harness import SANITIZED
+from harness import SANITIZED, eventually
+from proc import read
 from test_stop import foreground_of
 
 # Answers with what it could do to the terminal; nothing is the right answer.
@@ -55,6 +56,11 @@ def written(master):
         return b""
 
 
+def terminal_of(pid):
+    """tty_nr of proc(5); 0 is none."""
+    return int(read(pid, "stat").rpartition(")")[2].split()[4])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_program_cannot_reach_the_terminal(prongd, terminal, kind, public):
     if kind == "as-user" and os.geteuid() != 0:
@@ -90,3 +96,17 @@ def test_a_handler_keeps_standard_descriptors_that_are_no_terminal(handlers):
     assert server.ask(b"readv 0 buffer 0\n").endswith(b"done 0 0\n")
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("sandbox", ["off", "auto"])
+def test_a_worker_has_no_controlling_terminal(handlers, terminal, sandbox, spare):
+    """Also in the sandbox, where it could not open one."""
+    server = on_terminal(handlers, terminal, "--sandbox", sandbox, "-s", spare,
+                         "obeys", verbose=False)  # fmt: skip
+    assert terminal_of(server.pid) != 0
+    with server.connect():
+        pid = eventually(lambda: len(server.workers()) > spare and server.workers(),
+                         "a worker")[0]  # fmt: skip
+        eventually(lambda: os.getsid(pid) == pid, "a session of its own")
+        assert terminal_of(pid) == 0

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/gate.h"
 #include "engine/record/reason.h"
 #include "engine/record/scoreboard.h"
@@ -138,7 +139,7 @@ static bool failed(struct privileges_failure *failure, enum privileges_step step
 static bool new_privileges_stay(struct privileges_failure *failure)
 {
 	return failed(failure, PRIVILEGES_NO_NEW_PRIVS,
-		      prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0);
+		      CALL(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /* The hard limit stays as it is: without a capability it could not be raised. */
@@ -186,7 +187,7 @@ static bool has_no_capabilities(void)
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
 
-	if (syscall(SYS_capget, &header, now) < 0)
+	if (CALL(capget, &header, now) < 0)
 		return false;
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		if ((now[i].effective | now[i].permitted | now[i].inheritable) != 0)
@@ -200,8 +201,7 @@ static bool capabilities_fail(struct privileges_failure *failure)
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	return failed(failure, PRIVILEGES_CAPSET,
-		      syscall(SYS_capset, &header, none) < 0 ? -errno : 0);
+	return failed(failure, PRIVILEGES_CAPSET, CALL(capset, &header, none));
 }
 
 /* A way back means that the kernel has done something else than we believe. */
@@ -227,6 +227,13 @@ static bool ids_fail(const struct prong_privileges *options,
 		      GATE(prong_setresuid, options->uid, options->uid, options->uid));
 }
 
+/* Children have those of their parent, which has looked, once. */
+static bool has_some(const struct privileges *privileges)
+{
+	return privileges->is_settled ? privileges->has_capabilities
+				      : !has_no_capabilities();
+}
+
 static bool identity_fails(const struct privileges *privileges,
 			   struct privileges_failure *failure)
 {
@@ -235,7 +242,7 @@ static bool identity_fails(const struct privileges *privileges,
 
 	/* A service manager may forbid the call (systemd, ~@privileged) to who has none. */
 	if (!changes)
-		return !privileges->keeps_capabilities && !has_no_capabilities() &&
+		return !privileges->keeps_capabilities && has_some(privileges) &&
 		       capabilities_fail(failure);
 	return ids_fail(options, failure) ||
 	       ((options->uid != 0 || !privileges->keeps_capabilities) &&
@@ -250,7 +257,7 @@ static bool identity_fails(const struct privileges *privileges,
 static bool death_signal_fails(pid_t supervisor, struct privileges_failure *failure)
 {
 	if (failed(failure, PRIVILEGES_PDEATHSIG,
-		   prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0))
+		   CALL(prctl, PR_SET_PDEATHSIG, SIGKILL)))
 		return true;
 	if (getppid() != supervisor)
 		_exit(0);
@@ -269,6 +276,12 @@ int privileges_take(const struct privileges *privileges, pid_t supervisor,
 	    (!options->allow_new_privs && new_privileges_stay(failure)))
 		return -1;
 	return 0;
+}
+
+void privileges_settle(struct privileges *privileges)
+{
+	privileges->has_capabilities = !has_no_capabilities();
+	privileges->is_settled = true;
 }
 
 int privileges_take_once(struct privileges *privileges,

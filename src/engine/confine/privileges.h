@@ -45,6 +45,8 @@ struct privileges {
 	bool keeps_capabilities; /* unless ids change */
 	bool lowers_files;       /* to soft_files, the soft limit of descriptors */
 	uint64_t soft_files;
+	bool is_settled;       /* privileges_settle() has looked at what follows */
+	bool has_capabilities; /* and so children do */
 };
 
 struct privileges_failure {
@@ -79,6 +81,9 @@ bool privileges_change_user(const struct privileges *privileges);
  */
 int privileges_take(const struct privileges *privileges, pid_t supervisor,
 		    struct privileges_failure *failure);
+
+/* In the supervisor, before its first child: looks once at what children would each. */
+void privileges_settle(struct privileges *privileges);
 
 /* Those that a supervisor takes itself, once: PRONG_DROP_SUPERVISOR. As above. */
 int privileges_take_once(struct privileges *privileges,

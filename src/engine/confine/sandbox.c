@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/fork.h"
 #include "base/gate.h"
 #include "trap.h"
@@ -117,6 +118,7 @@ static const struct exact {
 	{ SYS_prctl, { 0, 1 }, { PR_SET_PDEATHSIG, SIGKILL } },
 	{ SYS_prctl, { 0, 1 }, { PR_SET_NO_NEW_PRIVS, 1 } },
 	{ SYS_setsid, { 0, 1 }, { SANDBOX_WAY_IN, SANDBOX_WAY_IN } },
+	{ SYS_setpgid, { 0, 1 }, { 0, 0 } },
 	{ SYS_rt_sigprocmask, { 0, 0 }, { SIG_UNBLOCK, SIG_UNBLOCK } },
 };
 
@@ -355,10 +357,11 @@ void sandbox_close(struct sandbox *sandbox)
 	sandbox->ruleset = -1;
 }
 
-static int confine_failed(struct privileges_failure *failure, enum privileges_step step)
+static int confine_failed(struct privileges_failure *failure, enum privileges_step step,
+			  int err)
 {
 	failure->step = step;
-	failure->error = errno;
+	failure->error = -err;
 	return -1;
 }
 
@@ -368,14 +371,17 @@ int sandbox_confine(const struct sandbox *sandbox, struct score_row *row,
 	if (!sandbox->on)
 		return 0;
 	trap_confine(row);
-	if (sandbox->ruleset >= 0 &&
-	    syscall(SYS_landlock_restrict_self, sandbox->ruleset, 0) < 0)
-		return confine_failed(failure, PRIVILEGES_LANDLOCK);
+	if (sandbox->ruleset >= 0) {
+		int err = (int)CALL(landlock_restrict_self, sandbox->ruleset, 0);
+
+		if (err < 0)
+			return confine_failed(failure, PRIVILEGES_LANDLOCK, err);
+	}
 	if (sandbox->lends_gate) {
 		struct gate gate = gate_place();
 
 		if (munmap(gate.page, gate.size) < 0)
-			return confine_failed(failure, PRIVILEGES_GATE);
+			return confine_failed(failure, PRIVILEGES_GATE, -errno);
 	}
 	return 0;
 }

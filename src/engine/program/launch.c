@@ -17,7 +17,8 @@ static int direct_error_output(const struct launch *launch)
 {
 	switch (launch->program->options.error_output) {
 	case PRONG_STDERR_KEEP:
-		return child_shut_terminals(2, 2);
+		errno = -child_shut_terminals(2, 2);
+		return errno != 0 ? -1 : 0;
 	case PRONG_STDERR_CONNECTION:
 		return dup2(launch->connection, 2);
 	case PRONG_STDERR_NULL:

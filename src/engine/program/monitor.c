@@ -112,9 +112,11 @@ static _Noreturn void leave_as(int status)
 	_exit(128 + WTERMSIG(status));
 }
 
-static _Noreturn void fail_at(const struct monitor *monitor, enum privileges_step step)
+static void must(const struct monitor *monitor, enum privileges_step step, int err)
 {
-	privileges_leave(monitor->row, &(struct privileges_failure){ step, errno });
+	if (err < 0)
+		privileges_leave(monitor->row,
+				 &(struct privileges_failure){ step, -err });
 }
 
 /* Where the root directory will be another, there is no /proc in it: open first. */
@@ -123,10 +125,9 @@ static int prepare(const struct monitor *monitor)
 	int children = -1;
 	struct privileges_failure failure;
 
-	if (child_detach(monitor->supervisor) < 0)
-		fail_at(monitor, PRIVILEGES_SETSID);
-	if (child_close_others(3, monitor->client.fd, monitor->null) < 0)
-		fail_at(monitor, PRIVILEGES_CLOSE_RANGE);
+	must(monitor, PRIVILEGES_SETSID, child_detach(monitor->supervisor, true));
+	must(monitor, PRIVILEGES_CLOSE_RANGE,
+	     child_close_others(3, monitor->client.fd, monitor->null));
 	if (monitor->program->options.kill_descendants) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		children = children_open();

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/gate.h"
@@ -27,12 +28,33 @@ int workers_open(void *self, const struct model_parts *parts,
 	return 0;
 }
 
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || errno != ENXIO;
+}
+
+/*
+ * A session costs a process for one connection a tenth of its life: the kernel gives each a
+ * scheduling group (CONFIG_SCHED_AUTOGROUP). A worker that has no terminal to inherit, and
+ * can open none, does not need one.
+ */
+static bool needs_session(const struct workers *workers)
+{
+	return !workers->parts.sandbox->on || workers->parts.settings->reuse != 1 ||
+	       has_terminal();
+}
+
 int workers_run(void *self, struct listener *listener, int64_t now_us)
 {
 	struct workers *workers = self;
 
 	(void)listener, (void)now_us;
 	workers->supervisor = getpid();
+	workers->session = needs_session(workers);
 	return 0;
 }
 
@@ -64,6 +86,7 @@ pid_t workers_fork(const struct workers *workers, const struct process *process,
 		.row = scoreboard_row(&processes->board, index),
 		.mark = scoreboard_mark(&processes->board, index),
 		.supervisor = workers->supervisor,
+		.session = workers->session,
 		.channel = outfit->channel,
 		.listener = outfit->listener,
 		.tally = outfit->tally,

@@ -17,6 +17,7 @@ struct workers {
 	struct model_parts parts;
 	pid_t supervisor;
 	bool wants_sandbox;
+	bool session; /* each worker leads a session of its own */
 };
 
 extern const struct model model_workers;

@@ -5,28 +5,29 @@
 #ifndef ENGINE_CHILD_H
 #define ENGINE_CHILD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
  * Ties the process to the supervisor's life (PR_SET_PDEATHSIG, prctl(2)) and gives it a
- * session of its own (setsid(2)), and so a process group, and no controlling terminal.
- * Leaves the process if the supervisor is gone already. Returns 0, or -1 with errno of
- * setsid(2).
+ * session of its own (setsid(2)), and so a process group, and no controlling terminal; or
+ * without session a process group alone. Leaves the process if the supervisor is gone
+ * already. Returns 0 or a negative errno of setsid(2).
  */
-int child_detach(pid_t supervisor);
+int child_detach(pid_t supervisor, bool session);
 
 /*
  * Of the descriptors from first to last, those that are a terminal and could be read: what
  * is typed there is not for this process. Standard input becomes /dev/null; another is
  * opened anew for writing alone or, where that is not possible (without /proc, for one),
  * becomes /dev/null too. Has to come before rights and root directory change.
- * Returns 0, or -1 with errno of open(2) or dup2(2).
+ * Returns 0 or a negative errno of open(2) or dup2(2).
  */
 int child_shut_terminals(int first, int last);
 
 /*
- * Closes the descriptors from first up but a and b (-1: none). Returns 0, or -1 with errno
- * of close_range(2): the process may have the listeners then, and must not go on.
+ * Closes the descriptors from first up but a and b (-1: none). Returns 0 or a negative
+ * errno of close_range(2): the process may have the listeners then, and must not go on.
  */
 int child_close_others(int first, int a, int b);
 

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/tcp_info.h"
 
@@ -82,10 +83,10 @@ static int check_deadline(struct prong_conn *conn)
 	return -ETIMEDOUT;
 }
 
-static int lost(struct prong_conn *conn, int error)
+static int lost(struct prong_conn *conn, int err)
 {
 	conn->lost = true;
-	return -error;
+	return err;
 }
 
 /*
@@ -110,8 +111,8 @@ ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
 	if (n == 0)
 		return err;
 	while (err == 0) {
-		ssize_t got =
-			recv(conn->fd, buf, n, looks_again ? MSG_DONTWAIT : flags);
+		ssize_t got = CALL(recvfrom, conn->fd, buf, n,
+				   looks_again ? MSG_DONTWAIT : flags, NULL, NULL);
 
 		if (got > 0) {
 			score_add(&conn->row->bytes_in, (uint64_t)got);
@@ -121,13 +122,13 @@ ssize_t prong_recv(struct prong_conn *conn, void *buf, size_t n)
 			conn->ended = true;
 			return 0;
 		}
-		if (errno == EAGAIN && looks_again) {
+		if (got == -EAGAIN && looks_again) {
 			looks_again = false;
 			sched_yield();
-		} else if (errno == EAGAIN) {
+		} else if (got == -EAGAIN) {
 			err = wait_ready(conn, POLLIN);
-		} else if (errno != EINTR) {
-			err = lost(conn, errno);
+		} else if (got != -EINTR) {
+			err = lost(conn, (int)got);
 		}
 	}
 	return err;
@@ -140,17 +141,17 @@ int prong_send(struct prong_conn *conn, const void *buf, size_t n)
 	int err = check_deadline(conn);
 
 	while (err == 0 && n > 0) {
-		ssize_t sent = send(conn->fd, rest, n, flags);
+		ssize_t sent = CALL(sendto, conn->fd, rest, n, flags, NULL, 0);
 
 		if (sent >= 0) {
 			score_add(&conn->row->bytes_out, (uint64_t)sent);
 			rest += sent;
 			n -= (size_t)sent;
 			err = n > 0 ? check_deadline(conn) : 0;
-		} else if (errno == EAGAIN) {
+		} else if (sent == -EAGAIN) {
 			err = wait_ready(conn, POLLOUT);
-		} else if (errno != EINTR) {
-			err = lost(conn, errno);
+		} else if (sent != -EINTR) {
+			err = lost(conn, (int)sent);
 		}
 	}
 	return err;
@@ -233,7 +234,7 @@ enum reason conn_finish(struct prong_conn *conn, int result)
 	/* After the client's end has been read there is nothing unread to cut it. */
 	if (!conn->ended && !conn->lost && conn->timed_out == REASON_NONE)
 		linger(conn);
-	close(conn->fd);
+	CALL(close, conn->fd);
 	conn->fd = -1;
 	return reason;
 }

@@ -2,12 +2,12 @@
 
 #include <sys/socket.h>
 
-#include <errno.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "accepting.h"
 #include "child.h"
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/pass.h"
 #include "conn.h"
@@ -21,7 +21,7 @@
 static _Noreturn void leave(const struct worker *worker, int status)
 {
 	score_leave(worker->mark);
-	_exit(status);
+	call_exit(status);
 }
 
 /* Takes a connection from the listener; does not return when that is shut. */
@@ -82,10 +82,12 @@ static void report(const struct worker *worker, uint64_t session, enum reason re
 		leave(worker, reason_exit_status(reason));
 }
 
-/* By errno; the supervisor tells which step it was. */
-static _Noreturn void fail_at(const struct worker *worker, enum privileges_step step)
+/* Leaves if the step has failed; the supervisor tells which it was. */
+static void must(const struct worker *worker, enum privileges_step step, int err)
 {
-	privileges_leave(worker->row, &(struct privileges_failure){ step, errno });
+	if (err < 0)
+		privileges_leave(worker->row,
+				 &(struct privileges_failure){ step, -err });
 }
 
 /* Becomes a process that has the rights, and the descriptors, to serve and no other. */
@@ -95,18 +97,19 @@ static void prepare(const struct worker *worker)
 	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
 	struct privileges_failure failure;
 
-	if (child_detach(worker->supervisor) < 0)
-		fail_at(worker, PRIVILEGES_SETSID);
+	must(worker, PRIVILEGES_SETSID,
+	     child_detach(worker->supervisor, worker->session));
 	child_reset_signals();
-	if (first > 0 && child_shut_terminals(0, first < 3 ? first - 1 : 2) < 0)
-		fail_at(worker, PRIVILEGES_TERMINAL);
+	if (first > 0)
+		must(worker, PRIVILEGES_TERMINAL,
+		     child_shut_terminals(0, first < 3 ? first - 1 : 2));
 	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		privileges_leave(worker->row, &failure);
-	if (child_close_others(
-		    first, worker->listener >= 0 ? worker->listener : worker->channel,
-		    connection) < 0)
-		fail_at(worker, PRIVILEGES_CLOSE_RANGE);
+	must(worker, PRIVILEGES_CLOSE_RANGE,
+	     child_close_others(
+		     first, worker->listener >= 0 ? worker->listener : worker->channel,
+		     connection));
 }
 
 /* One connection after the other, of those that come on the listener. */
@@ -138,7 +141,7 @@ static _Noreturn void serve_given(struct worker *worker)
 		if (worker->client.id == 0)
 			await_client(worker, &worker->client);
 		if (last && worker->channel >= 0)
-			close(worker->channel);
+			CALL(close, worker->channel);
 		reason = serve(worker);
 		if (last || worker->channel < 0)
 			leave(worker, reason_exit_status(reason));

@@ -26,6 +26,7 @@ struct worker {
 	struct score_row *row;
 	struct score_mark mark;
 	pid_t supervisor;
+	bool session;         /* it leads one of its own, not a process group alone */
 	int channel;          /* -1 where nothing comes on it */
 	int listener;         /* of one that accepts for itself; else -1 */
 	struct tally *tally;  /* what that one counts */
