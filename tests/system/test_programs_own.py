@@ -148,7 +148,7 @@ def test_a_connection_that_is_passed_on_is_the_receivers(owner, tmp_path, reques
         with server.connect() as client:
             client.sendall(request_text)
             with take(keeper) as given:
-                server.expect_workers(server.spares())
+                server.wait_log(event="reap")
                 assert given.recv(len(request_text) + 1, socket.MSG_DONTWAIT) \
                     == request_text if request_text else True  # fmt: skip
                 given.sendall(b"answer\n")
@@ -244,7 +244,7 @@ def test_what_a_program_leaves_behind_counts_until_the_session_timeout(owner, fa
                    options=["--max-per-source", 1, "--session-timeout", "1s"])  # fmt: skip
     first = server.connect()
     assert receive_exactly(first, 8) == b"started\n"
-    server.expect_workers(server.spares())
+    server.wait_log(event="reap")
     server.refused()
     server.wait_log(event="refused", reason="refused-max-per-source")
     assert receive_all(first) == b""

@@ -1,7 +1,10 @@
 #include "engine/supervisor/departure.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "check.h"
+#include "engine/confine/privileges.h"
 #include "parts.h"
 
 #define NOW START_US
@@ -117,8 +120,8 @@ static void a_spare_that_could_not_begin_is_said_to_have_failed(void **state)
 	struct score_row *row = process_row(&parts.processes, process);
 
 	(void)state;
-	row->failed_step = 2;
-	row->error = 1;
+	row->failed_step = PRIVILEGES_CHROOT;
+	row->error = EPERM;
 	parts.model.outcome = OUTCOME_SPARE_DIED;
 	parts_end(process, NOW);
 	assert_int_equal(lines_with("event=privileges-failed call=chroot error=EPERM"),

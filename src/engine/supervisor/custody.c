@@ -247,9 +247,9 @@ static void unset_linger(int fd)
 }
 
 static bool leave_to_others(struct custody *custody, struct client *client,
-			    const struct ending *ending, int64_t now_us)
+			    const struct ending *ending, bool seen, int64_t now_us)
 {
-	if (leftovers_take(&custody->leftovers, client, ending, now_us))
+	if (leftovers_take(&custody->leftovers, client, ending, seen, now_us))
 		return false;
 	close(client->fd);
 	return true;
@@ -309,9 +309,9 @@ static bool end_by_itself(struct custody *custody, struct process *process,
 		return true;
 	}
 	if (group || !leftover_close_is_harmless(client->fd))
-		return leave_to_others(custody, client, ending, now_us);
+		return leave_to_others(custody, client, ending, group, now_us);
 	return leftovers_try_close(&custody->leftovers, &client->fd) ||
-	       leave_to_others(custody, client, ending, now_us);
+	       leave_to_others(custody, client, ending, true, now_us);
 }
 
 bool custody_end(struct custody *custody, struct process *process,

@@ -19,8 +19,9 @@
 #define LOOK_SHARE 8     /* and then an eighth of the time since that end */
 #define ACKS_US \
 	50000 /* for what was sent last to arrive, before others are looked for */
-#define AT_ONCE   64
-#define LOOK_COST 4 /* times as long as a look took, no other is made */
+#define AT_ONCE      64
+#define COPIES_TRIED 3
+#define LOOK_COST    4 /* times as long as a look took, no other is made */
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
 		    int64_t session_timeout_us)
@@ -94,7 +95,7 @@ bool leftover_close_is_harmless(int fd)
 }
 
 bool leftovers_take(struct leftovers *leftovers, const struct client *client,
-		    const struct ending *ending, int64_t now_us)
+		    const struct ending *ending, bool seen, int64_t now_us)
 {
 	struct leftover *leftover;
 	struct stat status;
@@ -111,6 +112,7 @@ bool leftovers_take(struct leftovers *leftovers, const struct client *client,
 		.ending = *ending,
 		.info = *ending->info,
 		.inode = status.st_ino,
+		.seen = seen,
 		.since_us = now_us,
 		.look_at_us = now_us,
 	};
@@ -173,10 +175,13 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 static int copy_from_others(ino_t inode)
 {
 	struct holding holding = { .inode = inode };
+	int fd = -1;
 
-	if (holders_find(&holding, 1) < 0 || holding.pid == 0)
-		return -1;
-	return holder_copy(holding.pid, inode);
+	/* A process in the middle of fork(2) or execve(2) may not show it for a moment. */
+	for (int i = 0; i < COPIES_TRIED && fd < 0; i++)
+		if (holders_find(&holding, 1) == 0 && holding.pid != 0)
+			fd = holder_copy(holding.pid, inode);
+	return fd;
 }
 
 bool leftovers_try_close(struct leftovers *leftovers, int *fd)

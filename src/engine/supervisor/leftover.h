@@ -47,10 +47,10 @@ void leftovers_close(struct leftovers *leftovers);
 
 /*
  * Takes over a connection, with its descriptor, whose program has ended as *ending and its
- * info tell. Returns false if there is no memory; then it is still the caller's.
+ * info tell. seen: another process is known to hold it. Returns false if there is no memory; then it is still the caller's.
  */
 bool leftovers_take(struct leftovers *leftovers, const struct client *client,
-		    const struct ending *ending, int64_t now_us);
+		    const struct ending *ending, bool seen, int64_t now_us);
 
 /*
  * Looks which of them are still held, and ends those that are not, or whose session
