@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,89 @@ def test_a_script_without_its_interpreter_is_refused_at_the_start(tmp_path):
     status, text = refused("--", path)
     assert status == 1
     assert "/no/such/interpreter" in text and "No such file" in text
+
+
+@pytest.mark.parametrize("line", ["#!/bin/bash\r\n", "#! /usr/bin/env sh\r\n",
+                                  "#!/usr/bin/env -S sh -e\r\n"])  # fmt: skip
+def test_a_script_with_the_line_ends_of_windows_is_told_what_to_do(tmp_path, line):
+    path = tmp_path / "script"
+    path.write_bytes(line.encode() + b"echo hi\r\n")
+    path.chmod(0o755)
+    status, text = refused("--", path)
+    assert status == 1
+    assert "CR LF" in text and "sed" in text
+
+
+def test_a_script_whose_interpreter_env_will_not_find_is_refused(tmp_path):
+    status, text = refused("--", script(tmp_path / "script", "#!/usr/bin/env no-such-x 1\n"))
+    assert status == 1
+    assert "no-such-x" in text and "PATH" in text
+
+
+def test_the_interpreter_of_an_interpreter_is_looked_at_too(tmp_path):
+    inner = script(tmp_path / "inner", "#!/no/such/interpreter\n")
+    status, text = refused("--", script(tmp_path / "outer", f"#!{inner}\n"))
+    assert status == 1
+    assert "inner" in text and "/no/such/interpreter" in text
+
+
+def test_a_script_that_is_its_own_interpreter_is_refused(tmp_path):
+    path = tmp_path / "self"
+    status, text = refused("--", script(path, f"#!{path}\n"))
+    assert status == 1
+    assert "without an end" in text
+
+
+# Offsets of elf(5), alike for 32 and 64 bits: the order of bytes, the type, the machine.
+@pytest.mark.parametrize(("at", "value", "said"), [
+    (18, b"\x16\x00", "another machine"), (18, b"\xf7\x00", "another machine"),
+    (5, b"\x02", "another machine"), (16, b"\x01\x00", "not linked"),
+])  # fmt: skip
+def test_a_binary_that_this_machine_cannot_run_is_refused(tmp_path, at, value, said):
+    binary = bytearray(Path("/bin/true").read_bytes())
+    binary[at : at + len(value)] = value
+    path = tmp_path / "binary"
+    path.write_bytes(binary)
+    path.chmod(0o755)
+    status, text = refused("--", path)
+    assert status == 1
+    assert said in text
+
+
+@pytest.mark.parametrize("loader", [b"/lib/no-musl", b"/no"])
+def test_a_binary_without_its_loader_is_refused(tmp_path, loader):
+    binary = Path("/bin/true").read_bytes()
+    old = re.search(rb"/lib[^\0]*/ld-linux[^\0]*", binary).group()
+    path = tmp_path / "binary"
+    path.write_bytes(binary.replace(old, loader.ljust(len(old), b"\0"), 1))
+    path.chmod(0o755)
+    status, text = refused("--", path)
+    assert status == 1
+    assert "its loader" in text and loader.decode() in text
+
+
+def test_a_directory_in_path_hides_no_program_behind_it(prongd, tmp_path):
+    (tmp_path / "first" / "served").mkdir(parents=True)
+    (tmp_path / "second").mkdir()
+    script(tmp_path / "second" / "served", "#!/bin/sh\necho found\n")
+    path = f"{tmp_path}/first:{tmp_path}/second:{os.environ['PATH']}"
+    server = prongd("--", "served", env=environment(PATH=path))
+    assert server.ask() == b"found\n"
+
+
+def test_a_path_of_any_length_is_searched_and_handed_down(prongd):
+    path = os.environ["PATH"] + ":/opt/nowhere" * 2000
+    server = prongd("--", "sh", "-c", 'echo "${#PATH}"', env=environment(PATH=path))
+    assert server.ask() == b"%d\n" % len(path)
+
+
+def test_of_two_variables_with_one_name_the_program_has_the_last(prongd):
+    words = ["--env", "A=1", "--env", "PATH=/x:/bin", "--env", "A=2", "--env", "AB=3"]
+    server = prongd(*words, "--", "/usr/bin/env")
+    lines = server.ask().split(b"\n")
+    names = [line.split(b"=")[0] for line in lines if line]
+    assert sorted(names) == sorted(set(names))
+    assert {b"A=2", b"AB=3", b"PATH=/x:/bin"} <= set(lines)
 
 
 def test_a_directory_to_start_in_that_is_not_there_is_a_clean_error(prongd, tmp_path):

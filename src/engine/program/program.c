@@ -9,45 +9,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "executable.h"
 #include "warm.h"
 #include "prelaunch.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define VARIABLE_MAX (128 * 1024) /* bytes, as execve(2) has it */
 
 static int fail(struct why *why, int error, const char *path, const char *what)
 {
 	return why_fail(why, -error, "cannot run %.150s: %s", path, what);
 }
 
-/* The first bytes tell what execve(2) will take: ELF, or a script and its interpreter. */
-static int check_format(const char *path, struct why *why)
+static bool is_executable(const char *path)
 {
-	char head[256] = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *interpreter;
-	ssize_t n;
+	struct stat file;
 
-	if (fd < 0)
-		return 0; /* executable but not readable: allowed, and not to be judged */
-	n = read(fd, head, sizeof(head) - 1);
-	close(fd);
-	if (n >= 4 && memcmp(head, "\177ELF", 4) == 0)
-		return 0;
-	if (n < 3 || memcmp(head, "#!", 2) != 0)
-		return fail(why, ENOEXEC, path,
-			    "neither a binary nor a script (its first line would be "
-			    "#!/bin/sh, say)");
-	interpreter = head + 2 + strspn(head + 2, " \t");
-	interpreter[strcspn(interpreter, " \t\r\n")] = '\0';
-	if (access(interpreter, X_OK) < 0)
-		return why_fail(why, -errno,
-				"cannot run %.120s: its interpreter %.80s: %s", path,
-				interpreter, strerror(errno));
-	return 0;
+	return stat(path, &file) == 0 && S_ISREG(file.st_mode) &&
+	       faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
 }
 
-static int check(const char *path, struct why *why)
+static int check(const struct program *program, struct why *why)
 {
+	const char *path = program->path;
 	struct stat file;
 
 	if (stat(path, &file) < 0)
@@ -56,13 +40,14 @@ static int check(const char *path, struct why *why)
 		return fail(why, EACCES, path, "not a regular file");
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
 		return fail(why, errno, path, "no permission to execute it");
-	return check_format(path, why);
+	/* The first variable is PATH, as the program is given it. */
+	return executable_check(path, program->env[0] + strlen("PATH="), why);
 }
 
 /* Looks name up in the directories of PATH, as execvp(3) does. */
-static int find(struct program *program, const char *name, const char *path,
-		struct why *why)
+static int find(struct program *program, const char *name, struct why *why)
 {
+	const char *path = program->search;
 	size_t size = sizeof(program->path);
 
 	while (*path != '\0') {
@@ -70,8 +55,8 @@ static int find(struct program *program, const char *name, const char *path,
 		int n = snprintf(program->path, size, "%.*s%s%s", length, path,
 				 length > 0 ? "/" : "", name);
 
-		if (n > 0 && (size_t)n < size && access(program->path, X_OK) == 0)
-			return check(program->path, why);
+		if (n > 0 && (size_t)n < size && is_executable(program->path))
+			return check(program, why);
 		path += length + (path[length] == ':');
 	}
 	return fail(why, ENOENT, name, "it is in no directory of PATH");
@@ -82,9 +67,23 @@ static bool is_variable_name(const char *text, size_t length)
 	return length > 0 && memchr(text, '=', length) == NULL;
 }
 
+/* The place of the variable with this name; of a new one, the next that is free. */
+static unsigned find_variable(const struct program *program, const char *name,
+			      size_t length)
+{
+	unsigned i = 0;
+
+	while (i < program->env_count && (strncmp(program->env[i], name, length) != 0 ||
+					  program->env[i][length] != '='))
+		i++;
+	return i;
+}
+
+/* The last one of a name is the one that counts. */
 static int add_variable(struct program *program, const char *text, struct why *why)
 {
 	size_t length = strcspn(text, "=");
+	unsigned at;
 
 	if (!is_variable_name(text, length))
 		return why_fail(why, -EINVAL, "\"%.60s\" names no variable", text);
@@ -98,24 +97,30 @@ static int add_variable(struct program *program, const char *text, struct why *w
 	}
 	if (strncmp(text, "LD_PRELOAD=", 11) == 0 && strlen(text) > WARM_TEXT_MAX / 4)
 		return why_fail(why, -E2BIG, "LD_PRELOAD is too long");
-	if (program->env_count == PROGRAM_ENV_MAX)
+	if (strlen(text) >= VARIABLE_MAX)
+		return why_fail(why, -E2BIG, "the variable %.*s is over %d KiB",
+				(int)(length < 60 ? length : 60), text,
+				VARIABLE_MAX / 1024);
+	at = find_variable(program, text, length);
+	if (at == PROGRAM_ENV_MAX)
 		return why_fail(why, -E2BIG, "more than %d variables",
 				PROGRAM_ENV_MAX - 1);
-	program->env[program->env_count++] = text;
+	program->env[at] = text;
+	if (at == program->env_count)
+		program->env_count++;
 	return 0;
 }
 
 static int locate(struct program *program, struct why *why)
 {
-	const char *path = program->path_variable + strlen("PATH=");
 	const char *name = program->options.argv[0];
 
 	if (strchr(name, '/') == NULL)
-		return find(program, name, path, why);
+		return find(program, name, why);
 	if (strlen(name) >= sizeof(program->path))
 		return fail(why, ENAMETOOLONG, name, "the path is too long");
 	memcpy(program->path, name, strlen(name) + 1);
-	return check(program->path, why);
+	return check(program, why);
 }
 
 /* Warm programs wait for their connection alone: there is no attendant to each. */
@@ -135,26 +140,20 @@ int program_prepare(struct program *program, const struct prong_program *options
 		    struct why *why)
 {
 	const char *path = getenv("PATH");
-	int err = 0;
+	/* The environment's own string: "PATH=" stands before the value. */
+	const char *variable = path != NULL ? path - strlen("PATH=") : DEFAULT_PATH;
+	int err;
 
 	*program = (struct program){ .options = *options };
 	if (options->argv == NULL || options->argv[0] == NULL ||
 	    *options->argv[0] == '\0')
 		return why_fail(why, -EINVAL, "which program?");
-	if (path == NULL)
-		path = DEFAULT_PATH;
-	if (strlen(path) + sizeof("PATH=") > sizeof(program->path_variable))
-		return fail(why, E2BIG, options->argv[0], "PATH is too long");
-	snprintf(program->path_variable, sizeof(program->path_variable), "PATH=%s",
-		 path);
-	program->env[program->env_count++] = program->path_variable;
-	for (const char *const *env = options->env; env != NULL && *env != NULL;
-	     env++) {
+	program->search = variable + strlen("PATH=");
+	err = add_variable(program, variable, why);
+	for (const char *const *env = options->env;
+	     err == 0 && env != NULL && *env != NULL; env++)
 		err = add_variable(program, *env, why);
-		if (err < 0)
-			return err;
-	}
-	return check_prelaunch(program, why);
+	return err == 0 ? check_prelaunch(program, why) : err;
 }
 
 int program_find(struct program *program, struct why *why)

@@ -17,8 +17,8 @@ struct program {
 	char path[PATH_MAX];
 	const char *env[PROGRAM_ENV_MAX]; /* "NAME=VALUE", those that are set */
 	unsigned env_count;
-	char path_variable[PATH_MAX]; /* "PATH=..." */
-	const char *cold; /* why it cannot be kept warm; NULL: it can, or need not */
+	const char *search; /* PATH, in which it is looked for */
+	const char *cold;   /* why it cannot be kept warm; NULL: it can, or need not */
 };
 
 /*
