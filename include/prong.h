@@ -112,8 +112,8 @@ struct prong_program {
 	/*
 	 * When the program has ended, end what it has left behind too, whatever
 	 * group or session that has moved to: SIGTERM, then SIGKILL, within a
-	 * second. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER),
-	 * and takes any child it does not know for one.
+	 * second. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER), and
+	 * takes any child that it does not know for one, but those from before prong_run().
 	 */
 	bool kill_descendants;
 

@@ -1,5 +1,6 @@
 """What a program leaves behind: ended with the session where that is asked for."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -7,7 +8,7 @@ import socket
 import pytest
 
 from harness import eventually
-from proc import state
+from proc import children, state
 
 # Two processes in a session and group of their own, deaf to polite requests; the
 # pid of each is told in a file.
@@ -81,3 +82,32 @@ def test_the_program_is_reported_as_it_ended(prongd, status):
     server = prongd("--kill-descendants", "--", "sh", "-c", f"exit {status}")
     server.ask(b"")
     assert server.wait_log(event="close")[0]["status"] == str(status)
+
+
+@pytest.fixture
+def helpers(tmp_path):
+    """The pids of two processes from before the server: its child and that one's."""
+    note = tmp_path / "helpers"
+    yield note
+    for pid in map(int, note.read_text().split()):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_what_was_there_before_the_server_is_not_ended(prongd, helpers):
+    """Neither a helper of the shell that became prongd, nor what that helper leaves."""
+    shell = (f"sh -c 'echo $$ >> {helpers}; sleep 100 & echo $! >> {helpers}; wait' & "
+             f'while [ "$(wc -l < {helpers})" != 2 ]; do sleep 0.01; done; exec "$@"')  # fmt: skip
+    helpers.touch()
+    server = prongd("-q", "--kill-descendants", "--", "sh", "-c", "kill -9 $$",
+                    under=["sh", "-c", shell, "sh"])  # fmt: skip
+    server.baseline += 1  # the helper was taken for a worker, which has a channel
+    helper, its_child = map(int, helpers.read_text().split())
+    for _ in range(3):
+        server.ask()
+    eventually(lambda: children(server.pid) == [helper], "no monitor")
+    os.kill(helper, signal.SIGKILL)
+    eventually(lambda: children(server.pid) == [its_child], "only what the helper left")
+    server.ask()
+    eventually(lambda: children(server.pid) == [its_child], "no monitor again")
+    assert state(its_child) == "S"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int children_open(void)
@@ -43,6 +44,55 @@ void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg)
 		kept -= (size_t)(rest - text);
 		memmove(text, rest, kept);
 	}
+}
+
+uint64_t children_began(pid_t pid)
+{
+	char text[1024] = "";
+	unsigned long long began = 0;
+	const char *rest;
+	int fd;
+
+	snprintf(text, sizeof(text), "/proc/%d/stat", pid);
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	memset(text, 0, sizeof(text));
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	/* The second field, a name in brackets, may have brackets in it. */
+	rest = strrchr(text, ')');
+	for (int field = 2; rest != NULL && field < 22; field++)
+		rest = strchr(rest + 1, ' ');
+	if (rest != NULL)
+		began = strtoull(rest, NULL, 10);
+	return began;
+}
+
+static void note_youngest(void *arg, pid_t pid)
+{
+	uint64_t *youngest = arg;
+	uint64_t began = children_began(pid);
+
+	if (began > *youngest)
+		*youngest = began;
+}
+
+uint64_t children_youngest(void)
+{
+	uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec now;
+	uint64_t youngest;
+	int list = children_open();
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	youngest = (uint64_t)now.tv_sec * per_second +
+		   (uint64_t)now.tv_nsec * per_second / 1000000000 - 1;
+	children_each(list, note_youngest, &youngest);
+	if (list >= 0)
+		close(list);
+	return youngest;
 }
 
 struct others {

@@ -3,6 +3,7 @@
 #define ENGINE_CHILDREN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -13,6 +14,18 @@ int children_open(void);
 
 /* The same of another process, with one thread. */
 int children_open_of(pid_t pid);
+
+/*
+ * When a process began, in clock ticks since boot: field 22 of /proc/PID/stat, proc(5).
+ * Returns 0 if that cannot be read.
+ */
+uint64_t children_began(pid_t pid);
+
+/*
+ * A time as above: the children that the calling thread has now, and whatever these have
+ * started until a tick ago, began no later. Of a later child that is not so.
+ */
+uint64_t children_youngest(void);
 
 /* Calls visit for each child that the list has now. */
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);

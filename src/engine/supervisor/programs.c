@@ -74,6 +74,8 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
+	if (programs->program->options.kill_descendants)
+		programs->strangers_until = children_youngest();
 	/* What programs leave behind becomes ours, and is seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
@@ -274,18 +276,23 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	return 0;
 }
 
-static bool is_ours(void *arg, pid_t pid)
+/* Programs and monitors; and what was there before the first of them. */
+static bool is_to_live(void *arg, pid_t pid)
 {
-	const struct processes *processes = arg;
+	const struct programs *programs = arg;
+	uint64_t began;
 
-	return process_find(processes, pid) != NULL;
+	if (process_find(programs->parts.processes, pid) != NULL)
+		return true;
+	began = children_began(pid);
+	return began != 0 && began <= programs->strangers_until;
 }
 
 /* Monitors may have been killed, and have left children to us. */
 static void end_orphans(struct programs *programs)
 {
 	if (programs->program->options.kill_descendants)
-		children_kill_others(is_ours, programs->parts.processes);
+		children_kill_others(is_to_live, programs);
 }
 
 static void stranger_ended(void *self)

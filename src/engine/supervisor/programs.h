@@ -17,6 +17,7 @@ struct programs {
 	struct model_parts parts;
 	struct program *program;         /* on the heap, which children inherit */
 	struct environment *environment; /* of the program being started; as well */
+	uint64_t strangers_until; /* what began by then is not ours: children.h */
 	pid_t supervisor;
 	struct custody custody;
 	int64_t look_us; /* when to look at all sessions; CLOCK_NEVER */
