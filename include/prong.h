@@ -242,9 +242,10 @@ enum prong_sandbox {
 
 /* How much is logged. */
 enum prong_log_level {
-	PRONG_LOG_QUIET = -1, /* errors only */
-	PRONG_LOG_NORMAL = 0, /* start, limits reached and left, abnormal ends, stop */
-	PRONG_LOG_VERBOSE,    /* and every connection: connect, serve, close, reap */
+	PRONG_LOG_QUIET = -1,  /* errors only */
+	PRONG_LOG_NORMAL = 0,  /* start, limits reached and left, abnormal ends, stop */
+	PRONG_LOG_CONNECTIONS, /* and one line for each connection: close, or refused */
+	PRONG_LOG_VERBOSE,     /* and connect, serve and reap */
 };
 
 enum prong_log_format {

@@ -20,10 +20,8 @@
 #define LINE_END_ROOM  2       /* "}\n" */
 
 static const char *const severity_names[] = {
-	[LOG_ERROR] = "error",
-	[LOG_WARNING] = "warning",
-	[LOG_INFO] = "info",
-	[LOG_DEBUG] = "debug",
+	[LOG_ERROR] = "error",     [LOG_WARNING] = "warning", [LOG_INFO] = "info",
+	[LOG_CONNECTION] = "info", [LOG_DEBUG] = "debug",
 };
 
 /* Chooses how fd can be written to without waiting. */

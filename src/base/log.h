@@ -21,7 +21,7 @@
 #define LOG_LINE_MAX    1024
 #define LOG_BUFFER_SIZE 65536
 
-enum log_severity { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+enum log_severity { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_CONNECTION, LOG_DEBUG };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 typedef void log_function(void *arg, const char *line, size_t length);

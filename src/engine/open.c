@@ -45,14 +45,18 @@ static void fill_settings(struct settings *settings,
 static int open_log(struct log *log, const struct prong_options *options,
 		    struct why *why)
 {
+	static const enum log_severity most[] = {
+		[PRONG_LOG_QUIET - PRONG_LOG_QUIET] = LOG_ERROR,
+		[PRONG_LOG_NORMAL - PRONG_LOG_QUIET] = LOG_INFO,
+		[PRONG_LOG_CONNECTIONS - PRONG_LOG_QUIET] = LOG_CONNECTION,
+		[PRONG_LOG_VERBOSE - PRONG_LOG_QUIET] = LOG_DEBUG,
+	};
 	int err = log_open(log, options->log_fd > 0 ? options->log_fd : -1,
 			   options->log, options->log_arg);
 
 	log->format = options->log_format == PRONG_LOG_JSON ? LOG_FORMAT_JSON
 							    : LOG_FORMAT_LOGFMT;
-	log->most = options->log_level == PRONG_LOG_QUIET    ? LOG_ERROR
-		    : options->log_level == PRONG_LOG_NORMAL ? LOG_INFO
-							     : LOG_DEBUG;
+	log->most = most[options->log_level - PRONG_LOG_QUIET];
 	return err < 0 ? why_fail(why, err, "no memory for the log") : 0;
 }
 

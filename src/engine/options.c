@@ -120,6 +120,11 @@ static bool limits_sources(const struct prong_options *options)
 	       options->rate_per_source.count > 0 || options->rate.count > 0;
 }
 
+static bool tells_connections(const struct prong_options *options)
+{
+	return options->log_level == PRONG_LOG_CONNECTIONS;
+}
+
 static bool is_reused(const struct prong_options *options)
 {
 	return options->reuse > 1;
@@ -153,6 +158,8 @@ static const struct {
 } wishes[] = {
 	{ LACKS_ADMISSION, limits_sources,
 	  "cannot limit, list or refuse clients: workers take them unchecked" },
+	{ LACKS_ADMISSION, tells_connections,
+	  "cannot log a line for each connection: choose another log-level" },
 	{ LACKS_REUSE, is_reused, "cannot serve a second connection: reuse must be 1" },
 	{ LACKS_FRESH, is_fresh, "needs reuse other than 1" },
 	{ LACKS_NO_SPARES, has_no_spares,

@@ -1,13 +1,13 @@
 #include "options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
 #include "limit.h"
 #include "service/service.h"
+#include "value.h"
 
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
@@ -34,38 +34,6 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 	}
 	return why_fail(why, -EINVAL, "\"%.60s\" is none of wait, refuse, refuse:TEXT",
 			value);
-}
-
-static int parse_reuse(const struct option_row *row, const char *value, void *field,
-		       struct why *why)
-{
-	uint64_t number = PRONG_REUSE_ALWAYS;
-
-	if (strcmp(value, "always") != 0 &&
-	    number_parse(value, row->min, row->max, &number) < 0)
-		return why_fail(
-			why, -EINVAL,
-			"\"%.60s\" is neither a number from 1 to %llu nor \"always\"",
-			value, (unsigned long long)row->max);
-	*(unsigned *)field = (unsigned)number;
-	return 0;
-}
-
-static int parse_rate(const struct option_row *row, const char *value, void *field,
-		      struct why *why)
-{
-	struct prong_rate *rate = field;
-	struct number_rate parsed;
-
-	(void)row;
-	if (number_parse_rate(value, &parsed) < 0)
-		return why_fail(
-			why, -EINVAL,
-			"\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
-			"its burst; both counts from 1 to %d, the time from 1ms to 1d",
-			value, NUMBER_RATE_MAX);
-	*rate = (struct prong_rate){ parsed.count, parsed.period_ms, parsed.burst };
-	return 0;
 }
 
 static int parse_source_prefix(const struct option_row *row, const char *value,
@@ -150,47 +118,6 @@ static int parse_rlimit(const struct option_row *row, const char *value, void *f
 	return limit_parse(&settings->limits.at[settings->limits.count++], value, why);
 }
 
-/* Three octal digits, or four. Returns 0 or -EINVAL. */
-static int parse_octal(const char *value, mode_t *out)
-{
-	const char *c;
-
-	*out = 0;
-	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
-		*out = *out * 8 + (mode_t)(*c - '0');
-	return c == value || *c != '\0' || *out > 0777 ? -EINVAL : 0;
-}
-
-static int parse_umask(const struct option_row *row, const char *value, void *field,
-		       struct why *why)
-{
-	struct prong_program *program = field;
-	mode_t mask;
-
-	(void)row;
-	if (parse_octal(value, &mask) < 0)
-		return why_fail(why, -EINVAL, "\"%.60s\" is not a mask from 000 to 777",
-				value);
-	program->set_umask = true;
-	program->umask = mask;
-	return 0;
-}
-
-static int parse_socket_mode(const struct option_row *row, const char *value,
-			     void *field, struct why *why)
-{
-	mode_t mode;
-
-	(void)row;
-	if (parse_octal(value, &mode) < 0 || mode == 0)
-		return why_fail(why, -EINVAL,
-				"\"%.60s\" is not a file mode from 001 to 777, octal: "
-				"write 660",
-				value);
-	*(mode_t *)field = mode;
-	return 0;
-}
-
 static int parse_env(const struct option_row *row, const char *value, void *field,
 		     struct why *why)
 {
@@ -198,25 +125,6 @@ static int parse_env(const struct option_row *row, const char *value, void *fiel
 		return why_fail(why, -EINVAL, "\"%.60s\" is not NAME or NAME=VALUE",
 				value);
 	return option_strings(row, value, field, why);
-}
-
-/* 0 would close our own stdin; 2 is the log's. */
-static int parse_ready_fd(const struct option_row *row, const char *value, void *field,
-			  struct why *why)
-{
-	uint64_t fd;
-	int mode;
-
-	if (number_parse(value, row->min, row->max, &fd) < 0 || fd == 2)
-		return why_fail(why, -EINVAL,
-				"\"%.60s\" is not a descriptor: 1, or one from 3 up",
-				value);
-	mode = fcntl((int)fd, F_GETFL);
-	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
-		return why_fail(why, -EINVAL, "descriptor %d is not open for writing",
-				(int)fd);
-	*(int *)field = (int)fd;
-	return 0;
 }
 
 static const char *const accept_words[] = {
@@ -257,6 +165,17 @@ static const char *const log_format_words[] = {
 	NULL,
 };
 
+/* In the order of enum prong_log_level, which begins with PRONG_LOG_QUIET. */
+enum level { LEVEL_QUIET, LEVEL_NORMAL, LEVEL_CONNECTIONS, LEVEL_VERBOSE };
+
+static const char *const log_level_words[] = {
+	[LEVEL_QUIET] = "quiet",
+	[LEVEL_NORMAL] = "normal",
+	[LEVEL_CONNECTIONS] = "connections",
+	[LEVEL_VERBOSE] = "verbose",
+	NULL,
+};
+
 static const struct option_row rows[] = {
 	{ 'l', "listen", "ADDRESS", "127.0.0.1:7007",
 	  "listen on host:port, :port (every address, both families), [v6]:port, "
@@ -264,7 +183,7 @@ static const struct option_row rows[] = {
 	  option_strings, FIELD(listen), 0, 0, NULL },
 	{ 0, "socket-mode", "MODE", NULL,
 	  "give UNIX sockets with a path this file mode, octal, instead of the umask's",
-	  parse_socket_mode, FIELD(socket_mode), 0, 0, NULL },
+	  value_socket_mode, FIELD(socket_mode), 0, 0, NULL },
 	{ 0, "socket-user", "USER", NULL,
 	  "give UNIX sockets with a path to this user, a name or a number",
 	  option_string, FIELD(socket_user), 0, 0, NULL },
@@ -277,7 +196,7 @@ static const struct option_row rows[] = {
 	  option_number, FIELD(spare), 0, 1000000, NULL },
 	{ 'r', "reuse", "N|always", "1",
 	  "replace a process after N connections, served one after the other, or never",
-	  parse_reuse, FIELD(reuse), 1, 1000000000, NULL },
+	  value_reuse, FIELD(reuse), 1, 1000000000, NULL },
 	{ 0, "accept", "WHO", "supervisor",
 	  "who takes connections off the queue: supervisor, or, of a pool, workers: "
 	  "faster, without limits, lists and lines for single connections",
@@ -292,9 +211,9 @@ static const struct option_row rows[] = {
 	{ 0, "rate-per-source", "N/DURATION[:BURST]", NULL,
 	  "let in so many clients of one source in so long, and BURST at once (N): 10/s, "
 	  "30/1m:5",
-	  parse_rate, FIELD(rate_per_source), 0, 0, NULL },
+	  value_rate, FIELD(rate_per_source), 0, 0, NULL },
 	{ 0, "rate", "N/DURATION[:BURST]", NULL, "the same for all sources together",
-	  parse_rate, FIELD(rate), 0, 0, NULL },
+	  value_rate, FIELD(rate), 0, 0, NULL },
 	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
 	  "what one source is: clients whose addresses have so many first bits in common",
 	  parse_source_prefix, FIELD(source_prefix), 0, 0, NULL },
@@ -357,7 +276,7 @@ static const struct option_row rows[] = {
 	{ 0, "chdir", "DIR", NULL, "program: start it in this directory", option_string,
 	  FIELD(program.directory), 0, 0, NULL },
 	{ 0, "umask", "MASK", NULL, "program: start it with this file mode mask, octal",
-	  parse_umask, FIELD(program), 0, 0, NULL },
+	  value_umask, FIELD(program), 0, 0, NULL },
 	{ 0, "stderr", "WHERE", "keep",
 	  "program: its standard error: keep (prongd's own), connection or null",
 	  option_word, FIELD(program.error_output), 0, 0, stderr_words },
@@ -377,13 +296,18 @@ static const struct option_row rows[] = {
 	  option_flag, FIELD(warm), 0, 0, NULL },
 	{ 0, "ready-fd", "FD", NULL,
 	  "when ready, write a line \"host:port\" for each listener there and close it",
-	  parse_ready_fd, FIELD(ready_fd), 1, 1000000, NULL },
+	  value_ready_fd, FIELD(ready_fd), 1, 1000000, NULL },
 	{ 0, "log-format", "FORMAT", "logfmt", "logfmt or json, on stderr", option_word,
 	  FIELD(log_format), 0, 0, log_format_words },
-	{ 'v', "verbose", NULL, NULL, "log every connection", option_count,
-	  FIELD(verbose), 0, 0, NULL },
-	{ 'q', "quiet", NULL, NULL, "log errors only", option_flag, FIELD(quiet), 0, 0,
-	  NULL },
+	{ 0, "log-level", "LEVEL", "normal",
+	  "log errors only (quiet), also the start, the stop, limits and failures "
+	  "(normal), also one line for each connection (connections), or every event "
+	  "(verbose); the last of --log-level, -v and -q counts",
+	  option_word, FIELD(log_level), 0, 0, log_level_words },
+	{ 'v', "verbose", NULL, NULL, "the same as --log-level verbose",
+	  value_log_level, FIELD(log_level), LEVEL_VERBOSE, 0, NULL },
+	{ 'q', "quiet", NULL, NULL, "the same as --log-level quiet", value_log_level,
+	  FIELD(log_level), LEVEL_QUIET, 0, NULL },
 	{ .name = NULL },
 };
 
@@ -423,6 +347,7 @@ const struct prongd_settings prongd_defaults = {
 	.grace_ms = 30000,
 	.sandbox = PRONG_SANDBOX_AUTO,
 	.ready_fd = -1,
+	.log_level = LEVEL_NORMAL,
 };
 
 void prongd_fill_options(struct prong_options *options,
@@ -457,9 +382,7 @@ void prongd_fill_options(struct prong_options *options,
 		.ready_fd = settings->ready_fd > 0 ? settings->ready_fd : 0,
 		.log_fd = 2,
 		.log_format = settings->log_format,
-		.log_level = settings->quiet         ? PRONG_LOG_QUIET
-			     : settings->verbose > 0 ? PRONG_LOG_VERBOSE
-						     : PRONG_LOG_NORMAL,
+		.log_level = PRONG_LOG_QUIET + (int)settings->log_level,
 	};
 }
 

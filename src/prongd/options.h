@@ -40,8 +40,7 @@ struct prongd_settings {
 	struct prong_program program; /* all but argv */
 	int ready_fd;                 /* -1: none */
 	enum prong_log_format log_format;
-	unsigned verbose;
-	bool quiet;
+	unsigned log_level; /* which word of --log-level */
 };
 
 /* Settings as they are before any option has been read. */

@@ -13,6 +13,7 @@ import pytest
 import logline
 from harness import UNWARNED, eventually, load
 from sockets import exchange, reset
+from sources import connect_from
 
 EACH_CONNECTION = {"connect", "serve", "close", "reap"}
 
@@ -71,6 +72,59 @@ def test_a_crash_is_told_without_being_asked(handlers):
     [close] = server.wait_log(event="close")
     assert (close["level"], close["reason"]) == ("warning", "crash-exit")
     assert close["status"] == "77"
+
+
+@pytest.mark.parametrize(("handler", "told"), [
+    ("exit 3", {"reason": "failed", "status": "3"}),
+    ("kill -11 $$", {"reason": "crash-signal", "signal": "SEGV"}),
+])  # fmt: skip
+def test_a_program_that_fails_is_told_without_being_asked(prongd, handler, told):
+    server = prongd("--", "sh", "-c", handler, verbose=False)
+    client = server.connect()
+    client.recv(1)
+    [close] = server.wait_log(event="close")
+    assert told.items() <= close.items()
+    assert (close["level"], close["conn"]) == ("warning", "1")
+    assert close["peer"] == "%s:%d" % client.getsockname()
+
+
+def test_failures_that_come_often_are_told_at_a_bounded_rate(prongd):
+    server = prongd("--", "false", verbose=False)
+    for _ in range(200):
+        server.ask()
+    server.stop()
+    lines = server.log_lines(event="close")
+    told = sum(1 + int(line.get("suppressed", 0)) for line in lines)
+    assert 1 <= len(lines) < 200
+    assert told <= int(server.log_lines(event="stop")[0]["failed"]) == 200
+
+
+@pytest.mark.parametrize("serve", [("echo",), ("-r", "9", "echo"), ("--", "cat"),
+                                   ("--", "false"), ("--warm", "-s", "1", "--", "cat")])
+def test_a_level_has_exactly_one_line_for_each_connection(prongd, serve):
+    server = prongd("--log-level", "connections", "--deny", "127.0.0.9", *serve,
+                    verbose=False)  # fmt: skip
+    for _ in range(30):
+        server.ask(b"")
+    with connect_from(server, "127.0.0.9") as refused:
+        assert refused.recv(1) == b""
+    server.wait_log(event="refused")
+    server.wait_log(event="close", count=30)
+    server.stop()
+    told = [line for line in server.log_lines() if "conn" in line]
+    assert sorted(int(line["conn"]) for line in told) == list(range(1, 32))
+    assert not events(server) & (EACH_CONNECTION - {"close"})
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("-q", "-v"), True), (("-v", "-q"), False), (("-q", "--log-level", "normal"), True),
+    (("--log-level", "verbose", "-q"), False),
+])  # fmt: skip
+def test_the_last_level_counts(prongd, words, told):
+    server = prongd(*words, "--", "cat", verbose=False)
+    assert server.ask(b"x") == b"x"
+    server.stop()
+    assert (server.log_text() != "") == told
 
 
 def test_usr1_logs_the_totals(prongd):

@@ -390,6 +390,18 @@ static void prongds_options_become_the_librarys(void **state)
 		"prongd", "--at-limit=refuse:x", "--at-limit=refuse",
 		"-q",     "--log-format=json",   "--session-timeout=1m",
 	};
+	static const struct {
+		const char *words[WORDS_MAX + 1];
+		enum prong_log_level level;
+	} levels[] = {
+		{ { "prongd", "-q", "-v" }, PRONG_LOG_VERBOSE },
+		{ { "prongd", "-v", "-q" }, PRONG_LOG_QUIET },
+		{ { "prongd", "-vqv" }, PRONG_LOG_VERBOSE },
+		{ { "prongd", "-v", "--log-level=connections" },
+		  PRONG_LOG_CONNECTIONS },
+		{ { "prongd", "-q", "--log-level=normal" }, PRONG_LOG_NORMAL },
+		{ { "prongd", "--log-level=quiet", "--verbose" }, PRONG_LOG_VERBOSE },
+	};
 	struct prong_options options = prongd_options(first);
 
 	(void)state;
@@ -409,6 +421,9 @@ static void prongds_options_become_the_librarys(void **state)
 	assert_int_equal(options.log_level, PRONG_LOG_QUIET);
 	assert_int_equal(options.log_format, PRONG_LOG_JSON);
 	assert_int_equal(options.session_timeout, 60000);
+	for (size_t i = 0; i < COUNT(levels); i++)
+		assert_int_equal(prongd_options(levels[i].words).log_level,
+				 levels[i].level);
 }
 
 int main(void)

@@ -76,6 +76,13 @@ static void say_crash(int64_t now_us)
 	report_close(REPORT, &client, &ending, now_us);
 }
 
+static void say_failure(int64_t now_us)
+{
+	struct ending ending = { .reason = REASON_FAILED, .forbidden_call = -1 };
+
+	report_close(REPORT, &client, &ending, now_us);
+}
+
 static const struct {
 	void (*say)(int64_t now_us);
 	const char *line;
@@ -92,6 +99,7 @@ static const struct {
 	{ say_refused_full, "level=warning event=refused", SECOND_US, true },
 	{ say_refused_denied, "level=warning event=refused", SECOND_US, true },
 	{ say_crash, "level=warning event=close", TENTH_US, true },
+	{ say_failure, "level=warning event=close", TENTH_US, true },
 };
 
 static void a_line_that_comes_often_says_how_many_were_suppressed(void **state)

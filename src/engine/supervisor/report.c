@@ -8,7 +8,7 @@
 #include "engine/confine/privileges.h"
 
 #define SECOND_US     1000000
-#define CRASH_PACE_US (SECOND_US / 10) /* crashes can be caused from outside */
+#define FAULT_PACE_US (SECOND_US / 10) /* faults can be caused from outside */
 
 /* "SEGV"; a real-time signal has no name of its own and is given as a number. */
 static void log_signal(struct log *log, int number)
@@ -352,13 +352,15 @@ void report_close(struct report *report, const struct client *client,
 		  const struct ending *ending, int64_t now_us)
 {
 	bool crash = reason_is_crash(ending->reason);
+	bool abnormal = crash || ending->reason == REASON_FAILED;
+	struct throttle *throttle = crash ? &report->crash : &report->failed;
 	struct log *log = &report->log;
 	uint64_t suppressed = 0;
 
-	if (crash && log->most < LOG_DEBUG &&
-	    !throttle_allows(&report->crash, now_us, CRASH_PACE_US, &suppressed))
+	if (abnormal && log->most < LOG_CONNECTION &&
+	    !throttle_allows(throttle, now_us, FAULT_PACE_US, &suppressed))
 		return;
-	if (!log_begin(log, crash ? LOG_WARNING : LOG_DEBUG, "close"))
+	if (!log_begin(log, abnormal ? LOG_WARNING : LOG_CONNECTION, "close"))
 		return;
 	log_client(log, client);
 	log_number(log, "pid", ending->pid);
@@ -393,7 +395,7 @@ void report_refused(struct report *report, const struct client *client,
 	struct log *log = &report->log;
 	uint64_t suppressed = 0;
 
-	if (log->most < LOG_DEBUG &&
+	if (log->most < LOG_CONNECTION &&
 	    !throttle_allows(&report->refused[reason], now_us, SECOND_US, &suppressed))
 		return;
 	if (!log_begin(log, LOG_WARNING, "refused"))

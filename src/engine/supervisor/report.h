@@ -22,7 +22,8 @@ struct shortage;
 struct report {
 	struct log log;
 	struct notify notify;
-	struct throttle accept, fork, exec, privileges, crash, spare, signal, totals;
+	struct throttle accept, fork, exec, privileges, crash, failed, spare, signal,
+		totals;
 	struct throttle refused[REASON_COUNT];
 };
 

@@ -1,0 +1,111 @@
+#include "value.h"
+
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "prong.h"
+
+int value_reuse(const struct option_row *row, const char *value, void *field,
+		struct why *why)
+{
+	uint64_t number = PRONG_REUSE_ALWAYS;
+
+	if (strcmp(value, "always") != 0 &&
+	    number_parse(value, row->min, row->max, &number) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is neither a number from 1 to %llu nor \"always\"",
+			value, (unsigned long long)row->max);
+	*(unsigned *)field = (unsigned)number;
+	return 0;
+}
+
+int value_rate(const struct option_row *row, const char *value, void *field,
+	       struct why *why)
+{
+	struct prong_rate *rate = field;
+	struct number_rate parsed;
+
+	(void)row;
+	if (number_parse_rate(value, &parsed) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
+			"its burst; both counts from 1 to %d, the time from 1ms to 1d",
+			value, NUMBER_RATE_MAX);
+	*rate = (struct prong_rate){ parsed.count, parsed.period_ms, parsed.burst };
+	return 0;
+}
+
+/* Three octal digits, or four. Returns 0 or -EINVAL. */
+static int parse_octal(const char *value, mode_t *out)
+{
+	const char *c;
+
+	*out = 0;
+	for (c = value; *c >= '0' && *c <= '7' && c - value < 4; c++)
+		*out = *out * 8 + (mode_t)(*c - '0');
+	return c == value || *c != '\0' || *out > 0777 ? -EINVAL : 0;
+}
+
+int value_umask(const struct option_row *row, const char *value, void *field,
+		struct why *why)
+{
+	struct prong_program *program = field;
+	mode_t mask;
+
+	(void)row;
+	if (parse_octal(value, &mask) < 0)
+		return why_fail(why, -EINVAL, "\"%.60s\" is not a mask from 000 to 777",
+				value);
+	program->set_umask = true;
+	program->umask = mask;
+	return 0;
+}
+
+int value_socket_mode(const struct option_row *row, const char *value, void *field,
+		      struct why *why)
+{
+	mode_t mode;
+
+	(void)row;
+	if (parse_octal(value, &mode) < 0 || mode == 0)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a file mode from 001 to 777, octal: "
+				"write 660",
+				value);
+	*(mode_t *)field = mode;
+	return 0;
+}
+
+/* 0 would close our own stdin; 2 is the log's. */
+int value_ready_fd(const struct option_row *row, const char *value, void *field,
+		   struct why *why)
+{
+	uint64_t fd;
+	int mode;
+
+	if (number_parse(value, row->min, row->max, &fd) < 0 || fd == 2)
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a descriptor: 1, or one from 3 up",
+				value);
+	mode = fcntl((int)fd, F_GETFL);
+	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
+		return why_fail(why, -EINVAL, "descriptor %d is not open for writing",
+				(int)fd);
+	*(int *)field = (int)fd;
+	return 0;
+}
+
+/* The short form of a level: which, the row says. */
+int value_log_level(const struct option_row *row, const char *value, void *field,
+		    struct why *why)
+{
+	(void)value, (void)why;
+	*(unsigned *)field = (unsigned)row->min;
+	return 0;
+}

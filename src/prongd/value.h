@@ -1,0 +1,17 @@
+/*
+ * Values of prongd's options that are more than a word or a number. Each is for a field
+ * of the type named, and needs no other field of the settings.
+ */
+#ifndef PRONGD_VALUE_H
+#define PRONGD_VALUE_H
+
+#include "base/option.h"
+
+option_parser value_reuse;       /* unsigned: row's min to max, or "always" */
+option_parser value_rate;        /* struct prong_rate */
+option_parser value_umask;       /* struct prong_program: umask */
+option_parser value_socket_mode; /* mode_t: 001 to 777, octal */
+option_parser value_ready_fd;    /* int: a descriptor that is open for writing */
+option_parser value_log_level;   /* unsigned: the row's min; takes no value */
+
+#endif
