@@ -202,7 +202,7 @@ struct prong_privileges {
 
 	/*
 	 * Leave no_new_privs (prctl(2)) unset: the program may be set-user-ID or have
-	 * file capabilities. Not together with a sandbox.
+	 * file capabilities; one of root always may. Not together with a sandbox.
 	 */
 	bool allow_new_privs;
 
@@ -341,7 +341,7 @@ struct prong_options {
 	unsigned source_prefix_ipv4, source_prefix_ipv6;
 	const char *const *exempt;
 
-	/* NULL: those of the supervisor, which can gain no new ones (no_new_privs). */
+	/* NULL: those of the supervisor; allow_new_privs says who can gain new ones. */
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 

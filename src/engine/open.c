@@ -250,6 +250,8 @@ static int open_parts(struct prong *server, const struct prong_options *options,
 				      sandbox);
 	if (err < 0)
 		return why_fail(why, err, "no memory for %u processes", max);
+	if (options->program != NULL)
+		privileges_suit_program(server->privileges);
 	err = open_model(server, options, handler, arg, &program, why);
 	model = server->dispatch.serving.model;
 	if (err == 0)

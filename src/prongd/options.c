@@ -267,8 +267,9 @@ static const struct option_row rows[] = {
 	  "the kernel has), strict (or do not start) or off",
 	  option_word, FIELD(sandbox), 0, 0, sandbox_words },
 	{ 0, "allow-new-privs", NULL, NULL,
-	  "let a program gain rights by set-user-ID and file capabilities", option_flag,
-	  FIELD(privileges.allow_new_privs), 0, 0, NULL },
+	  "let a program, and what it starts, gain rights by set-user-ID, set-group-ID and "
+	  "file capabilities, as sudo and mail need; a program of root always may",
+	  option_flag, FIELD(privileges.allow_new_privs), 0, 0, NULL },
 	{ 0, "env", "NAME[=VALUE]", NULL,
 	  "program: give it this variable beside PATH and those of the connection; "
 	  "without a value, that of prongd's own environment; repeatable",

@@ -205,11 +205,44 @@ def test_file_capabilities_give_nothing_unless_that_is_allowed(prongd, public):
         assert int(parse_status(server.ask())["CapEff"], 16) == expected
 
 
-def test_no_new_privileges_are_there_for_a_program_of_root_either(prongd):
-    server = prongd("--", "cat", "/proc/self/status")
-    assert parse_status(server.ask())["NoNewPrivs"] == "1"
-    server = prongd("--allow-new-privs", "--", "cat", "/proc/self/status")
-    assert parse_status(server.ask())["NoNewPrivs"] == "0"
+@pytest.mark.parametrize(("options", "may"), [
+    ((), True), (("--user", "root"), True), (("--warm", "-s", "1"), True),
+    (("--kill-descendants",), True), (("--chroot", "/"), True), (DAEMON, False),
+    ((*DAEMON, "--warm", "-s", "1"), False), ((*DAEMON, *SUPERVISOR), False),
+    ((*DAEMON, "--allow-new-privs"), True),
+])  # fmt: skip
+def test_only_a_program_of_root_may_gain_rights_unasked_and_the_log_tells(
+    prongd, options, may
+):
+    server = prongd(*options, "--", "cat", "/proc/self/status")
+    assert parse_status(server.ask())["NoNewPrivs"] == ("0" if may else "1")
+    assert server.settings["new_privs"] == ("yes" if may else "no")
+    assert server.log_lines(event="no-new-privs") == []
+
+
+@pytest.mark.parametrize(("mode", "script", "what"), [
+    (0o4755, False, "set-user-ID"), (0o2755, False, "set-group-ID"),
+    (0o4711, False, "set-user-ID"), (0o4755, True, "set-user-ID"),
+])  # fmt: skip
+def test_a_program_that_would_gain_rights_in_vain_is_told_with_the_cure(
+    prongd, public, mode, script, what
+):
+    program = public / "cat"
+    shutil.copy(shutil.which("cat"), program)
+    program.chmod(mode)
+    if not may_be_set_user_id(public):
+        pytest.skip("set-user-ID has no effect here")
+    if script:
+        program, interpreter = public / "script", program
+        program.write_text(f"#!{interpreter}\n")
+        program.chmod(0o755)
+    server = prongd(*DAEMON, "--", program)
+    [line] = server.log_lines(event="no-new-privs")
+    assert (line["level"], line["program"]) == ("warning", str(program))
+    assert what in line["why"] and "--allow-new-privs" in line["why"]
+    for cured in (*DAEMON, "--allow-new-privs"), ():
+        server = prongd(*cured, "--", program)
+        assert server.log_lines(event="no-new-privs") == []
 
 
 def gone(pids):

@@ -98,6 +98,15 @@ int privileges_open(struct privileges **out, const struct prong_privileges *opti
 	return 0;
 }
 
+void privileges_suit_program(struct privileges *privileges)
+{
+	struct prong_privileges *options = &privileges->options;
+	uid_t uid = options->change_ids ? options->uid : geteuid();
+
+	if (uid == 0)
+		options->allow_new_privs = true;
+}
+
 void privileges_close(struct privileges *privileges)
 {
 	if (privileges == NULL)

@@ -60,6 +60,13 @@ struct privileges_failure {
  */
 int privileges_open(struct privileges **out, const struct prong_privileges *options,
 		    bool sandbox);
+
+/*
+ * For a program: one that runs as root may gain privileges, since it has all rights there
+ * are already, and since without that what it starts as other users, a login or the
+ * delivery of a mail, would go wrong.
+ */
+void privileges_suit_program(struct privileges *privileges);
 void privileges_close(struct privileges *privileges);
 
 /*

@@ -160,6 +160,8 @@ int program_find(struct program *program, struct why *why)
 {
 	int err = locate(program, why);
 
+	if (err == 0)
+		program->gains = executable_gains(program->path);
 	if (err == 0 && program->options.warm != NULL)
 		program->cold = prelaunch_refused(program->path, program->options.warm);
 	return err;

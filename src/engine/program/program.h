@@ -18,6 +18,7 @@ struct program {
 	const char *env[PROGRAM_ENV_MAX]; /* "NAME=VALUE", those that are set */
 	unsigned env_count;
 	const char *search; /* PATH, in which it is looked for */
+	const char *gains;  /* rights that its execve(2) would give; NULL: none */
 	const char *cold;   /* why it cannot be kept warm; NULL: it can, or need not */
 };
 

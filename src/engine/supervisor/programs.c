@@ -13,6 +13,7 @@
 #include "base/tcp_info.h"
 #include "base/why.h"
 #include "ending.h"
+#include "engine/confine/privileges.h"
 #include "engine/program/children.h"
 #include "engine/program/launch.h"
 #include "engine/program/monitor.h"
@@ -87,7 +88,12 @@ static void announce(const void *self, struct start *start)
 {
 	const struct programs *programs = self;
 
-	(void)start;
+	bool may_gain = programs->parts.privileges->options.allow_new_privs;
+
+	start->new_privs = may_gain ? "yes" : "no";
+	if (!may_gain && programs->program->gains != NULL)
+		report_no_new_privs(programs->parts.report, programs->program->path,
+				    programs->program->gains);
 	if (programs->program->cold != NULL)
 		report_cold(programs->parts.report, programs->program->path,
 			    programs->program->cold);

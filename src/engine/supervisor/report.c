@@ -101,6 +101,22 @@ void report_cold(struct report *report, const char *program, const char *why)
 	log_end(log);
 }
 
+void report_no_new_privs(struct report *report, const char *program, const char *gains)
+{
+	struct log *log = &report->log;
+	char why[160];
+
+	if (!log_begin(log, LOG_WARNING, "no-new-privs"))
+		return;
+	log_text(log, "program", program);
+	snprintf(why, sizeof(why),
+		 "its %s has no effect, which may break it: --allow-new-privs lets it "
+		 "gain rights",
+		 gains);
+	log_text(log, "why", why);
+	log_end(log);
+}
+
 void report_sandbox_unavailable(struct report *report)
 {
 	struct log *log = &report->log;
@@ -152,6 +168,8 @@ void report_start(struct report *report, const struct start *start)
 		log_text(log, "accept", start->accept);
 	if (start->sandbox != NULL)
 		log_text(log, "sandbox", start->sandbox);
+	if (start->new_privs != NULL)
+		log_text(log, "new_privs", start->new_privs);
 	log_end(log);
 }
 
