@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/number.h"
@@ -63,6 +64,20 @@ static int list_groups(struct identity *identity, const char *name, struct why *
 	return 0;
 }
 
+/* Without a shell in the entry it is sh: passwd(5). */
+static int describe(struct identity *identity, const struct passwd *entry,
+		    struct why *why)
+{
+	const char *shell = entry->pw_shell[0] != '\0' ? entry->pw_shell : "/bin/sh";
+
+	if (asprintf(&identity->variables[0], "HOME=%s", entry->pw_dir) < 0 ||
+	    asprintf(&identity->variables[1], "USER=%s", entry->pw_name) < 0 ||
+	    asprintf(&identity->variables[2], "LOGNAME=%s", entry->pw_name) < 0 ||
+	    asprintf(&identity->variables[3], "SHELL=%s", shell) < 0)
+		return why_fail(why, -ENOMEM, "no memory for a user's variables");
+	return 0;
+}
+
 static int fill(struct identity *identity, const char *user, const char *group,
 		struct why *why)
 {
@@ -84,6 +99,8 @@ static int fill(struct identity *identity, const char *user, const char *group,
 	identity->gid = entry != NULL ? entry->pw_gid : 0;
 	if (group != NULL)
 		err = identity_find_group(&identity->gid, group, why);
+	if (err == 0 && entry != NULL)
+		err = describe(identity, entry, why);
 	if (err == 0 && entry != NULL)
 		err = list_groups(identity, entry->pw_name, why);
 	return err;

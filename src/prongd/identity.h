@@ -7,11 +7,18 @@
 
 #include "base/why.h"
 
+#define IDENTITY_VARIABLES 4
+
 struct identity {
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups; /* supplementary; free(3) releases them */
 	size_t group_count;
+	/*
+	 * "HOME=/root", then USER, LOGNAME and SHELL: what login(1) sets. NULL: the number
+	 * has no entry. Each is from malloc(3), for as long as the process.
+	 */
+	char *variables[IDENTITY_VARIABLES];
 };
 
 /*

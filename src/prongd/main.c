@@ -96,8 +96,23 @@ static bool has_privileges(const struct prong_privileges *privileges)
 	       privileges->limit_count > 0 || privileges->allow_new_privs;
 }
 
+/* The user's variables, and behind them, where they win, those of --env. */
+static const char *const *list_variables(const struct identity *identity,
+					 const struct prongd_settings *settings)
+{
+	static const char *list[IDENTITY_VARIABLES + OPTION_LIST_MAX + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < IDENTITY_VARIABLES; i++)
+		if (identity->variables[i] != NULL)
+			list[count++] = identity->variables[i];
+	memcpy(list + count, settings->env.at, settings->env.count * sizeof(list[0]));
+	return list;
+}
+
 /* The groups last as long as the process. */
 static void choose_privileges(struct prong_privileges *privileges,
+			      struct prong_program *program,
 			      const struct prongd_settings *settings)
 {
 	static struct identity identity;
@@ -121,6 +136,7 @@ static void choose_privileges(struct prong_privileges *privileges,
 	privileges->gid = identity.gid;
 	privileges->groups = identity.groups;
 	privileges->group_count = identity.group_count;
+	program->env = list_variables(&identity, settings);
 }
 
 /* Whose the UNIX sockets shall be. */
@@ -212,7 +228,7 @@ int main(int argc, char **argv)
 	options.error_size = sizeof(error);
 	take_activation(&options, &activation);
 	detach_standard_streams(&settings);
-	choose_privileges(&privileges, &settings);
+	choose_privileges(&privileges, &program, &settings);
 	choose_socket_owner(&options, &settings);
 	if (has_privileges(&privileges))
 		options.privileges = &privileges;

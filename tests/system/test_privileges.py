@@ -1,6 +1,7 @@
 """Connections are served as the user asked for, without a way back."""
 
 import os
+import pwd
 import shutil
 import signal
 import struct
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from harness import eventually
+from harness import environment, eventually
 from proc import children, state, status
 from privileges import (NUMBER, Identity, begun, expect_identity, expect_ids,
                     expect_no_rights, may_be_set_user_id, parse_status,
@@ -243,6 +244,42 @@ def test_a_program_that_would_gain_rights_in_vain_is_told_with_the_cure(
     for cured in (*DAEMON, "--allow-new-privs"), ():
         server = prongd(*cured, "--", program)
         assert server.log_lines(event="no-new-privs") == []
+
+
+OF_A_USER = ["HOME", "LOGNAME", "SHELL", "USER"]
+
+
+def variables(server):
+    pairs = [line.split("=", 1) for line in server.ask().decode().splitlines()]
+    assert len(dict(pairs)) == len(pairs)
+    return {name: value for name, value in pairs if name in OF_A_USER}
+
+
+@pytest.mark.parametrize("options", PROGRAMS, ids=" ".join)
+def test_a_program_has_the_variables_of_its_user(prongd, options):
+    entry = pwd.getpwnam("daemon")
+    server = prongd(*DAEMON, *options, "--", "/usr/bin/env")
+    assert variables(server) == {"HOME": entry.pw_dir, "SHELL": entry.pw_shell,
+                                 "USER": "daemon", "LOGNAME": "daemon"}  # fmt: skip
+
+
+def test_the_user_of_a_number_is_named_and_what_is_given_wins(prongd):
+    words = ["--user", str(user("nobody").uid), "--env", "HOME=/srv", "--env", "SHELL"]
+    server = prongd(*words, "--", "env", env=environment(SHELL="/bin/x"))
+    assert variables(server) == {"HOME": "/srv", "SHELL": "/bin/x", "USER": "nobody",
+                                 "LOGNAME": "nobody"}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [STRANGER, ()], ids=" ".join)
+def test_without_an_entry_or_a_user_nothing_is_made_up(prongd, words):
+    assert variables(prongd(*words, "--", "env")) == {}
+
+
+def test_a_program_starts_where_the_server_did_or_was_told(prongd, public):
+    where = str(public)
+    assert prongd(*DAEMON, "--", "pwd", cwd=where).ask() == f"{where}\n".encode()
+    assert prongd(*DAEMON, "--chdir", "/usr", "--", "pwd", cwd=where).ask() == b"/usr\n"
+    assert prongd(*DAEMON, "--chroot", "/", "--", "pwd", cwd=where).ask() == b"/\n"
 
 
 def gone(pids):
