@@ -103,7 +103,6 @@ struct prong_program {
 	/*
 	 * The two below put a process of prong's own, an attendant, between the
 	 * supervisor and each program, which costs a fork.
-	 *
 	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST and
 	 * REMOTE_HOST, where there are any (getnameinfo(3)).
 	 */
@@ -312,10 +311,10 @@ struct prong_options {
 	 * 0 or 1, and spare counts only with program->warm.
 	 */
 	const struct prong_program *program;
-
 	enum prong_at_limit at_limit;
 	enum prong_refusal refusal;
 	const char *refusal_text; /* sent to a refused client; NULL: none */
+	const char *banner; /* sent first to all others, up to 4096 bytes; NULL: none */
 
 	/*
 	 * Who may come in. NULL-terminated lists of prefixes: "192.0.2.0/24",
@@ -344,7 +343,6 @@ struct prong_options {
 	/* NULL: those of the supervisor; allow_new_privs says who can gain new ones. */
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
-
 	/* No byte moved for so long: prong_recv(), prong_send() fail, -ETIMEDOUT (0: none). */
 	int64_t idle_timeout;
 
@@ -354,10 +352,12 @@ struct prong_options {
 	 * second later gets SIGTERM, and SIGKILL after another half.
 	 */
 	int64_t session_timeout;
-
 	/* From the first stop signal to SIGKILL (0: 30000; negative: at once). */
 	int64_t grace;
-
+	/* SO_KEEPALIVE's, whole seconds, and TCP_USER_TIMEOUT (0: the system's). TCP only. */
+	int64_t keepalive_idle, keepalive_interval, user_timeout;
+	unsigned keepalive_count;
+	bool no_keepalive;
 	/* How long and how much to read on after the last byte (0: 2000; 1 MiB). */
 	int64_t linger;
 	size_t linger_bytes;
@@ -407,7 +407,7 @@ struct prong_options {
  *
  * On success *out is the server; release it with prong_close(). From now on the kernel
  * queues clients; prong_run() serves them. The options and what they point to are
- * needed only during the call, but for refusal_text, listen_names, the program's
+ * needed only during the call, but for refusal_text, banner, listen_names, the program's
  * strings, ready_fd, log_fd, log_arg and error, which must last as long as the server.
  *
  * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or more

@@ -279,6 +279,33 @@ static int set_adopted(int fd, int family)
 	return err < 0 ? err : set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+static int set_unless_zero(int fd, int option, int value)
+{
+	return value == 0 ? 0 : set_flag(fd, IPPROTO_TCP, option, value);
+}
+
+int listener_keep_alive(const struct listener *listener,
+			const struct listener_keepalive *keepalive)
+{
+	int fd = listener->fd;
+	int err = 0;
+
+	if (address_family(&listener->address) == AF_UNIX)
+		return 0;
+	if (keepalive->off)
+		err = set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+	if (err == 0)
+		err = set_unless_zero(fd, TCP_KEEPIDLE, keepalive->idle_s);
+	if (err == 0)
+		err = set_unless_zero(fd, TCP_KEEPINTVL, keepalive->interval_s);
+	if (err == 0)
+		err = set_unless_zero(fd, TCP_KEEPCNT, keepalive->count);
+	if (err == 0)
+		err = set_unless_zero(fd, TCP_USER_TIMEOUT,
+				      (int)keepalive->user_timeout_ms);
+	return err;
+}
+
 static bool takes_both_families(int fd, const struct address *address)
 {
 	socklen_t size = sizeof(int);

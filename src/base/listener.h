@@ -50,6 +50,20 @@ struct listener_file {
 int listener_open(struct listener *out, const struct address *address,
 		  const struct listener_file *file, struct why *why);
 
+/* Of TCP; zero in a field leaves what the system has. Seconds but for user_timeout_ms. */
+struct listener_keepalive {
+	bool off; /* SO_KEEPALIVE itself */
+	int idle_s, interval_s, count;
+	unsigned user_timeout_ms; /* TCP_USER_TIMEOUT */
+};
+
+/*
+ * How dead peers are found out; connections inherit it, as tcp(7) has it. Of no effect on
+ * a UNIX socket. Returns 0 or a negative errno of setsockopt(2).
+ */
+int listener_keep_alive(const struct listener *listener,
+			const struct listener_keepalive *keepalive);
+
 /*
  * Whether this listener is what another one on address would find in its way. Before a
  * UNIX socket is opened, since that would knock at its own door; for TCP afterwards,

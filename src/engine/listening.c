@@ -236,6 +236,41 @@ void listening_disown(struct admission *admission)
 			admission->listeners[i].fd = -1;
 }
 
+static bool has_tcp(const struct admission *admission)
+{
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (address_family(&admission->listeners[i].address) != AF_UNIX)
+			return true;
+	return false;
+}
+
+static int keep_alive(const struct admission *admission,
+		      const struct prong_options *options, struct why *why)
+{
+	struct listener_keepalive keepalive = {
+		.off = options->no_keepalive,
+		.idle_s = (int)(options->keepalive_idle / 1000),
+		.interval_s = (int)(options->keepalive_interval / 1000),
+		.count = (int)options->keepalive_count,
+		.user_timeout_ms = (unsigned)options->user_timeout,
+	};
+	int err = 0;
+
+	if (!options->no_keepalive && options->keepalive_idle == 0 &&
+	    options->keepalive_interval == 0 && options->keepalive_count == 0 &&
+	    options->user_timeout == 0)
+		return 0;
+	if (!has_tcp(admission))
+		return why_fail(why, -EINVAL,
+				"keepalive and user-timeout are for TCP, and every "
+				"listener is a UNIX socket");
+	for (unsigned i = 0; i < admission->listener_count && err == 0; i++)
+		err = listener_keep_alive(&admission->listeners[i], &keepalive);
+	return err < 0 ? why_fail(why, err, "cannot set keepalive or user-timeout: %s",
+				  strerror(-err))
+		       : 0;
+}
+
 int listening_open(struct admission *admission, const struct prong_options *options,
 		   struct report *report, struct why *why)
 {
@@ -248,5 +283,5 @@ int listening_open(struct admission *admission, const struct prong_options *opti
 		err = open_text(admission, *text, options, report, why);
 	if (err == 0 && admission->listener_count == 0)
 		return why_fail(why, -EINVAL, "there is no address to listen on");
-	return err;
+	return err == 0 ? keep_alive(admission, options, why) : err;
 }

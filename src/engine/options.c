@@ -10,8 +10,11 @@
 #include "engine/supervisor/programs.h"
 #include "listening.h"
 
-#define MAX_PROCESSES 1000000
-#define KEEP_FDS_MAX  1024
+#define MAX_PROCESSES       1000000
+#define KEEP_FDS_MAX        1024
+#define BANNER_MAX          4096 /* bytes, which any send buffer holds */
+#define KEEPALIVE_MAX_MS    (32767 * 1000)
+#define KEEPALIVE_COUNT_MAX 127
 
 _Static_assert(WHY_MAX == PRONG_ERROR_MAX, "a buffer of PRONG_ERROR_MAX holds a why");
 
@@ -108,6 +111,32 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 	return 0;
 }
 
+/* As far as tcp(7) takes them. */
+static int check_tcp(const struct prong_options *options, struct why *why)
+{
+	const int64_t times[] = { options->keepalive_idle,
+				  options->keepalive_interval };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] < 0 || times[i] > KEEPALIVE_MAX_MS || times[i] % 1000 != 0)
+			return why_fail(
+				why, -EINVAL,
+				"keepalive: a time is not of whole seconds, from "
+				"1s to 32767s");
+	if (options->keepalive_count > KEEPALIVE_COUNT_MAX)
+		return why_fail(why, -EINVAL, "keepalive: the count is over %d",
+				KEEPALIVE_COUNT_MAX);
+	if (options->no_keepalive &&
+	    (times[0] != 0 || times[1] != 0 || options->keepalive_count != 0))
+		return why_fail(why, -EINVAL, "keepalive is off, and has times");
+	if (options->user_timeout < 0 || options->user_timeout > INT32_MAX)
+		return why_fail(why, -EINVAL,
+				"user-timeout is negative or over 24 days");
+	if (options->banner != NULL && strlen(options->banner) > BANNER_MAX)
+		return why_fail(why, -EINVAL, "banner is over %d bytes", BANNER_MAX);
+	return 0;
+}
+
 static bool is_empty(const char *const *list)
 {
 	return list == NULL || list[0] == NULL;
@@ -118,6 +147,11 @@ static bool limits_sources(const struct prong_options *options)
 	return options->at_limit != PRONG_WAIT || !is_empty(options->allow) ||
 	       !is_empty(options->deny) || options->max_per_source > 0 ||
 	       options->rate_per_source.count > 0 || options->rate.count > 0;
+}
+
+static bool has_banner(const struct prong_options *options)
+{
+	return options->banner != NULL;
 }
 
 static bool tells_connections(const struct prong_options *options)
@@ -158,6 +192,8 @@ static const struct {
 } wishes[] = {
 	{ LACKS_ADMISSION, limits_sources,
 	  "cannot limit, list or refuse clients: workers take them unchecked" },
+	{ LACKS_ADMISSION, has_banner,
+	  "cannot send a banner: workers take connections themselves" },
 	{ LACKS_ADMISSION, tells_connections,
 	  "cannot log a line for each connection: choose another log-level" },
 	{ LACKS_REUSE, is_reused, "cannot serve a second connection: reuse must be 1" },
@@ -250,6 +286,8 @@ int options_check(const struct prong_options *options, bool has_handler,
 {
 	int err = check_numbers(options, why);
 
+	if (err == 0)
+		err = check_tcp(options, why);
 	if (err == 0)
 		err = check_what_serves(options, has_handler, why);
 	if (err == 0)

@@ -7,7 +7,6 @@
 #include "base/number.h"
 #include "limit.h"
 #include "service/service.h"
-#include "value.h"
 
 #define FIELD(name) offsetof(struct prongd_settings, name)
 
@@ -233,6 +232,18 @@ static const struct option_row rows[] = {
 	  FIELD(refusal), 0, 0, refusal_words },
 	{ 0, "refusal-text", "TEXT", NULL, "what refused clients are sent first",
 	  option_string, FIELD(refusal_text), 0, 0, NULL },
+	{ 0, "banner", "TEXT", NULL,
+	  "what clients are sent first, before the program or service has them; \\r, \\n, "
+	  "\\t and \\\\ stand for CR, LF, tab and backslash",
+	  value_banner, FIELD(banner), 0, 0, NULL },
+	{ 0, "keepalive", "IDLE:INTERVAL:COUNT", NULL,
+	  "TCP: probe a client that has been silent for IDLE, then each INTERVAL, and give "
+	  "it up after COUNT probes: 5m:30s:4; or off; otherwise the system's times",
+	  value_keepalive, FIELD(keepalive), 0, 0, NULL },
+	{ 0, "user-timeout", "DURATION", "0",
+	  "TCP: give a client up that has not acknowledged what it was sent for DURATION; "
+	  "0 = the system's time",
+	  option_duration, FIELD(user_timeout_ms), 0, 0, NULL },
 	{ 0, "idle-timeout", "DURATION", "0",
 	  "end a connection on which no byte has moved for so long: 500ms, 30s, 5m; "
 	  "0 = never",
@@ -367,6 +378,12 @@ void prongd_fill_options(struct prong_options *options,
 		.refusal_text = settings->refusal_text != NULL
 					? settings->refusal_text
 					: settings->at_limit.text,
+		.banner = settings->banner,
+		.no_keepalive = settings->keepalive.off,
+		.keepalive_idle = settings->keepalive.idle_ms,
+		.keepalive_interval = settings->keepalive.interval_ms,
+		.keepalive_count = settings->keepalive.count,
+		.user_timeout = settings->user_timeout_ms,
 		.allow = settings->allow.at,
 		.deny = settings->deny.at,
 		.exempt = settings->exempt.at,

@@ -4,6 +4,7 @@
 
 #include "base/option.h"
 #include "prong.h"
+#include "value.h"
 
 struct prongd_settings {
 	struct option_strings listen;
@@ -17,6 +18,9 @@ struct prongd_settings {
 	} at_limit;
 	enum prong_refusal refusal;
 	const char *refusal_text;
+	const char *banner;
+	struct value_keepalive keepalive;
+	int64_t user_timeout_ms;
 	struct option_strings allow, deny, exempt;
 	unsigned max_per_source;
 	struct prong_rate rate_per_source, rate;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -107,5 +108,85 @@ int value_log_level(const struct option_row *row, const char *value, void *field
 {
 	(void)value, (void)why;
 	*(unsigned *)field = (unsigned)row->min;
+	return 0;
+}
+
+/* What a letter after a backslash stands for; 0: nothing. */
+static char unescape(char letter)
+{
+	static const char escapes[][2] = {
+		{ 'r', '\r' }, { 'n', '\n' }, { 't', '\t' }, { '\\', '\\' }
+	};
+
+	for (size_t i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++)
+		if (escapes[i][0] == letter)
+			return escapes[i][1];
+	return 0;
+}
+
+/* The copy lasts as long as the process. */
+int value_banner(const struct option_row *row, const char *value, void *field,
+		 struct why *why)
+{
+	char *text = malloc(strlen(value) + 1);
+	char *end = text;
+
+	(void)row;
+	if (text == NULL)
+		return why_fail(why, -ENOMEM, "no memory for it");
+	for (; *value != '\0'; value++) {
+		bool escaped = *value == '\\';
+
+		value += escaped;
+		*end = escaped ? unescape(*value) : *value;
+		if (*end++ == '\0') {
+			free(text);
+			return why_fail(why, -EINVAL,
+					"a backslash stands before none of r, n, t and "
+					"backslash: write \\\\ for a backslash");
+		}
+	}
+	*end = '\0';
+	*(const char **)field = text;
+	return 0;
+}
+
+/* A duration of whole seconds, up to a colon. Returns what is behind it, or NULL. */
+static const char *take_seconds(const char *text, int64_t *out_ms)
+{
+	size_t length = strcspn(text, ":");
+	char duration[24] = "";
+
+	if (text[length] != ':' || length >= sizeof(duration))
+		return NULL;
+	memcpy(duration, text, length);
+	if (number_parse_duration(duration, out_ms) < 0 || *out_ms % 1000 != 0 ||
+	    *out_ms == 0 || *out_ms > 32767 * 1000)
+		return NULL;
+	return text + length + 1;
+}
+
+int value_keepalive(const struct option_row *row, const char *value, void *field,
+		    struct why *why)
+{
+	struct value_keepalive keepalive = { .off = strcmp(value, "off") == 0 };
+	uint64_t count = 0;
+	const char *rest = value;
+
+	(void)row;
+	if (!keepalive.off) {
+		rest = take_seconds(rest, &keepalive.idle_ms);
+		if (rest != NULL)
+			rest = take_seconds(rest, &keepalive.interval_ms);
+		if (rest == NULL || number_parse(rest, 1, 127, &count) < 0)
+			return why_fail(
+				why, -EINVAL,
+				"\"%.60s\" is neither off nor two times of whole "
+				"seconds, 1s to 32767s, and a count from 1 to 127: "
+				"write 5m:30s:4",
+				value);
+	}
+	keepalive.count = (unsigned)count;
+	*(struct value_keepalive *)field = keepalive;
 	return 0;
 }

@@ -7,11 +7,19 @@
 
 #include "base/option.h"
 
+struct value_keepalive {
+	bool off;
+	int64_t idle_ms, interval_ms; /* whole seconds, 1 s to 32767 s; 0: not given */
+	unsigned count;               /* 1 to 127 */
+};
+
 option_parser value_reuse;       /* unsigned: row's min to max, or "always" */
 option_parser value_rate;        /* struct prong_rate */
 option_parser value_umask;       /* struct prong_program: umask */
 option_parser value_socket_mode; /* mode_t: 001 to 777, octal */
 option_parser value_ready_fd;    /* int: a descriptor that is open for writing */
+option_parser value_banner;      /* const char *: with its escapes replaced */
+option_parser value_keepalive;   /* struct value_keepalive */
 option_parser value_log_level;   /* unsigned: the row's min; takes no value */
 
 #endif

@@ -314,6 +314,8 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     ([*POOL, "--rate", "1/1s", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--max-per-source", "1", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--at-limit", "refuse", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--banner", "hi", "echo"], "cannot send a banner"),
+    ([*POOL, "--log-level", "connections", "echo"], "line for each connection"),
     ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),
     (["--accept", "workers", "--", "cat"], "programs cannot accept"),
 ])  # fmt: skip

@@ -140,6 +140,34 @@ static void connections_send_at_once_and_probe_dead_peers(void **state)
 	listener_close(&listener);
 }
 
+static void dead_peers_are_found_out_in_the_times_that_were_asked_for(void **state)
+{
+	static const struct listener_keepalive asked = { false, 300, 30, 4, 60000 };
+	static const struct listener_keepalive none = { .off = true };
+	struct listener listener = open_on("127.0.0.1:0");
+	int client, served;
+
+	(void)state;
+	assert_int_equal(listener_keep_alive(&listener, &asked), 0);
+	client = start_connecting(&listener.address);
+	served = accept_one(&listener);
+	assert_int_equal(flag_of(served, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(flag_of(served, IPPROTO_TCP, TCP_KEEPIDLE), 300);
+	assert_int_equal(flag_of(served, IPPROTO_TCP, TCP_KEEPINTVL), 30);
+	assert_int_equal(flag_of(served, IPPROTO_TCP, TCP_KEEPCNT), 4);
+	assert_int_equal(flag_of(served, IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+	close(client);
+	close(served);
+	assert_int_equal(listener_keep_alive(&listener, &none), 0);
+	client = start_connecting(&listener.address);
+	served = accept_one(&listener);
+	assert_int_equal(flag_of(served, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(flag_of(served, IPPROTO_TCP, TCP_KEEPIDLE), 300);
+	close(client);
+	close(served);
+	listener_close(&listener);
+}
+
 static void a_taken_port_is_told_and_out_is_untouched(void **state)
 {
 	struct listener first = open_on("127.0.0.1:0");
@@ -341,6 +369,7 @@ int main(void)
 		promise(port_0_becomes_the_port_that_the_kernel_chose),
 		promise(a_listener_neither_blocks_nor_survives_exec),
 		promise(connections_send_at_once_and_probe_dead_peers),
+		promise(dead_peers_are_found_out_in_the_times_that_were_asked_for),
 		promise(a_taken_port_is_told_and_out_is_untouched),
 		promise(a_port_can_be_taken_again_right_after_a_connection),
 		promise(the_wildcard_takes_clients_of_both_families),

@@ -13,6 +13,7 @@ struct settings {
 	enum prong_at_limit at_limit;
 	enum prong_refusal refusal;
 	const char *refusal_text;                    /* NULL: none */
+	const char *banner;                          /* NULL: none */
 	int64_t idle_timeout_us, session_timeout_us; /* 0: none */
 	int64_t grace_us, linger_us;
 	int64_t hangup_us; /* for a program whose client is gone */

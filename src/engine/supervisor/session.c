@@ -23,9 +23,17 @@ enum reason sessions_judge(const struct sessions *sessions, const struct client 
 	return policy_judge(sessions->policy, client, now_us);
 }
 
+/* A fresh connection's send buffer holds any text that is sensible here. */
+static void say(int fd, const char *text)
+{
+	if (text != NULL)
+		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void sessions_admit(struct sessions *sessions, struct client *client, int64_t now_us)
 {
 	policy_enter(sessions->policy, client, now_us);
+	say(client->fd, sessions->settings->banner);
 }
 
 unsigned sessions_of_source(const struct sessions *sessions,
@@ -58,15 +66,6 @@ void sessions_end(struct sessions *sessions, struct client *client,
 	client->id = 0;
 }
 
-/* A fresh connection's send buffer holds any text that is sensible here. */
-static void say_refusal(const struct settings *settings, int fd)
-{
-	const char *text = settings->refusal_text;
-
-	if (text != NULL)
-		send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* With nothing to linger for, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
 static void close_refused(const struct settings *settings, int fd)
 {
@@ -82,7 +81,7 @@ void sessions_refuse(struct sessions *sessions, struct client *client,
 {
 	report_refused(sessions->report, client, reason, now_us);
 	count_end(sessions, client, reason, now_us);
-	say_refusal(sessions->settings, client->fd);
+	say(client->fd, sessions->settings->refusal_text);
 	if (!at_once && sessions->settings->refusal_text != NULL)
 		linger_start(sessions->lingering, client->fd, REFUSAL_PATIENCE_US,
 			     now_us);
