@@ -258,7 +258,7 @@ enum prong_log_format {
  */
 typedef void prong_log(void *arg, const char *line, size_t length);
 
-/* Zero in a field stands for the default named beside it. */
+/* Zero stands for the default named beside it; a field without effect is refused. */
 struct prong_options {
 	/*
 	 * sizeof(struct prong_options) as the program was compiled. A library of another
@@ -308,7 +308,7 @@ struct prong_options {
 
 	/*
 	 * A program to run instead of a handler, which is NULL then. reuse must be
-	 * 0 or 1, and spare counts only with program->warm.
+	 * 0 or 1, and spare 0 unless with program->warm, which needs some.
 	 */
 	const struct prong_program *program;
 	enum prong_at_limit at_limit;

@@ -10,7 +10,6 @@
 #include "die.h"
 #include "number.h"
 
-#define ROWS_MAX    64
 #define LONG_ONLY   256 /* getopt's value of a row without a letter: this + its index */
 #define HELP_COLUMN 30
 #define HELP_WIDTH  79
@@ -32,9 +31,9 @@ static const struct option_row own_rows[] = {
 
 /* The table as getopt_long(3) wants it. */
 struct getopt_form {
-	const struct option_row *rows[ROWS_MAX + 1];
-	struct option longs[ROWS_MAX + 1];
-	char letters[2 * ROWS_MAX + 4];
+	const struct option_row *rows[OPTION_ROWS_MAX + 1];
+	struct option longs[OPTION_ROWS_MAX + 1];
+	char letters[2 * OPTION_ROWS_MAX + 4];
 };
 
 int option_flag(const struct option_row *row, const char *value, void *field,
@@ -151,7 +150,7 @@ static void build_getopt_form(struct getopt_form *form, const struct option_page
 	*letter++ = '+';
 	*letter++ = ':';
 	for (int i = 0; (row = option_next(page, row)) != NULL; i++) {
-		assert(i < ROWS_MAX);
+		assert(i < OPTION_ROWS_MAX);
 		form->rows[i] = row;
 		form->longs[i].name = row->name;
 		form->longs[i].has_arg =
@@ -271,13 +270,15 @@ static void answer(const struct option_page *page, const struct questions *quest
 	finish(page);
 }
 
-int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
+int option_parse_given(const struct option_page *page, void *settings,
+		       struct option_given *given, int argc, char **argv)
 {
 	struct questions questions = { .help = false };
 	struct getopt_form form;
 	struct why why;
 	int code;
 
+	*given = (struct option_given){ { 0 } };
 	build_getopt_form(&form, page);
 	opterr = 0;
 	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
@@ -291,7 +292,41 @@ int option_parse(const struct option_page *page, void *settings, int argc, char 
 		fields = is_own(row) ? (char *)&questions : settings;
 		if (row->parse(row, optarg, fields + row->field, &why) < 0)
 			option_die(page, "--%s: %s", row->name, why.text);
+		if (!is_own(row))
+			given->as[row - page->rows] =
+				code >= LONG_ONLY ? '-' : (char)code;
 	}
 	answer(page, &questions);
 	return optind;
+}
+
+int option_parse(const struct option_page *page, void *settings, int argc, char **argv)
+{
+	struct option_given given;
+
+	return option_parse_given(page, settings, &given, argc, argv);
+}
+
+const struct option_row *option_find(const struct option_page *page, const char *name,
+				     size_t length)
+{
+	for (const struct option_row *row = page->rows; row->name != NULL; row++)
+		if (strncmp(row->name, name, length) == 0 && row->name[length] == '\0')
+			return row;
+	return NULL;
+}
+
+bool option_typed(const struct option_page *page, const struct option_given *given,
+		  const char *name, char *out, size_t size)
+{
+	const struct option_row *row = option_find(page, name, strlen(name));
+	char as;
+
+	assert(row != NULL);
+	as = given->as[row - page->rows];
+	if (as == '-')
+		snprintf(out, size, "--%s", name);
+	else if (as != 0)
+		snprintf(out, size, "-%c", as);
+	return as != 0;
 }

@@ -16,6 +16,7 @@
 #include "why.h"
 
 #define OPTION_LIST_MAX 256 /* repeats of an option that may be repeated */
+#define OPTION_ROWS_MAX 64  /* of a page, with --version and --help */
 
 struct option_row;
 
@@ -54,6 +55,11 @@ struct option_strings {
 	const char *at[OPTION_LIST_MAX + 1]; /* NULL-terminated; not copies */
 };
 
+/* Which rows of a page's table were given, and how: 0: not; its letter; '-': its name. */
+struct option_given {
+	char as[OPTION_ROWS_MAX];
+};
+
 option_parser option_flag;     /* bool: set to true */
 option_parser option_count;    /* unsigned: one more each time */
 option_parser option_number;   /* unsigned: min to max of the row */
@@ -72,6 +78,21 @@ option_parser option_strings;  /* struct option_strings: one more */
  * stdout cannot be written, it says so on stderr and exits with 1.
  */
 int option_parse(const struct option_page *page, void *settings, int argc, char **argv);
+
+/* As option_parse(), and notes in *given which options there were. */
+int option_parse_given(const struct option_page *page, void *settings,
+		       struct option_given *given, int argc, char **argv);
+
+/*
+ * Whether the option with this long name was given; if so, out is how it was typed:
+ * "-s" or "--spare".
+ */
+bool option_typed(const struct option_page *page, const struct option_given *given,
+		  const char *name, char *out, size_t size);
+
+/* The row of the option with this long name; NULL: the page has none. */
+const struct option_row *option_find(const struct option_page *page, const char *name,
+				     size_t length);
 
 /*
  * The row that follows row in the page's table; NULL: the first. The rows of --version

@@ -142,11 +142,77 @@ static bool is_empty(const char *const *list)
 	return list == NULL || list[0] == NULL;
 }
 
-static bool limits_sources(const struct prong_options *options)
+static bool limits_each_source(const struct prong_options *options)
+{
+	return options->max_per_source > 0 || options->rate_per_source.count > 0;
+}
+
+static bool has_limits(const struct prong_options *options)
+{
+	return limits_each_source(options) || options->rate.count > 0;
+}
+
+static bool can_refuse(const struct prong_options *options)
 {
 	return options->at_limit != PRONG_WAIT || !is_empty(options->allow) ||
-	       !is_empty(options->deny) || options->max_per_source > 0 ||
-	       options->rate_per_source.count > 0 || options->rate.count > 0;
+	       !is_empty(options->deny) || has_limits(options);
+}
+
+static bool has_refusal(const struct prong_options *options)
+{
+	return options->refusal != PRONG_REFUSAL_CLOSE || options->refusal_text != NULL;
+}
+
+static bool has_source_prefix(const struct prong_options *options)
+{
+	return options->source_prefix_ipv4 != 0 || options->source_prefix_ipv6 != 0;
+}
+
+static bool admits(const struct prong_options *options)
+{
+	return can_refuse(options) || has_refusal(options) ||
+	       has_source_prefix(options) || !is_empty(options->exempt);
+}
+
+static bool has_refusal_in_vain(const struct prong_options *options)
+{
+	return has_refusal(options) && !can_refuse(options);
+}
+
+static bool has_exempt_in_vain(const struct prong_options *options)
+{
+	return !is_empty(options->exempt) && !has_limits(options);
+}
+
+/* A program is told how many connections of its source are open: TCPCONNNUM. */
+static bool has_source_prefix_in_vain(const struct prong_options *options)
+{
+	return has_source_prefix(options) && !limits_each_source(options) &&
+	       options->program == NULL;
+}
+
+static bool has_spares_in_vain(const struct prong_options *options)
+{
+	return options->program != NULL && options->program->warm == NULL &&
+	       options->spare > 0;
+}
+
+static bool warms_none(const struct prong_options *options)
+{
+	return options->program != NULL && options->program->warm != NULL &&
+	       options->spare == 0;
+}
+
+static bool has_umask_in_vain(const struct prong_options *options)
+{
+	return options->program != NULL && !options->program->set_umask &&
+	       options->program->umask != 0;
+}
+
+static bool has_grace_in_vain(const struct prong_options *options)
+{
+	return options->program != NULL && options->program->ignore_hangup &&
+	       options->program->hangup_grace != 0;
 }
 
 static bool has_banner(const struct prong_options *options)
@@ -190,7 +256,7 @@ static const struct {
 	bool (*is_set)(const struct prong_options *options);
 	const char *what;
 } wishes[] = {
-	{ LACKS_ADMISSION, limits_sources,
+	{ LACKS_ADMISSION, admits,
 	  "cannot limit, list or refuse clients: workers take them unchecked" },
 	{ LACKS_ADMISSION, has_banner,
 	  "cannot send a banner: workers take connections themselves" },
@@ -212,6 +278,31 @@ static int check_model(const struct model *model, const struct prong_options *op
 		if ((model->lacks & wishes[i].lack) != 0 && wishes[i].is_set(options))
 			return why_fail(why, -EINVAL, "%s %s", model->name,
 					wishes[i].what);
+	return 0;
+}
+
+/* Options that would do nothing, or that contradict others, whatever the model. */
+static const struct {
+	bool (*is_set)(const struct prong_options *options);
+	const char *what;
+} vanities[] = {
+	{ has_refusal_in_vain,
+	  "refusal and refusal_text have no effect where no client is refused" },
+	{ has_exempt_in_vain,
+	  "exempt needs max_per_source, rate_per_source or rate to be exempt from" },
+	{ has_source_prefix_in_vain,
+	  "source_prefix needs max_per_source, rate_per_source or a program" },
+	{ has_spares_in_vain, "spare has no effect on a program without warm" },
+	{ warms_none, "warm needs spare other than 0" },
+	{ has_umask_in_vain, "umask without set_umask is not taken" },
+	{ has_grace_in_vain, "hangup_grace goes without ignore_hangup" },
+};
+
+static int check_vanities(const struct prong_options *options, struct why *why)
+{
+	for (size_t i = 0; i < sizeof(vanities) / sizeof(vanities[0]); i++)
+		if (vanities[i].is_set(options))
+			return why_fail(why, -EINVAL, "%s", vanities[i].what);
 	return 0;
 }
 
@@ -294,5 +385,7 @@ int options_check(const struct prong_options *options, bool has_handler,
 		err = check_socket(options, why);
 	if (err == 0)
 		err = check_model(options_model(options), options, why);
+	if (err == 0)
+		err = check_vanities(options, why);
 	return err == 0 ? check_privileges(options, why) : err;
 }

@@ -14,6 +14,7 @@
 
 #include "base/die.h"
 #include "activation.h"
+#include "effect.h"
 #include "identity.h"
 #include "options.h"
 #include "service/service.h"
@@ -119,14 +120,6 @@ static void choose_privileges(struct prong_privileges *privileges,
 	struct why why;
 
 	prongd_fill_privileges(privileges, settings);
-	if (settings->user == NULL && settings->group != NULL)
-		option_die(&prongd_page, "--group goes with --user");
-	if (settings->user == NULL && privileges->root == NULL &&
-	    privileges->drop == PRONG_DROP_SUPERVISOR)
-		option_die(
-			&prongd_page,
-			"--drop-privileges supervisor: there is nothing to give up without "
-			"--user or --chroot");
 	if (settings->user == NULL)
 		return;
 	if (identity_find(&identity, settings->user, settings->group, &why) < 0)
@@ -189,6 +182,36 @@ static void limit_name_sources(void)
 	__nss_configure_lookup("hosts", "files dns");
 }
 
+/* Refuses an option that would have no effect on what is served. */
+static void check_effects(const struct prongd_settings *settings,
+			  const struct option_given *given, bool program,
+			  const struct activation *activation)
+{
+	const struct effect_view view = {
+		.settings = settings,
+		.given = given,
+		.program = program,
+		.listen_fds = activation->fds,
+		.listen_fd_count = activation->count,
+	};
+	struct why why;
+
+	if (effect_check(&view, &why) < 0)
+		option_die(&prongd_page, "%s", why.text);
+}
+
+/*
+ * The library's sentences about an option begin with its name, which is the command
+ * line's but for the dashes.
+ */
+static _Noreturn void die_of_open(int err, const char *text)
+{
+	size_t length = strcspn(text, " :");
+
+	die(err == -EINVAL || err == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED, "prongd",
+	    "%s%s", option_find(&prongd_page, text, length) != NULL ? "--" : "", text);
+}
+
 /* Serves until told to stop. */
 static void serve(const struct prong_options *options, prong_handler *handler)
 {
@@ -196,8 +219,7 @@ static void serve(const struct prong_options *options, prong_handler *handler)
 	int err = prong_open(&server, options, handler, NULL);
 
 	if (err < 0)
-		die(err == -EINVAL || err == -ENAMETOOLONG ? EXIT_USAGE : EXIT_FAILED,
-		    "prongd", "%s", options->error);
+		die_of_open(err, options->error);
 	err = prong_run(server);
 	prong_close(server);
 	if (err < 0)
@@ -213,10 +235,11 @@ int main(int argc, char **argv)
 	static struct prong_privileges privileges;
 	struct prong_program program;
 	struct prong_options options;
+	struct option_given given;
 	prong_handler *handler;
 	int first;
 
-	first = option_parse(&prongd_page, &settings, argc, argv);
+	first = option_parse_given(&prongd_page, &settings, &given, argc, argv);
 	limit_name_sources();
 	prongd_fill_program(&program, &settings);
 	handler = choose_what_to_serve(argv, first, &program);
@@ -227,18 +250,19 @@ int main(int argc, char **argv)
 	options.error = error;
 	options.error_size = sizeof(error);
 	take_activation(&options, &activation);
+	check_effects(&settings, &given, handler == NULL, &activation);
 	detach_standard_streams(&settings);
 	choose_privileges(&privileges, &program, &settings);
 	choose_socket_owner(&options, &settings);
 	if (has_privileges(&privileges))
 		options.privileges = &privileges;
-	if (handler == NULL)
+	if (handler == NULL) {
 		options.program = &program;
-	else
+		if (!settings.warm)
+			options.spare = 0;
+	} else {
 		options.sandbox = settings.sandbox;
-	if (handler == NULL && settings.sandbox == PRONG_SANDBOX_STRICT)
-		option_die(&prongd_page, "--sandbox strict is for services: a program "
-					 "is not confined");
+	}
 	serve(&options, handler);
 	return 0;
 }

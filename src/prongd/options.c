@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/prefix.h"
 #include "limit.h"
 #include "service/service.h"
 
@@ -58,6 +59,16 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 	settings->source_prefix.ipv4 = (unsigned)bits[0];
 	settings->source_prefix.ipv6 = (unsigned)bits[1];
 	return 0;
+}
+
+/* One more, of a list that the library reads: here it is only looked at. */
+static int parse_prefix(const struct option_row *row, const char *value, void *field,
+			struct why *why)
+{
+	struct prefix prefix;
+	int err = prefix_parse(&prefix, value, why);
+
+	return err < 0 ? err : option_strings(row, value, field, why);
 }
 
 static int parse_on_hangup(const struct option_row *row, const char *value, void *field,
@@ -219,14 +230,14 @@ static const struct option_row rows[] = {
 	{ 0, "allow", "CIDR", NULL,
 	  "let clients of this prefix in, or \"all\"; the longest prefix of --allow and "
 	  "--deny decides; given alone, it denies all others; repeatable",
-	  option_strings, FIELD(allow), 0, 0, NULL },
+	  parse_prefix, FIELD(allow), 0, 0, NULL },
 	{ 0, "deny", "CIDR", NULL,
-	  "refuse clients of this prefix, or \"all\"; repeatable", option_strings,
+	  "refuse clients of this prefix, or \"all\"; repeatable", parse_prefix,
 	  FIELD(deny), 0, 0, NULL },
 	{ 0, "exempt", "CIDR", NULL,
 	  "leave clients of this prefix out of --max-per-source, --rate-per-source and --rate; "
 	  "repeatable",
-	  option_strings, FIELD(exempt), 0, 0, NULL },
+	  parse_prefix, FIELD(exempt), 0, 0, NULL },
 	{ 0, "refusal", "HOW", "close",
 	  "how clients are refused: close, or reset (fewer packets)", option_word,
 	  FIELD(refusal), 0, 0, refusal_words },

@@ -306,8 +306,8 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
 
 @pytest.mark.parametrize("words, message", [
     (["--accept", "nobody", "echo"], "none of supervisor, workers"),
-    (["--accept", "workers", "echo"], "needs reuse other than 1"),
-    ([*POOL, "-s", "0", "echo"], "needs spare other than 0"),
+    (["--accept", "workers", "echo"], "--accept workers needs --reuse other than 1"),
+    ([*POOL, "-s", "0", "echo"], "--accept workers needs --spare other than 0"),
     ([*POOL, "--deny", "all", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--allow", "127.0.0.1", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--rate-per-source", "1/1s", "echo"], "cannot limit, list or refuse"),
@@ -316,7 +316,11 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
     ([*POOL, "--at-limit", "refuse", "echo"], "cannot limit, list or refuse"),
     ([*POOL, "--banner", "hi", "echo"], "cannot send a banner"),
     ([*POOL, "--log-level", "connections", "echo"], "line for each connection"),
-    ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"], "one address"),
+    ([*POOL, "--exempt", "127.0.0.1", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--source-prefix", "24:64", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--refusal-text", "later", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"],
+     "--accept workers needs one address"),
     (["--accept", "workers", "--", "cat"], "programs cannot accept"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_said_at_the_start(words, message):

@@ -65,7 +65,7 @@ def test_a_limit_without_sense_is_explained_and_nothing_listens(
     tmp_path, words, message
 ):
     socket = tmp_path / "socket"
-    result = run("-l", f"unix:{socket}", *words, "echo")
+    result = run("-l", "127.0.0.1:0", "-l", f"unix:{socket}", *words, "echo")
     expect_refusal(result, 2, message)
     assert not socket.exists()
     first, *more = result.stderr.decode().splitlines()

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "prongd/effect.h"
 #include "prongd/options.h"
 
 #define WORDS_MAX 8
@@ -340,6 +341,43 @@ static void help_fits_80_columns_without_trailing_spaces(void **state)
 	}
 }
 
+static void it_is_known_of_each_option_of_prongd_when_it_has_an_effect(void **state)
+{
+	(void)state;
+	for (const struct option_row *row = prongd_page.rows; row->name != NULL;
+	     row++) {
+		print_message("# --%s\n", row->name);
+		assert_true(effect_is_known(row->name));
+	}
+	assert_false(effect_is_known("nonsense"));
+}
+
+static void it_is_noted_how_an_option_was_typed_last(void **state)
+{
+	char program[] = "sample", number[] = "-n3", again[] = "--number=4";
+	char flag[] = "-f", *argv[] = { program, number, again, flag, NULL };
+	struct option_given given;
+	struct sample sample = { 0 };
+	char typed[16];
+
+	(void)state;
+	assert_int_equal(option_parse_given(&page, &sample, &given, 4, argv), 4);
+	assert_true(option_typed(&page, &given, "number", typed, sizeof(typed)));
+	assert_string_equal(typed, "--number");
+	assert_true(option_typed(&page, &given, "flag", typed, sizeof(typed)));
+	assert_string_equal(typed, "-f");
+	assert_false(option_typed(&page, &given, "name", typed, sizeof(typed)));
+}
+
+static void an_option_is_found_by_its_whole_name(void **state)
+{
+	(void)state;
+	assert_ptr_equal(option_find(&page, "number: x", 6), &rows[2]);
+	assert_null(option_find(&page, "num", 3));
+	assert_null(option_find(&page, "numbers", 7));
+	assert_null(option_find(&page, "", 0));
+}
+
 static struct prong_options prongd_options(const char *const *words)
 {
 	static struct prongd_settings settings;
@@ -439,6 +477,9 @@ int main(void)
 		promise(a_word_behind_the_options_is_no_question),
 		promise(a_text_that_cannot_be_written_is_a_failure),
 		promise(a_table_may_have_no_rows_of_its_own),
+		promise(it_is_known_of_each_option_of_prongd_when_it_has_an_effect),
+		promise(it_is_noted_how_an_option_was_typed_last),
+		promise(an_option_is_found_by_its_whole_name),
 		promise(help_fits_80_columns_without_trailing_spaces),
 		promise(prongds_defaults_are_those_of_its_help),
 		promise(prongds_options_become_the_librarys),

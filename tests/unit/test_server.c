@@ -87,6 +87,56 @@ static void each_option_out_of_range_is_refused_with_a_reason(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static void an_option_without_effect_is_refused_in_words(void **state)
+{
+	static const char *const cat[] = { "cat", NULL };
+	static const char *const all[] = { "all", NULL };
+	static const struct prong_program cold = { .argv = cat };
+	static const struct prong_program warm = { .argv = cat, .warm = "/shim" };
+	static const struct prong_program deaf = { .argv = cat,
+						   .ignore_hangup = true,
+						   .hangup_grace = 5 };
+	static const struct prong_program masked = { .argv = cat, .umask = 022 };
+	static const struct {
+		struct prong_options options;
+		const char *says;
+	} rows[] = {
+		{ { .exempt = all }, "exempt needs" },
+		{ { .source_prefix_ipv6 = 56 }, "source_prefix needs" },
+		{ { .source_prefix_ipv4 = 24, .rate = { 1, 1, 0 } }, "source_prefix" },
+		{ { .refusal_text = "later" }, "refusal_text have no effect" },
+		{ { .refusal = PRONG_REFUSAL_RESET }, "have no effect" },
+		{ { .program = &cold, .spare = 8 }, "spare has no effect" },
+		{ { .program = &warm }, "warm needs spare" },
+		{ { .program = &deaf }, "hangup_grace" },
+		{ { .program = &masked }, "set_umask" },
+		{ { .accept = PRONG_ACCEPT_WORKERS,
+		    .reuse = 2,
+		    .spare = 1,
+		    .exempt = all },
+		  "cannot limit" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct prong_options options = rows[i].options;
+		char error[PRONG_ERROR_MAX] = "";
+		struct prong *server = NULL;
+
+		options.size = sizeof(options);
+		options.listen = any_port;
+		options.error = error;
+		options.error_size = sizeof(error);
+		assert_int_equal(prong_open(&server, &options,
+					    options.program == NULL ? echo : NULL,
+					    NULL),
+				 -EINVAL);
+		print_message("# %s\n", error);
+		assert_null(server);
+		assert_non_null(strstr(error, rows[i].says));
+	}
+}
+
 static void a_bad_address_is_told_in_words(void **state)
 {
 	static const struct {
@@ -267,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		promise(each_option_out_of_range_is_refused_with_a_reason),
+		promise(an_option_without_effect_is_refused_in_words),
 		promise(a_bad_address_is_told_in_words),
 		promise(an_address_in_use_is_told),
 		promise(no_address_and_too_many_are_refused),

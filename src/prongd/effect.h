@@ -1,0 +1,32 @@
+/*
+ * What each option of the command line needs in order to have an effect: one table. An
+ * option that would do nothing, or that contradicts another, is refused rather than
+ * ignored. Defaults are never refused.
+ */
+#ifndef PRONGD_EFFECT_H
+#define PRONGD_EFFECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "options.h"
+
+/* What will be served, and what was asked for. */
+struct effect_view {
+	const struct prongd_settings *settings;
+	const struct option_given *given; /* of prongd_page */
+	bool program;                     /* and no service */
+	const int *listen_fds;            /* handed over by a service manager */
+	size_t listen_fd_count;
+};
+
+/*
+ * Returns 0; or -EINVAL with a sentence in why that begins with the option as it was
+ * typed, and says what it needs.
+ */
+int effect_check(const struct effect_view *view, struct why *why);
+
+/* Whether the table has a row for the option with this long name. */
+bool effect_is_known(const char *name);
+
+#endif
