@@ -197,7 +197,7 @@ static void check_effects(const struct prongd_settings *settings,
 	struct why why;
 
 	if (effect_check(&view, &why) < 0)
-		option_die(&prongd_page, "%s", why.text);
+		die(EXIT_USAGE, "prongd", "%s", why.text);
 }
 
 /*

@@ -129,4 +129,4 @@ def test_warm_does_not_go_with_an_attendant(other):
     words = [PRONGD, "-l", "127.0.0.1:0", "--warm", other, "--", "cat"]
     run = subprocess.run(words, capture_output=True, text=True, timeout=10)
     assert run.returncode == 2
-    assert "neither resolve nor kill-descendants" in run.stderr
+    assert "neither --resolve nor --kill-descendants" in run.stderr

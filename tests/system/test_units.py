@@ -13,7 +13,8 @@ import pytest
 
 from harness import BUILD, PRONGD, ROOT, SANITIZED, environment
 
-SERVICES = ["prongd.service", "prongd-activated.service"]
+TEMPLATE = "prongd@.service"
+SERVICES = ["prongd.service", TEMPLATE, "prongd-activated.service"]
 SOCKETS = ["prongd-activated.socket"]
 WORST_EXPOSURE = 2.0  # of 10
 
@@ -36,6 +37,12 @@ def directives(unit):
     """The last value of each, which is the one that counts for those asked for here."""
     pairs = re.findall(r"(?m)^(\w+)=(.*)$", source(unit))
     return dict(pairs)
+
+
+def arguments(unit, instance):
+    """What it runs prongd with where no file says otherwise."""
+    text = directives(unit)["Environment"].removeprefix("PRONGD_ARGS=")
+    return text.replace("%i", instance).split()
 
 
 @pytest.fixture
@@ -63,7 +70,8 @@ def test_systemd_has_nothing_to_complain_of(units):
     """It reads the units of other packages, too, and may complain of those."""
     result = analyze("verify", "--man=no", *(units / u for u in SERVICES + SOCKETS))
     lines = result.stdout.splitlines()
-    ours = [line for line in lines if any(unit in line for unit in SERVICES + SOCKETS)]
+    names = [Path(unit).stem for unit in SERVICES + SOCKETS]
+    ours = [line for line in lines if any(name in line for name in names)]
     assert ours == []
     assert result.returncode == 0 or lines, "it failed without a word"
 
@@ -89,10 +97,38 @@ def test_sessions_may_finish_before_systemd_kills(unit):
 
 
 @pytest.mark.parametrize("unit", SERVICES)
+def test_a_process_that_is_killed_for_memory_does_not_stop_the_others(unit):
+    """systemd's own OOMPolicy is to stop the whole service."""
+    assert directives(unit)["OOMPolicy"] == "continue"
+
+
+@pytest.mark.parametrize("instance", ["echo", "discard", "chargen", "daytime", "time"])
+def test_an_instance_of_the_template_is_the_service_of_its_name(prongd, instance):
+    server = prongd(*arguments(TEMPLATE, instance))
+    with server.connect():
+        pass
+
+
+def test_each_instance_of_the_template_has_its_own_file_and_directory():
+    has = directives(TEMPLATE)
+    assert has["EnvironmentFile"] == "-/etc/default/prongd@%i"
+    assert has["RuntimeDirectory"] == "prongd@%i"
+
+
+def test_the_template_is_the_plain_unit_but_for_the_names_of_the_instance():
+    plain, template = directives("prongd.service"), directives(TEMPLATE)
+    names = {"Description", "Environment", "EnvironmentFile", "RuntimeDirectory"}
+    differ = {key for key in plain | template if plain.get(key) != template.get(key)}
+    assert differ == names | {"DefaultInstance"}
+    assert all("%" in template[key] for key in names)
+
+
+@pytest.mark.parametrize("unit", SERVICES)
 def test_bad_usage_is_not_tried_again(unit):
     has = directives(unit)
-    words = [PRONGD, *has["Environment"].removeprefix("PRONGD_ARGS=").split()]
+    words = [PRONGD, *arguments(unit, "time")]
     usage = subprocess.run([*words, "too-much"], capture_output=True, text=True)
+    assert b'unexpected "too-much"' in usage.stderr.encode()
     assert has["Restart"] == "on-failure"
     assert has["RestartPreventExitStatus"] == str(usage.returncode) == "2"
 
