@@ -185,8 +185,10 @@ static bool has_sandbox(const struct effect_view *view)
 #define NO_REFUSAL                                                                 \
 	"has no effect: no client is refused without --at-limit refuse, --allow, " \
 	"--deny, --max-per-source, --rate-per-source or --rate"
-#define FOR_TCP  "has no effect on UNIX sockets, and -l names no TCP address"
-#define FOR_PATH "is for a UNIX socket with a path, which -l names none of"
+#define FOR_TCP "has no effect on UNIX sockets, and -l names no TCP address"
+#define FOR_PATH                                                                    \
+	"has no effect: --socket-mode, --socket-user and --socket-group are for a " \
+	"UNIX socket with a path, which -l names none of"
 
 /*
  * An option that was given is refused where is_wrong holds: the sentence follows it. The

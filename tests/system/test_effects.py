@@ -55,8 +55,8 @@ IDLE = [
     (["--sandbox", "auto", "--", "cat"], "--sandbox is for services"),
     (["--sandbox", "off", "--", "cat"], "--sandbox is for services"),
     (["--allow-new-privs", "echo"], "--allow-new-privs needs a program, or --sandbox off"),
-    (["--socket-mode", "660", "echo"], "--socket-mode is for a UNIX socket with a path"),
-    (["--socket-group", "0", "-l", "unix:@x", "echo"], "--socket-group is for a UNIX"),
+    (["--socket-mode", "660", "echo"], "--socket-mode has no effect: .* are for a UNIX socket with a path"),
+    (["--socket-group", "0", "-l", "unix:@x", "echo"], "--socket-group has no effect: .* a UNIX socket with a path"),
     (["--deny", "10.0.0.0/8", "-l", "unix:@x", "echo"], f"--deny {FOR_TCP}"),
     (["--refusal", "reset", "--rate", "5/s", "-l", "unix:@x", "echo"],
      f"--refusal {FOR_TCP}"),
@@ -76,8 +76,8 @@ HONOURED = [
     ["--source-prefix", "24:56", "--max-per-source", "3"],
     ["--exempt", "all", "--rate", "5/s"],
     ["--refusal-text", "no", "--at-limit", "refuse"],
-    ["--refusal", "reset", "--deny", "10.0.0.0/8", "-l", "unix:@prong-effects"],
-    ["--idle-timeout", "5s", "-l", "unix:@prong-effects"],
+    ["--refusal", "reset", "--deny", "10.0.0.0/8", "-l", "unix:@prong-effects-deny"],
+    ["--idle-timeout", "5s", "-l", "unix:@prong-effects-idle"],
     ["--chdir", "/", "--umask", "022", "--env", "A=1", "--stderr", "null"],
 ]
 

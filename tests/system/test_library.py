@@ -147,6 +147,68 @@ def symbols(*words):
     return {name for name in names if not re.match(r"_+(odr_)?(asan|ubsan)", name)}
 
 
+class Registering:
+    """Runs what `make install` ends with, among commands that only write down their use."""
+
+    SCRIPT = ROOT / "scripts" / "register-library"
+    LIBRARY = "/usr/local/lib/somewhere"
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.uses = folder / "uses"
+        self.uses.touch()
+
+    def command(self, name, text):
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def __call__(self, *, user, listed, destination=""):
+        self.command("id", f"echo {user}")
+        self.command("ldconfig", f"""
+            [ "$#" = 0 ] && echo ran >> {self.uses}
+            [ "$1" = -p ] && echo "	libprong.so.0 (libc6) => {listed}/libprong.so.0"
+            exit 0""")
+        return run(self.SCRIPT, self.LIBRARY, PATH=f"{self.folder}:/usr/bin:/bin",
+                   MESON_INSTALL_PREFIX="/usr/local",
+                   MESON_INSTALL_DESTDIR_PREFIX=f"{destination}/usr/local")  # fmt: skip
+
+    def ran(self):
+        return "ran" in self.uses.read_text()
+
+
+@pytest.fixture
+def registering(tmp_path):
+    return Registering(tmp_path)
+
+
+def test_after_an_installation_by_root_the_loader_knows_the_library(registering):
+    assert registering(user=0, listed=registering.LIBRARY) == ""
+    assert registering.ran()
+
+
+def test_a_directory_in_which_the_loader_does_not_look_is_told(registering):
+    said = registering(user=0, listed="/usr/lib")
+    assert registering.ran()
+    assert "does not look" in said and f"LD_LIBRARY_PATH={registering.LIBRARY}" in said
+
+
+def test_who_may_not_run_ldconfig_is_told_what_to_do(registering):
+    said = registering(user=1000, listed="/usr/lib")
+    assert not registering.ran()
+    assert "run ldconfig as root" in said and registering.LIBRARY in said
+
+
+def test_an_installation_elsewhere_leaves_the_loader_of_this_system_alone(registering):
+    assert registering(user=0, listed="/usr/lib", destination="/tmp/package") == ""
+    assert not registering.ran()
+
+
+def test_meson_registers_the_library_at_the_end_of_an_installation():
+    data = (ROOT / "src" / "meson.build").read_text()
+    assert "add_install_script('../scripts/register-library'" in data
+
+
 def test_installing_puts_each_file_in_its_place(installed):
     version = re.search(r'PRONG_VERSION "(.*)"', HEADER.read_text())[1]
     assert os.access(installed.prefix / option("sbindir") / "prongd", os.X_OK)
