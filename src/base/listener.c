@@ -404,7 +404,27 @@ static void refuse_new_unix(struct listener *listener)
 		listener->shut = GATE(shutdown, listener->fd, SHUT_RD) == 0;
 }
 
-int listener_refuse_new(struct listener *listener)
+/* Sets the least TTL of packets; 0: of all. Returns 0 or a negative errno. */
+static int set_least_ttl(int fd, const struct address *address, int ttl)
+{
+	int err = 0;
+
+	if (address_family(address) == AF_INET6)
+		err = set_flag(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl);
+	if (err == 0 && (address_family(address) == AF_INET || address->both_families))
+		err = set_flag(fd, IPPROTO_IP, IP_MINTTL, ttl);
+	return err;
+}
+
+/*
+ * Where a filter is refused (some kernels want a right for it), a least TTL of 255 drops
+ * the SYNs of all but routers' neighbours (RFC 5082): systems begin with 64 or 128. The
+ * kernel does not ask it of the ACK that completes a handshake, but the connection has it
+ * then, which is why it has to be taken back there. Workers cannot: for a lent one, and
+ * without TTLs, a queue of length 0 takes a client only when it is empty; one that comes
+ * just before the close may then be reset.
+ */
+static void refuse_new_tcp(struct listener *listener)
 {
 	/* The filter sees the TCP header; byte 13 holds the flags, 0x02 is SYN. */
 	struct sock_filter code[] = {
@@ -414,19 +434,32 @@ int listener_refuse_new(struct listener *listener)
 		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
 	};
 	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+		       sizeof(filter)) == 0)
+		return;
+	listener->deaf = !listener->lent &&
+			 set_least_ttl(listener->fd, &listener->address, 255) == 0;
+	if (!listener->deaf)
+		listen(listener->fd, 0);
+}
+
+void listener_let_hear(const struct listener *listener, int fd)
+{
+	if (listener->deaf)
+		set_least_ttl(fd, &listener->address, 0);
+}
+
+int listener_refuse_new(struct listener *listener)
+{
 	int queued = listener_queue_length(listener);
 
-	/*
-	 * Where either call fails, a client that comes between the last accept
-	 * and the close may be reset; nothing better can be done then.
-	 */
 	if (cannot_refuse(listener))
 		listener->queued = queued < 0 ? LISTENER_BACKLOG : (unsigned)queued;
 	else if (address_family(&listener->address) == AF_UNIX)
 		refuse_new_unix(listener);
 	else
-		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-			   sizeof(filter));
+		refuse_new_tcp(listener);
 	return listener->lent ? set_blocking(listener, false) : 0;
 }
 

@@ -1,0 +1,117 @@
+"""Where the kernel refuses SO_ATTACH_FILTER, a stop loses no client either."""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from logline import reasons
+from sockets import echoes, receive_all
+
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
+SO_ATTACH_FILTER = (socket.SOL_SOCKET, 26)
+LEAST_TTL = [(socket.IPPROTO_IP, 21), (socket.IPPROTO_IPV6, 73)]
+
+
+def refuse(*options):
+    """For preexec_fn: EPERM for setsockopt(2) of these options."""
+    code = [(LOAD, 0, 0, 0), (EQUAL, 1, 0, SETSOCKOPT[os.uname().machine]),
+            (RETURN, 0, 0, RET_ALLOW)]  # fmt: skip
+    for level, option in options:
+        code += [(LOAD, 0, 0, 24), (EQUAL, 0, 3, level)]
+        code += [(LOAD, 0, 0, 32), (EQUAL, 0, 1, option), (RETURN, 0, 0, RET_EPERM)]
+    code.append((RETURN, 0, 0, RET_ALLOW))
+    program = b"".join(struct.pack("HBBI", *each) for each in code)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    filters = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    assert libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filters, 0, 0) == 0
+
+
+@pytest.fixture(params=["filter", "filter and TTL"])
+def unfiltered(prongd, request):
+    """unfiltered(...) starts a server to which the kernel refuses these."""
+    options = [SO_ATTACH_FILTER]
+    if "TTL" in request.param:
+        options += LEAST_TTL
+
+    def start(*words, **more):
+        return prongd(*words, preexec_fn=lambda: refuse(*options), **more)
+
+    return start
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:0", ":0"])
+@pytest.mark.parametrize("words", [["echo"], ["-r", "always", "echo"], ["--", "cat"]])
+def test_clients_that_are_queued_at_the_stop_are_served(unfiltered, words, address):
+    server = unfiltered("-n", 1, *words, listen=[address])
+    [held] = server.hold()
+    queued = [server.connect() for _ in range(5)]
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stopping")
+    held.close()
+    for client in queued:
+        assert echoes(client, b"queued" * 1000)
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b""
+    totals = server.expect_exit()
+    assert totals["accepted"] == "6"
+    assert set(reasons(totals)) <= {"eof", "done"}
+
+
+def test_while_some_wait_no_others_are_taken(unfiltered):
+    server = unfiltered("-n", 1, "echo")
+    [held] = server.hold()
+    queued = server.connect()
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stopping")
+    with pytest.raises((ConnectionRefusedError, socket.timeout)):
+        server.connect(timeout=0.5)
+    held.close()
+    assert echoes(queued)
+    queued.close()
+    assert server.expect_exit()["accepted"] == "2"
+
+
+def test_under_load_no_client_that_connected_is_cut(prongd):
+    """They come all the time, so that some are in a handshake when it stops."""
+    counts = {"served": 0, "lost": 0}
+    server = prongd("-n", 4, "echo", verbose=False,
+                    preexec_fn=lambda: refuse(SO_ATTACH_FILTER))  # fmt: skip
+    host, _, port = server.texts[0].rpartition(":")
+    address = (host, int(port))
+
+    def come():
+        while True:
+            with socket.socket() as client:
+                client.settimeout(10)
+                try:
+                    client.connect(address)
+                except OSError:
+                    return
+                try:
+                    client.sendall(b"hello")
+                    what = "served" if client.recv(5) == b"hello" else "lost"
+                except OSError:
+                    what = "lost"
+                counts[what] += 1
+
+    comers = [threading.Thread(target=come) for _ in range(16)]
+    for comer in comers:
+        comer.start()
+    while counts["served"] < 500:
+        time.sleep(0.01)
+    server.signal(signal.SIGTERM)
+    for comer in comers:
+        comer.join()
+    server.expect_exit()
+    assert counts["lost"] == 0
