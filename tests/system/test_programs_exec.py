@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from harness import PRONGD, environment, eventually
 from logline import reasons
-from proc import cpu_seconds, settled, sleeps
+from proc import cpu_seconds, name_of, settled, sleeps
+from sockets import echoes
 
 MODES = [(), ("--kill-descendants",)]
 
@@ -299,6 +301,60 @@ def test_arguments_that_have_become_too_long_are_logged_and_survived(prongd, opt
     assert failed["error"] == "E2BIG"
     server.set_limit(resource.RLIMIT_STACK, before)
     assert len(server.ask()) == 600_006
+
+
+@contextlib.contextmanager
+def execve_takes(seconds, pid):
+    """As from a slow file system, for the children of pid."""
+    words = ["strace", "-qq", "-f", "-p", str(pid), "-o", "/dev/null", "-e",
+             "trace=execve", "-e", f"inject=execve:delay_enter={seconds}s"]  # fmt: skip
+    tracer = subprocess.Popen(words)
+    try:
+        eventually(lambda: tracer_of(pid) == tracer.pid, "traced")
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(20)
+
+
+def tracer_of(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(r"TracerPid:\s*(\d+)", file.read())[1])
+
+
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace delays execve"
+)
+
+
+@needs_strace
+@pytest.mark.parametrize("options", [(), ("--warm", "-s", 1)])
+def test_while_one_program_is_being_executed_another_one_is_started(prongd, options):
+    server = prongd(*options, "--", "cat")
+    eventually(lambda: len(server.children()) == len(options) // 3, "the spares")
+    waiting = server.children()
+
+    def being_executed():
+        names = {pid: name_of(pid) for pid in server.children() if pid not in waiting}
+        return [pid for pid, name in names.items() if name == "prongd"]
+
+    with execve_takes(2, server.pid), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(4)]
+        eventually(lambda: len(being_executed()) >= 3, "at the same time")
+        server.signal(signal.SIGUSR1)
+        server.wait_log(event="totals")
+        assert being_executed(), "the signal did not wait for them"
+        assert all(echoes(client) for client in clients)
+
+
+@needs_strace
+def test_a_stop_does_not_wait_for_a_program_that_is_being_executed(prongd):
+    server = prongd("--", "cat")
+    with execve_takes(2, server.pid), server.connect():
+        [pid] = eventually(server.children, "started")
+        server.signal(signal.SIGTERM)
+        server.wait_log(event="stopping")
+        assert name_of(pid) == "prongd"
 
 
 CRASHES = [

@@ -16,7 +16,7 @@ struct serving_fake {
 	struct dispatch dispatch;
 
 	unsigned wanted;
-	pid_t start_result;     /* of start(): 0 or a negative errno; 1: the next pid */
+	pid_t start_result;     /* of start(): a negative errno; 1: the next pid */
 	int error, failed_step; /* that start() leaves in the row */
 	bool full;              /* what is_full() says, where the model has it */
 

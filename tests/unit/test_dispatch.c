@@ -247,44 +247,6 @@ static void an_idle_process_serves_while_forking_waits(void **state)
 	assert_int_equal(serving.hand_overs, 1);
 }
 
-/* The client sees the end of its connection. Forking does not wait. */
-static void expect_unbegun(enum reason reason)
-{
-	struct pair pair = pair_unix();
-
-	serving.start_result = 0;
-	client = serving_client(7, pair.server, START);
-	assert_int_equal(dispatch_client(dispatch, &client, START), 0);
-	assert_int_equal(fake.sessions.totals.closed[reason], 1);
-	assert_int_equal(totals_closed(&fake.sessions.totals), 1);
-	assert_int_equal(fake.processes.used, 0);
-	assert_null(serving.begun);
-	expect_end(pair.client);
-	assert_int_equal(dispatch->fork.until_us, 0);
-	close(pair.client);
-}
-
-static void a_program_that_cannot_be_run_ends_the_connection(void **state)
-{
-	(void)state;
-	serving.error = ENOENT;
-	expect_unbegun(REASON_EXEC_FAILED);
-	assert_int_equal(said("event=exec-failed conn=7 peer=192.0.2.1:7 "
-			      "program=/no/such error=ENOENT"),
-			 1);
-}
-
-static void privileges_that_cannot_be_had_end_the_connection(void **state)
-{
-	(void)state;
-	serving.error = EPERM;
-	serving.failed_step = PRIVILEGES_SETRESUID;
-	expect_unbegun(REASON_REFUSED_PRIVILEGES);
-	assert_int_equal(said("event=privileges-failed conn=7"), 1);
-	assert_int_equal(said("call=setresuid error=EPERM"), 1);
-	assert_int_equal(said("event=exec-failed"), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,8 +263,6 @@ int main(void)
 		served(a_model_may_know_better_whether_clients_wait),
 		served(after_a_fork_failed_the_next_waits_for_a_pause_that_doubles),
 		served(an_idle_process_serves_while_forking_waits),
-		served(a_program_that_cannot_be_run_ends_the_connection),
-		served(privileges_that_cannot_be_had_end_the_connection),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

@@ -165,24 +165,6 @@ static void a_spare_that_cannot_be_forked_is_tried_again_after_a_pause(void **st
 	assert_int_equal(start_spares(START + (5 + 10) * MS), 2);
 }
 
-/* The program does not exist, for example. No client is affected. */
-static void a_spare_that_cannot_begin_is_tried_again_after_a_pause(void **state)
-{
-	(void)state;
-	keep_spares(2);
-	serving.start_result = 0;
-	serving.error = ENOENT;
-	assert_int_equal(start_spares(START), 1);
-	assert_int_equal(fake.processes.used, 0);
-	assert_int_equal(said("event=exec-failed program=/no/such error=ENOENT"), 1);
-	assert_int_equal(totals_closed(&fake.sessions.totals), 0);
-	assert_int_equal(dispatch_deadline(dispatch), START + 5 * MS);
-	assert_int_equal(start_spares(START + 5 * MS - 1), 0);
-	/* A client does not have to wait for that. */
-	serving.start_result = 1;
-	come(START + 1);
-}
-
 /* SIGSEGV has ended the spare. */
 static void die(const struct process *process, int64_t now)
 {
@@ -190,6 +172,29 @@ static void die(const struct process *process, int64_t now)
 
 	info.si_pid = process->pid;
 	dispatch_spare_died(dispatch, process, &info, now);
+}
+
+/* The program does not exist, for example. No client is affected. */
+static void a_spare_that_cannot_begin_is_tried_again_after_a_pause(void **state)
+{
+	siginfo_t info = { .si_code = CLD_EXITED, .si_status = 127 };
+	struct process *process;
+
+	(void)state;
+	keep_spares(1);
+	serving.error = ENOENT;
+	assert_int_equal(start_spares(START), 1);
+	process = fake.processes.in[PROCESS_IDLE].first;
+	info.si_pid = process->pid;
+	dispatch_spare_died(dispatch, process, &info, START);
+	process_free(&fake.processes, process);
+	assert_int_equal(said("event=exec-failed program=/no/such error=ENOENT"), 1);
+	assert_int_equal(said("event=spare-died"), 0);
+	assert_int_equal(totals_closed(&fake.sessions.totals), 0);
+	assert_int_equal(dispatch_deadline(dispatch), START + 5 * MS);
+	assert_int_equal(start_spares(START + 5 * MS - 1), 0);
+	/* A client does not have to wait for that. */
+	come(START + 1);
 }
 
 static void spares_that_die_are_replaced_after_pauses_that_double(void **state)

@@ -129,9 +129,9 @@ bool privileges_need_gate(const struct privileges *privileges)
 	       !privileges->keeps_ids;
 }
 
-bool privileges_change_user(const struct privileges *privileges)
+bool privileges_need_fork(const struct privileges *privileges)
 {
-	return !privileges->keeps_ids;
+	return !privileges->keeps_ids || !privileges->keeps_root;
 }
 
 /* Notes the step if its call failed; returns whether it did. */

@@ -78,8 +78,11 @@ void privileges_lower_files(struct privileges *privileges, uint64_t soft);
 /* Whether there is a step that a sandbox lets nobody take but through the gate. */
 bool privileges_need_gate(const struct privileges *privileges);
 
-/* Whether another user's processes come of it, who could disturb a vfork(2). */
-bool privileges_change_user(const struct privileges *privileges);
+/*
+ * Whether a process that takes them must have memory of its own: others of its new user
+ * could stop it, and its new root may lie on a slow file system.
+ */
+bool privileges_need_fork(const struct privileges *privileges);
 
 /*
  * Takes all steps, in a process whose parent is supervisor (0: a supervisor's own) and

@@ -1,14 +1,16 @@
 #include "launch.h"
 
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "warm.h"
+#include "base/gate.h"
 #include "engine/confine/privileges.h"
 #include "engine/record/scoreboard.h"
 #include "engine/worker/child.h"
@@ -61,11 +63,9 @@ static int part_from_terminal(const struct launch *launch)
 	return launch->group == 0 ? (int)setsid() : setpgid(0, launch->group);
 }
 
-/* The steps in the child. Returns only if one fails, with errno set. */
-static void become_program(const struct launch *launch)
+/* The steps that the supervisor waits for. Returns -1 with errno set if one fails. */
+static int settle(const struct launch *launch)
 {
-	const struct prong_program *options = &launch->program->options;
-
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		fail_at(launch, PRIVILEGES_PDEATHSIG);
 	if (getppid() != launch->parent)
@@ -73,32 +73,83 @@ static void become_program(const struct launch *launch)
 	if (part_from_terminal(launch) < 0)
 		fail_at(launch, PRIVILEGES_SETSID);
 	if (direct_streams(launch) < 0)
-		return;
+		return -1;
 	take_privileges(launch);
-	if (options->directory != NULL && chdir(options->directory) < 0)
-		return;
-	if (options->set_umask)
-		umask(options->umask);
-	child_reset_signals();
-	execve(launch->program->path, (char *const *)options->argv,
-	       (char *const *)launch->environment->at);
+	return 0;
 }
 
-pid_t launch_program(const struct launch *launch)
+/*
+ * Those that it does not wait for, as a file system may be slow. errno is in use by the
+ * supervisor meanwhile. Returns only if one fails, with its negative errno.
+ */
+static int become_program(const struct launch *launch,
+			  const struct environment *environment)
 {
-	bool apart = launch->privileges != NULL &&
-		     privileges_change_user(launch->privileges);
-	pid_t pid = apart ? fork() : vfork();
+	const struct prong_program *options = &launch->program->options;
+	long err = 0;
 
-	if (pid == 0) {
-		become_program(launch);
-		atomic_store(&launch->row->error, errno);
-		_exit(127);
-	}
-	if (pid < 0)
+	if (options->directory != NULL)
+		err = GATE(chdir, options->directory);
+	if (err < 0)
+		return (int)err;
+	if (options->set_umask)
+		GATE(umask, options->umask);
+	child_reset_signals();
+	return (int)GATE(execve, launch->program->path, options->argv, environment->at);
+}
+
+static int run(void *arg)
+{
+	struct launchpad *pad = arg;
+	int err = settle(&pad->launch) < 0 ? -errno : 0;
+
+	/* Before the failure is noted: the supervisor's errno is its own from here on. */
+	atomic_store(&pad->stage, LAUNCHPAD_SETTLED);
+	GATE(futex, &pad->stage, FUTEX_WAKE, 1);
+	if (err == 0)
+		err = become_program(&pad->launch, &pad->environment);
+	atomic_store(&pad->launch.row->error, -err);
+	GATE(exit_group, 127);
+	__builtin_unreachable();
+}
+
+/* The kernel wakes, too, when the child has left the memory: exec or end. */
+static void wait_until_settled(struct launchpad *pad)
+{
+	while (atomic_load(&pad->stage) == LAUNCHPAD_SHARED)
+		GATE(futex, &pad->stage, FUTEX_WAIT, LAUNCHPAD_SHARED, NULL);
+}
+
+static pid_t start_apart(struct launchpad *pad)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		run(pad);
+	return pid < 0 ? -errno : pid;
+}
+
+static pid_t start_beside(struct launchpad *pad)
+{
+	char *stack = (char *)pad + LAUNCHPAD_BYTES;
+	pid_t pid;
+
+	atomic_store(&pad->stage, LAUNCHPAD_SHARED);
+	pid = clone(run, stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, pad, NULL,
+		    NULL, &pad->stage);
+	if (pid < 0) {
+		atomic_store(&pad->stage, LAUNCHPAD_LEFT);
 		return -errno;
-	if (apart || atomic_load(&launch->row->error) == 0)
-		return pid;
-	waitpid(pid, NULL, 0);
-	return 0;
+	}
+	wait_until_settled(pad);
+	return pid;
+}
+
+pid_t launch_program(struct launchpad *pad)
+{
+	const struct privileges *privileges = pad->launch.privileges;
+
+	if (privileges != NULL && privileges_need_fork(privileges))
+		return start_apart(pad);
+	return start_beside(pad);
 }

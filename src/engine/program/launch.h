@@ -1,40 +1,25 @@
 /*
  * Starting a program with a connection as its standard input and output. Owns what
- * happens between vfork(2) and execve(2), where the child borrows the supervisor's
- * memory and may only make system calls.
+ * happens between clone(2) and execve(2), where the child borrows the memory of the
+ * process that starts it and may only make system calls. That process waits for the
+ * child's first steps, after which the child has no copy of any descriptor but its own,
+ * and not for execve(2), which takes as long as a file system does.
  *
- * A child that changes its user is forked instead: others of that user could stop it,
- * and with it whoever waits for its exec.
+ * A child that changes its user or its root is forked instead: others of that user could
+ * stop it, and with it the process that waits.
  */
 #ifndef ENGINE_LAUNCH_H
 #define ENGINE_LAUNCH_H
 
 #include <sys/types.h>
 
-#include "environment.h"
-#include "program.h"
-
-struct privileges;
-struct score_row;
-
-struct launch {
-	const struct program *program;
-	const struct environment *environment;
-	int connection; /* stays the caller's */
-	int channel;    /* for WARM_CHANNEL; -1: none */
-	int null;       /* /dev/null, open for both */
-	pid_t parent;   /* the caller: the program dies with it */
-	pid_t group;    /* process group to be in; 0: a session of its own */
-	const struct privileges *privileges; /* NULL: taken already */
-	struct score_row *row; /* receives the errno, and step, that failed */
-};
+#include "launchpad.h"
 
 /*
- * Starts the program. Returns its pid, or a negative errno if no process could be
- * made. Where the process was made but the program not started, launch->row says why:
- * by then the process is collected again and 0 is returned or, if it was forked, it
- * ends with a status other than 0 later.
+ * Starts the program of pad->launch, with pad->environment. Returns its pid, or a
+ * negative errno if no process could be made. If the program cannot be started, the
+ * process says why in launch->row and ends with status 127.
  */
-pid_t launch_program(const struct launch *launch);
+pid_t launch_program(struct launchpad *pad);
 
 #endif

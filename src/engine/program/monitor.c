@@ -140,10 +140,10 @@ static int prepare(const struct monitor *monitor)
 
 static _Noreturn void watch_over(const struct monitor *monitor)
 {
-	struct environment environment;
+	struct launchpads pads = { 0 };
+	struct launchpad *pad = launchpad_take(&pads);
 	struct launch launch = {
 		.program = monitor->program,
-		.environment = &environment,
 		.connection = monitor->client.fd,
 		.channel = -1,
 		.null = monitor->null,
@@ -152,16 +152,19 @@ static _Noreturn void watch_over(const struct monitor *monitor)
 		.row = monitor->row,
 	};
 	int children = prepare(monitor);
-	pid_t pid;
+	pid_t pid = -ENOMEM;
 	int status;
 
-	environment_fill(&environment, monitor->program, &monitor->client,
-			 monitor->connections);
-	pid = launch_program(&launch);
-	if (pid < 0)
+	if (pad != NULL) {
+		pad->launch = launch;
+		environment_fill(&pad->environment, monitor->program, &monitor->client,
+				 monitor->connections);
+		pid = launch_program(pad);
+	}
+	if (pid < 0) {
 		atomic_store(&monitor->row->error, -(int)pid);
-	if (pid <= 0)
 		_exit(EXIT_NOT_BEGUN);
+	}
 	/* The connection is the program's: no copy here may keep it open. */
 	close(monitor->client.fd);
 	status = wait_for_program(pid);

@@ -35,24 +35,6 @@ static void begin(struct dispatch *dispatch, struct process *process,
 	dispatch->refill_at_us = now_us + REFILL_PAUSE_US;
 }
 
-/* The process could not begin: all that its client sees is the end of its connection. */
-static int not_begun(struct dispatch *dispatch, struct process *process,
-		     struct client *client, int64_t now_us)
-{
-	const struct serving *serving = &dispatch->serving;
-	enum reason reason =
-		serving->model->unbegun(serving->self, process, client, now_us);
-
-	process_free(dispatch->processes, process);
-	if (client == NULL) {
-		backoff_failed(&dispatch->spares, now_us);
-		return -ENOEXEC;
-	}
-	sessions_drop(dispatch->sessions, client, reason, now_us);
-	sessions_let_go(dispatch->sessions, client->fd, now_us);
-	return 0;
-}
-
 /* Starts a process in a slot of its own, for client or, if that is NULL, as a spare. */
 static int start(struct dispatch *dispatch, struct client *client, int64_t now_us)
 {
@@ -64,8 +46,6 @@ static int start(struct dispatch *dispatch, struct client *client, int64_t now_u
 	if (process == NULL)
 		return -EAGAIN;
 	pid = serving->model->start(serving->self, process, client);
-	if (pid == 0)
-		return not_begun(dispatch, process, client, now_us);
 	if (pid < 0) {
 		process_free(processes, process);
 		return fork_failed(dispatch, (int)pid, now_us);

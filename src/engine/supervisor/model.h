@@ -95,8 +95,7 @@ struct model {
 
 	/*
 	 * Starts a process in a slot, for client or, if that is NULL, as a spare.
-	 * Returns its pid; 0 if it could not begin, as its row tells, and is collected
-	 * already; or a negative errno if no process could be made.
+	 * Returns its pid, or a negative errno if no process could be made.
 	 */
 	pid_t (*start)(void *self, struct process *process,
 		       const struct client *client);

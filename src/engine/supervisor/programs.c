@@ -32,10 +32,10 @@ static int open_programs(void *self, const struct model_parts *parts,
 
 	programs->parts = *parts;
 	programs->program = malloc(sizeof(*programs->program));
-	programs->environment = malloc(sizeof(*programs->environment));
+	programs->launchpads = (struct launchpads){ 0 };
 	programs->look_us = CLOCK_NEVER;
 	custody_open(&programs->custody, parts->processes, parts->sessions);
-	if (programs->program == NULL || programs->environment == NULL)
+	if (programs->program == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
 	if (options->program->kill_descendants && options->privileges != NULL &&
 	    options->privileges->root != NULL &&
@@ -53,8 +53,8 @@ static void close_programs(void *self)
 	struct programs *programs = self;
 
 	custody_close(&programs->custody);
+	launchpads_close(&programs->launchpads);
 	free(programs->program);
-	free(programs->environment);
 }
 
 static void settle(const void *self, struct settings *settings)
@@ -105,31 +105,39 @@ static void plan_look(struct programs *programs, int64_t at_us)
 		programs->look_us = at_us;
 }
 
-/* What every program is launched with; without a client it waits on its channel. */
-static struct launch plan_launch(const struct programs *programs,
-				 const struct process *process)
+/*
+ * What every program is launched with, but its environment; without a client it waits on
+ * its channel. NULL: no memory.
+ */
+static struct launchpad *prepare_launch(struct programs *programs,
+					const struct process *process)
 {
-	return (struct launch){
-		.program = programs->program,
-		.environment = programs->environment,
-		.connection = *programs->parts.null_fd,
-		.channel = -1,
-		.null = *programs->parts.null_fd,
-		.parent = programs->supervisor,
-		.privileges = programs->parts.privileges,
-		.row = process_row(programs->parts.processes, process),
-	};
+	struct launchpad *pad = launchpad_take(&programs->launchpads);
+
+	if (pad != NULL)
+		pad->launch = (struct launch){
+			.program = programs->program,
+			.connection = *programs->parts.null_fd,
+			.channel = -1,
+			.null = *programs->parts.null_fd,
+			.parent = programs->supervisor,
+			.privileges = programs->parts.privileges,
+			.row = process_row(programs->parts.processes, process),
+		};
+	return pad;
 }
 
 static pid_t start_cold(struct programs *programs, const struct process *process,
 			const struct client *client)
 {
 	unsigned connections = sessions_of_source(programs->parts.sessions, client);
-	struct launch launch = plan_launch(programs, process);
+	struct launchpad *pad = prepare_launch(programs, process);
 
-	launch.connection = client->fd;
-	environment_fill(programs->environment, programs->program, client, connections);
-	return launch_program(&launch);
+	if (pad == NULL)
+		return -ENOMEM;
+	pad->launch.connection = client->fd;
+	environment_fill(&pad->environment, programs->program, client, connections);
+	return launch_program(pad);
 }
 
 static pid_t start_monitored(struct programs *programs, const struct process *process,
@@ -151,16 +159,18 @@ static pid_t start_monitored(struct programs *programs, const struct process *pr
 /* A warm spare: its streams are /dev/null until a connection comes on its channel. */
 static pid_t start_warm(struct programs *programs, struct process *process)
 {
-	struct launch launch = plan_launch(programs, process);
+	struct launchpad *pad = prepare_launch(programs, process);
 	int pair[2];
 	pid_t pid;
 
+	if (pad == NULL)
+		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	process->channel = pair[0];
-	launch.channel = pair[1];
-	environment_fill_warm(programs->environment, programs->program);
-	pid = launch_program(&launch);
+	pad->launch.channel = pair[1];
+	environment_fill_warm(&pad->environment, programs->program);
+	pid = launch_program(pad);
 	close(pair[1]);
 	return pid;
 }
@@ -179,12 +189,12 @@ static pid_t start(void *self, struct process *process, const struct client *cli
 static int hand_over(void *self, struct process *process, const struct client *client)
 {
 	struct programs *programs = self;
-	struct environment *environment = programs->environment;
+	struct environment environment;
 
-	environment_fill(environment, programs->program, client,
+	environment_fill(&environment, programs->program, client,
 			 sessions_of_source(programs->parts.sessions, client));
 	/* The channel is kept until the program has taken it; custody.c. */
-	return pass_send(process->channel, environment->text, environment->used,
+	return pass_send(process->channel, environment.text, environment.used,
 			 client->fd);
 }
 
@@ -275,6 +285,8 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	}
 	if (reason == REASON_NONE)
 		reason = judge(process, info, reset);
+	else if (process->end_cause == REASON_NONE)
+		process->end_cause = reason; /* the connection was never a program's */
 	ending_fill(ending, reason, process->pid, row);
 	ending->info = info;
 	if (custody_end(&programs->custody, process, ending, now_us))

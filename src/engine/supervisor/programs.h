@@ -8,15 +8,15 @@
 #define ENGINE_PROGRAMS_H
 
 #include "custody.h"
-#include "engine/program/environment.h"
+#include "engine/program/launchpad.h"
 #include "model.h"
 
 struct program;
 
 struct programs {
 	struct model_parts parts;
-	struct program *program;         /* on the heap, which children inherit */
-	struct environment *environment; /* of the program being started; as well */
+	struct program *program; /* on the heap, which children inherit */
+	struct launchpads launchpads;
 	uint64_t strangers_until; /* what began by then is not ours: children.h */
 	pid_t supervisor;
 	struct custody custody;
