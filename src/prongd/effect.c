@@ -272,6 +272,11 @@ static const struct effect {
 	  "needs --spare other than 0: it is the number of programs kept started" },
 	{ "ready-fd", NULL, NULL },
 	{ "log-format", NULL, NULL },
+	{ "banner", workers_accept,
+	  "has no effect: --accept workers cannot send a banner" },
+	{ "keepalive", is_unix_only, FOR_TCP },
+	{ "user-timeout", is_unix_only, FOR_TCP },
+	{ "log-level", NULL, NULL },
 	{ "verbose", NULL, NULL },
 	{ "quiet", NULL, NULL },
 };

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +13,47 @@ from harness import PRONGD, SANITIZED, eventually
 from proc import children, descriptors, is_zombie, name_of, settled, state
 from sockets import echoes, reset
 
+SLOW = """
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void wait_for_gate(void)
+{
+	while (access(getenv("GATE"), F_OK) < 0)
+		usleep(1000);
+}
+"""
+
+CLOSES = """
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void close_all(void)
+{
+	close_range(3, ~0U, 0);
+}
+"""
+
 LOOK = "env | sort; ls -l /proc/self/fd | grep -c socket; umask; pwd"
 
 
+def compiled(folder, name, text, *options):
+    """What cc makes of text."""
+    source = folder / f"{name}.c"
+    source.write_text(text)
+    words = ["cc", "-D_GNU_SOURCE", *options, "-o", folder / name, source]
+    subprocess.run(words, check=True, timeout=60)
+    return folder / name
+
+
+def children_named(server, name):
+    return [pid for pid in server.children() if name_of(pid) == name]
+
+
 def warm_pids(server, count):
-    return sorted(server.expect_workers(count))
+    """Those that wait, as the supervisor knows by then."""
+    found = sorted(server.expect_workers(count))
+    for pid in (*found, server.pid):
+        settled(pid)
+    return found
 
 
 def test_a_client_gets_a_program_that_had_been_started_before(prongd):
@@ -130,3 +167,95 @@ def test_warm_does_not_go_with_an_attendant(other):
     run = subprocess.run(words, capture_output=True, text=True, timeout=10)
     assert run.returncode == 2
     assert "neither --resolve nor --kill-descendants" in run.stderr
+
+
+# Nothing is assumed of a spare that has not been seen.
+
+
+def test_a_spare_that_is_stopped_is_never_given_a_client(prongd):
+    server = prongd("--warm", "-s", 2, "--", "cat")
+    stopped = warm_pids(server, 2)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: {state(pid) for pid in stopped} == {"T"}, "stopped")
+    for _ in range(3):
+        assert server.ask(b"served") == b"served"
+    served = {int(line["pid"]) for line in server.wait_log(event="serve", count=3)}
+    assert not served & set(stopped)
+    eventually(lambda: all(state(pid) in (None, "Z") for pid in stopped), "killed")
+
+
+@pytest.mark.parametrize("options", [(), ("-n", 2), ("-n", 2, "--at-limit", "refuse")])
+def test_a_spare_that_has_not_come_to_wait_is_never_given_a_client(
+    prongd, tmp_path, options
+):
+    """A library of the administrator's begins before main(), and takes its time."""
+    library = compiled(tmp_path, "slow.so", SLOW, "-shared", "-fPIC")
+    gate = tmp_path / "gate"
+    server = prongd("--warm", "-s", 2, *options, "--env", f"LD_PRELOAD={library}",
+                    "--env", f"GATE={gate}", "--", "cat")  # fmt: skip
+    held = eventually(lambda: [*children_named(server, "cat")][1:], "begun")
+    with server.connect() as client:
+        gate.touch()
+        assert echoes(client)
+        [served] = server.wait_log(event="serve")
+        if not options:
+            assert int(served["pid"]) not in held
+    assert server.log_lines(event="refused") == []
+
+
+def test_a_program_that_takes_no_notice_of_the_shim_gets_no_client_as_a_spare(
+    prongd, tmp_path
+):
+    """It closes all descriptors before main(), the channel among them."""
+    library = compiled(tmp_path, "closes.so", CLOSES, "-shared", "-fPIC")
+    server = prongd("--warm", "-s", 1, "--env", f"LD_PRELOAD={library}", "--", "cat")
+    server.wait_log(event="spare-died")
+    for _ in range(5):
+        assert server.ask(b"cold") == b"cold"
+
+
+# What a spare was started from.
+
+
+def test_a_program_that_is_replaced_is_served_anew_from_the_next_client_on(
+    prongd, tmp_path
+):
+    program = tmp_path / "program"
+    shutil.copy(shutil.which("cat"), program)
+    server = prongd("--warm", "-s", 3, "--", program)
+    old = warm_pids(server, 3)
+    assert server.ask(b"cat") == b"cat"
+    new = tmp_path / "new"
+    shutil.copy(shutil.which("env"), new)
+    new.rename(program)
+    for _ in range(5):
+        assert b"\nTCPREMOTEIP=127.0.0.1\n" in server.ask(b"cat")
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in old), "left")
+    warm_pids(server, 3)
+
+
+def test_the_spares_of_a_script_go_when_its_interpreter_is_replaced(prongd, tmp_path):
+    interpreter, script = tmp_path / "interpreter", tmp_path / "script"
+    shutil.copy(shutil.which("cat"), interpreter)
+    script.write_text(f"#!{interpreter}\ntext\n")
+    script.chmod(0o755)
+    server = prongd("--warm", "-s", 2, "--", script)
+    old = warm_pids(server, 2)
+    new = tmp_path / "new"
+    shutil.copy(shutil.which("head"), new)
+    new.rename(interpreter)
+    assert server.ask(b"") == script.read_bytes()
+    [served] = server.wait_log(event="serve")
+    assert int(served["pid"]) not in old
+
+
+def test_a_file_that_was_only_read_changes_nothing(prongd, tmp_path):
+    program = tmp_path / "program"
+    shutil.copy(shutil.which("cat"), program)
+    server = prongd("--warm", "-s", 2, "--", program)
+    waiting = warm_pids(server, 2)
+    program.read_bytes()
+    assert server.ask(b"x") == b"x"
+    [served] = server.wait_log(event="serve")
+    assert int(served["pid"]) in waiting

@@ -196,6 +196,35 @@ static void an_idle_process_is_room_even_when_every_slot_is_taken(void **state)
 	assert_false(dispatch_has_room(dispatch));
 }
 
+/* Clients are left in the queue for so long, and not refused. */
+static void a_spare_that_is_being_started_is_given_nothing_but_room_is_expected(
+	void **state)
+{
+	(void)state;
+	fake.processes.max = 1;
+	fake_process(50, PROCESS_STARTING, START);
+	assert_false(dispatch_has_room(dispatch));
+	assert_true(dispatch_expects_room(dispatch));
+	assert_false(dispatch_is_full(dispatch));
+	assert_int_equal(come(START), -EAGAIN);
+	assert_int_equal(serving.hand_overs, 0);
+}
+
+static void an_idle_process_that_should_be_replaced_ends_and_the_next_is_tried(
+	void **state)
+{
+	struct process *good = fake_process(50, PROCESS_IDLE, START);
+	struct process *stale = fake_process(51, PROCESS_IDLE, START);
+
+	(void)state;
+	serving.hand_over_results[0] = -ESTALE;
+	assert_int_equal(come(START + 1), 0);
+	assert_int_equal(stale->state, PROCESS_ENDING);
+	assert_false(stale->left_idle);
+	assert_ptr_equal(serving.begun, good);
+	assert_int_equal(dispatch->spares.until_us, 0);
+}
+
 static bool is_full(const void *self)
 {
 	assert_ptr_equal(self, &serving);
@@ -260,6 +289,8 @@ int main(void)
 		served(without_an_idle_process_one_is_started_for_the_client),
 		served(when_every_slot_is_taken_none_is_started),
 		served(an_idle_process_is_room_even_when_every_slot_is_taken),
+		served(a_spare_that_is_being_started_is_given_nothing_but_room_is_expected),
+		served(an_idle_process_that_should_be_replaced_ends_and_the_next_is_tried),
 		served(a_model_may_know_better_whether_clients_wait),
 		served(after_a_fork_failed_the_next_waits_for_a_pause_that_doubles),
 		served(an_idle_process_serves_while_forking_waits),

@@ -106,13 +106,15 @@ static void what_was_given_does_not_replace_what_is_known(void **state)
 
 static void only_a_dynamic_program_without_rights_can_be_warm(void **state)
 {
+	char binary[PATH_MAX];
+
 	(void)state;
-	assert_null(prelaunch_refused("/bin/sh", "/etc/passwd"));
-	assert_non_null(prelaunch_refused("/bin/sh", "/nonexistent"));
-	assert_non_null(prelaunch_refused("/etc/passwd", "/etc/passwd"));
-	assert_non_null(prelaunch_refused("/nonexistent", "/etc/passwd"));
+	assert_null(prelaunch_refused("/bin/sh", "/etc/passwd", binary));
+	assert_non_null(prelaunch_refused("/bin/sh", "/nonexistent", binary));
+	assert_non_null(prelaunch_refused("/etc/passwd", "/etc/passwd", binary));
+	assert_non_null(prelaunch_refused("/nonexistent", "/etc/passwd", binary));
 	if (access("/bin/su", R_OK) == 0)
-		assert_non_null(prelaunch_refused("/bin/su", "/etc/passwd"));
+		assert_non_null(prelaunch_refused("/bin/su", "/etc/passwd", binary));
 }
 
 int main(void)

@@ -359,6 +359,61 @@ static void a_surplus_that_is_due_before_is_the_deadline(void **state)
 	assert_int_equal(dispatch_deadline(dispatch), START + REFILL);
 }
 
+static void where_old_spares_are_bad_they_are_replaced(void **state)
+{
+	(void)state;
+	keep_spares(2);
+	make_idle(2, START); /* one microsecond apart */
+	serving.model.spare_age_us = 100 * MS;
+	assert_int_equal(dispatch_deadline(dispatch), START + 100 * MS);
+	dispatch_stop_spares(dispatch, START + 100 * MS - 1);
+	assert_int_equal(idle(), 2);
+	dispatch_stop_spares(dispatch, START + 100 * MS);
+	expect_ending(50, true);
+	expect_ending(51, false);
+	assert_int_equal(start_spares(START + 100 * MS), 1);
+}
+
+static void a_spare_that_is_being_started_counts_as_one(void **state)
+{
+	(void)state;
+	keep_spares(2);
+	serving.model.spare_state = PROCESS_STARTING;
+	assert_int_equal(start_spares(START), 2);
+	assert_int_equal(start_spares(START + MS), 0);
+	assert_int_equal(idle(), 0);
+}
+
+static void a_spare_that_does_not_come_to_wait_in_ten_seconds_is_killed(void **state)
+{
+	(void)state;
+	keep_spares(2);
+	fake_process(50, PROCESS_STARTING, START);
+	fake_process(51, PROCESS_STARTING, START + 1);
+	assert_int_equal(dispatch_deadline(dispatch), START + SURPLUS);
+	dispatch_stop_spares(dispatch, START + SURPLUS - 1);
+	expect_nothing_sent();
+	dispatch_stop_spares(dispatch, START + SURPLUS);
+	expect_sent(-50, SIGKILL);
+	assert_int_equal(said("event=spare-stuck pid=50"), 1);
+	assert_int_equal(fake.processes.in[PROCESS_STARTING].count, 1);
+	/* The next one after a pause. */
+	assert_int_equal(start_spares(START + SURPLUS), 0);
+	assert_int_equal(start_spares(START + SURPLUS + 5 * MS), 1);
+}
+
+static void at_the_end_those_that_are_being_started_end_too(void **state)
+{
+	(void)state;
+	keep_spares(1);
+	fake_process(50, PROCESS_STARTING, START);
+	dispatch_drain(dispatch, START);
+	dispatch_finish(dispatch);
+	dispatch_stop_spares(dispatch, START);
+	expect_ending(50, true);
+	assert_int_equal(said("event=spare-stuck"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +435,10 @@ int main(void)
 		served(while_the_server_stops_no_spare_is_made),
 		served(the_latest_of_the_pauses_is_the_deadline_of_missing_spares),
 		served(a_surplus_that_is_due_before_is_the_deadline),
+		served(where_old_spares_are_bad_they_are_replaced),
+		served(a_spare_that_is_being_started_counts_as_one),
+		served(a_spare_that_does_not_come_to_wait_in_ten_seconds_is_killed),
+		served(at_the_end_those_that_are_being_started_end_too),
 	};
 
 	return cmocka_run_group_tests_name("spares", tests, NULL, NULL);

@@ -85,7 +85,8 @@ static const char *look(char path[PATH_MAX], int fd)
 	return NULL;
 }
 
-const char *prelaunch_refused(const char *program, const char *shim)
+const char *prelaunch_refused(const char *program, const char *shim,
+			      char binary[PATH_MAX])
 {
 	const char *why = NULL;
 	char path[PATH_MAX];
@@ -98,6 +99,7 @@ const char *prelaunch_refused(const char *program, const char *shim)
 
 		if (fd < 0)
 			return "it cannot be read";
+		memcpy(binary, path, sizeof(path));
 		why = look(path, fd);
 		close(fd);
 	}

@@ -5,10 +5,14 @@
 #ifndef ENGINE_PRELAUNCH_H
 #define ENGINE_PRELAUNCH_H
 
+#include <limits.h>
+
 /*
  * Looks at the program, or at a script's interpreter. Returns NULL if it can be kept
- * warm, or the reason why not, a static string.
+ * warm, with the path of what is really executed in binary, or the reason why not, a
+ * static string.
  */
-const char *prelaunch_refused(const char *path, const char *shim);
+const char *prelaunch_refused(const char *path, const char *shim,
+			      char binary[PATH_MAX]);
 
 #endif

@@ -163,6 +163,7 @@ int program_find(struct program *program, struct why *why)
 	if (err == 0)
 		program->gains = executable_gains(program->path);
 	if (err == 0 && program->options.warm != NULL)
-		program->cold = prelaunch_refused(program->path, program->options.warm);
+		program->cold = prelaunch_refused(program->path, program->options.warm,
+						  program->binary);
 	return err;
 }

@@ -19,6 +19,8 @@ struct program {
 	unsigned env_count;
 	const char *search; /* PATH, in which it is looked for */
 	const char *gains;  /* rights that its execve(2) would give; NULL: none */
+	char binary
+		[PATH_MAX]; /* of one that is kept warm: itself, or its interpreter */
 	const char *cold;   /* why it cannot be kept warm; NULL: it can, or need not */
 };
 

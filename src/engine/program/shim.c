@@ -48,8 +48,11 @@ static void take_variables(size_t length)
 static void await_connection(const char *wanted)
 {
 	size_t length = sizeof(variables) - 1;
+	char waits = WARM_WAITS;
 	int fd;
 
+	if (send(WARM_CHANNEL, &waits, 1, MSG_NOSIGNAL) != 1)
+		_exit(0);
 	if (pass_receive_up_to(WARM_CHANNEL, variables, &length, &fd) != 1)
 		_exit(0);
 	variables[length] = '\0';

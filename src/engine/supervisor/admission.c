@@ -18,7 +18,8 @@
 
 static bool refuses_at_limit(const struct admission *admission)
 {
-	return admission->settings->at_limit == PRONG_REFUSE;
+	return admission->settings->at_limit == PRONG_REFUSE &&
+	       !dispatch_expects_room(admission->dispatch);
 }
 
 /* Whether something can be done with a client: serve it, or tell it to go. */

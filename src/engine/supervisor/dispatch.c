@@ -9,6 +9,7 @@
 #define SPARES_DEFER    32       /* rounds of the loop in which clients go first */
 #define REFILL_PAUSE_US 1500     /* without a client dispatched */
 #define SURPLUS_US      10000000 /* a process too many is kept so long */
+#define STARTING_US     10000000 /* for a spare to say that it waits */
 
 void dispatch_open(struct dispatch *dispatch, unsigned spare)
 {
@@ -59,6 +60,13 @@ static int start(struct dispatch *dispatch, struct client *client, int64_t now_u
 	return 0;
 }
 
+static void stop_spare(const struct dispatch *dispatch, struct process *process,
+		       int64_t now_us)
+{
+	process_drop_channel(dispatch->processes, process);
+	process_set_state(dispatch->processes, process, PROCESS_ENDING, now_us);
+}
+
 /* Hands client to the newest idle process that lives; -ENOENT if there is none. */
 static int hand_to_idle(struct dispatch *dispatch, const struct client *client,
 			int64_t now_us)
@@ -83,6 +91,8 @@ static int hand_to_idle(struct dispatch *dispatch, const struct client *client,
 			process_kill(processes, process, REASON_CRASH_SIGNAL, now_us);
 		else if (err == -EPIPE || err == -ECONNRESET)
 			process_lost(processes, process, now_us);
+		else if (err == -ESTALE)
+			stop_spare(dispatch, process, now_us);
 		else
 			/* Not the process's fault: memory, or unix(7), ETOOMANYREFS. */
 			return fork_failed(dispatch, err, now_us);
@@ -107,13 +117,26 @@ bool dispatch_has_room(const struct dispatch *dispatch)
 	       !processes_are_all_taken(dispatch->processes);
 }
 
+bool dispatch_expects_room(const struct dispatch *dispatch)
+{
+	return dispatch->processes->in[PROCESS_STARTING].count > 0;
+}
+
 bool dispatch_is_full(const struct dispatch *dispatch)
 {
 	const struct serving *serving = &dispatch->serving;
 
 	if (serving->model->is_full != NULL)
 		return serving->model->is_full(serving->self);
-	return !dispatch_has_room(dispatch);
+	return !dispatch_has_room(dispatch) && !dispatch_expects_room(dispatch);
+}
+
+/* Spares, and what accepts for itself. */
+static unsigned count_kept(const struct processes *processes)
+{
+	return processes->in[PROCESS_STARTING].count +
+	       processes->in[PROCESS_IDLE].count +
+	       processes->in[PROCESS_ACCEPTING].count;
 }
 
 static bool spares_are_missing(const struct dispatch *dispatch)
@@ -122,9 +145,7 @@ static bool spares_are_missing(const struct dispatch *dispatch)
 	const struct processes *processes = dispatch->processes;
 
 	return !dispatch->draining && !processes_are_all_taken(processes) &&
-	       processes->in[PROCESS_IDLE].count +
-			       processes->in[PROCESS_ACCEPTING].count <
-		       serving->model->wanted(serving->self);
+	       count_kept(processes) < serving->model->wanted(serving->self);
 }
 
 /*
@@ -135,7 +156,7 @@ static bool spares_are_missing(const struct dispatch *dispatch)
 static int64_t refill_time(const struct dispatch *dispatch)
 {
 	if (dispatch->serving.model->spares_are_dear &&
-	    2 * dispatch->processes->in[PROCESS_IDLE].count < dispatch->spare)
+	    2 * count_kept(dispatch->processes) < dispatch->spare)
 		return 0;
 	return dispatch->refill_at_us;
 }
@@ -157,35 +178,60 @@ void dispatch_start_spares(struct dispatch *dispatch, bool quiet, int64_t now_us
 			return;
 }
 
-/* When the spare that has idled longest has done so for long enough. */
-static int64_t surplus_deadline(const struct dispatch *dispatch)
+/* When the spare that has idled longest has done so for long enough, or is too old. */
+static int64_t idle_deadline(const struct dispatch *dispatch)
 {
 	const struct process_list *idle = &dispatch->processes->in[PROCESS_IDLE];
+	int64_t age_us = dispatch->serving.model->spare_age_us;
 
-	if (dispatch->finished)
-		return idle->count > 0 ? 0 : CLOCK_NEVER;
-	if (idle->count <= dispatch->spare)
+	if (idle->count == 0)
 		return CLOCK_NEVER;
-	return idle->first->since_us + SURPLUS_US;
+	if (dispatch->finished)
+		return 0;
+	if (idle->count > dispatch->spare)
+		return idle->first->since_us + SURPLUS_US;
+	return age_us > 0 ? idle->first->since_us + age_us : CLOCK_NEVER;
+}
+
+/* When the spare that was started first should have said that it waits. */
+static int64_t starting_deadline(const struct dispatch *dispatch)
+{
+	const struct process *first = dispatch->processes->in[PROCESS_STARTING].first;
+
+	if (first == NULL)
+		return CLOCK_NEVER;
+	return dispatch->finished ? 0 : first->since_us + STARTING_US;
+}
+
+/* It may be doing anything, but it does not wait for a connection. */
+static void kill_stuck(struct dispatch *dispatch, struct process *process,
+		       int64_t now_us)
+{
+	report_spare_stuck(dispatch->report, process->pid, now_us);
+	backoff_failed(&dispatch->spares, now_us);
+	process_kill(dispatch->processes, process, REASON_CRASH_SIGNAL, now_us);
 }
 
 void dispatch_stop_spares(struct dispatch *dispatch, int64_t now_us)
 {
-	struct processes *processes = dispatch->processes;
+	const struct process_list *lists = dispatch->processes->in;
 
-	while (surplus_deadline(dispatch) <= now_us) {
-		struct process *process = processes->in[PROCESS_IDLE].first;
-
-		process_drop_channel(processes, process);
-		process_set_state(processes, process, PROCESS_ENDING, now_us);
-	}
+	while (idle_deadline(dispatch) <= now_us)
+		stop_spare(dispatch, lists[PROCESS_IDLE].first, now_us);
+	while (starting_deadline(dispatch) <= now_us)
+		if (dispatch->finished)
+			stop_spare(dispatch, lists[PROCESS_STARTING].first, now_us);
+		else
+			kill_stuck(dispatch, lists[PROCESS_STARTING].first, now_us);
 }
 
 int64_t dispatch_deadline(const struct dispatch *dispatch)
 {
-	int64_t deadline_us = surplus_deadline(dispatch);
+	int64_t deadline_us = idle_deadline(dispatch);
 	int64_t spares_us = refill_time(dispatch);
 
+	if (starting_deadline(dispatch) < deadline_us)
+		deadline_us = starting_deadline(dispatch);
 	if (!spares_are_missing(dispatch))
 		return deadline_us;
 	if (spares_us < dispatch->fork.until_us)

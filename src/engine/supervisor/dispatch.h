@@ -36,6 +36,9 @@ int dispatch_client(struct dispatch *dispatch, struct client *client, int64_t no
 /* Whether a client could get a process now, as far as slots decide it. */
 bool dispatch_has_room(const struct dispatch *dispatch);
 
+/* Whether a spare that is being started will soon be room, or its slot. */
+bool dispatch_expects_room(const struct dispatch *dispatch);
+
 /* Whether clients wait, or are refused, for want of a process. */
 bool dispatch_is_full(const struct dispatch *dispatch);
 
@@ -45,7 +48,10 @@ bool dispatch_is_full(const struct dispatch *dispatch);
  */
 void dispatch_start_spares(struct dispatch *dispatch, bool quiet, int64_t now_us);
 
-/* Ends spares that have been too many for a while, and all when it is finished. */
+/*
+ * Ends spares that have been too many for a while, that are too old, or that do not come to
+ * wait; and all when it is finished.
+ */
 void dispatch_stop_spares(struct dispatch *dispatch, int64_t now_us);
 
 /* When one of these two has next something to do; CLOCK_NEVER: after an event. */

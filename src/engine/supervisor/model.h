@@ -92,6 +92,7 @@ struct model {
 	bool lingers; /* connections that were served are the supervisor's to close */
 	/* Spares are worth more than a moment's rate: replace them when half are left. */
 	bool spares_are_dear;
+	int64_t spare_age_us; /* a spare that is older is replaced; 0: none is */
 
 	/*
 	 * Starts a process in a slot, for client or, if that is NULL, as a spare.
@@ -102,8 +103,8 @@ struct model {
 
 	/*
 	 * Gives client to an idle process. Returns 0; -EPIPE or -ECONNRESET if the
-	 * process is dying; -EAGAIN if it does not take what it is given; or another
-	 * errno, not of its making. NULL: no process is ever idle.
+	 * process is dying; -EAGAIN if it does not take what it is given; -ESTALE if it
+	 * should be replaced; or another errno, not of its making. NULL: no process is ever idle.
 	 */
 	int (*hand_over)(void *self, struct process *process,
 			 const struct client *client);

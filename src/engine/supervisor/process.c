@@ -230,8 +230,8 @@ void process_kill(struct processes *processes, struct process *process,
 void processes_kill(struct processes *processes, enum reason cause, int64_t now_us)
 {
 	static const enum process_state living[] = {
-		PROCESS_IDLE,    PROCESS_BUSY,   PROCESS_ACCEPTING,
-		PROCESS_HUNG_UP, PROCESS_ENDING,
+		PROCESS_STARTING,  PROCESS_IDLE,    PROCESS_BUSY,
+		PROCESS_ACCEPTING, PROCESS_HUNG_UP, PROCESS_ENDING,
 	};
 
 	for (size_t i = 0; i < sizeof(living) / sizeof(living[0]); i++) {

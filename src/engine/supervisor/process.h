@@ -15,6 +15,7 @@
 
 enum process_state {
 	PROCESS_FREE,
+	PROCESS_STARTING,  /* a spare that has not said yet that it waits */
 	PROCESS_IDLE,      /* it waits for a connection from the supervisor */
 	PROCESS_BUSY,      /* it serves one */
 	PROCESS_ACCEPTING, /* it takes connections off the queue itself */
@@ -28,9 +29,10 @@ struct process {
 	enum process_state state;
 	int64_t since_us; /* of the state */
 	pid_t pid;
-	int channel;    /* our end of its socketpair; -1: none (any more) */
-	int watched;    /* the descriptor of it that is in the loop; -1: none */
-	bool left_idle; /* it was idle, and left without being told to */
+	int channel;      /* our end of its socketpair; -1: none (any more) */
+	int watched;      /* the descriptor of it that is in the loop; -1: none */
+	bool left_idle;   /* it was idle, and left without being told to */
+	unsigned vintage; /* of the files that a warm program was started from */
 	enum reason
 		end_cause; /* why the supervisor ended it; REASON_NONE: it did not */
 	struct session session;
@@ -68,7 +70,7 @@ void processes_close(struct processes *processes);
 /* Takes a free slot, still without a process; NULL if all are taken. Its row is reset. */
 struct process *process_take(struct processes *processes);
 
-/* Enters its pid, in state IDLE, BUSY or ACCEPTING. */
+/* Enters its pid, in state STARTING, IDLE, BUSY or ACCEPTING. */
 void process_occupy(struct processes *processes, struct process *process, pid_t pid,
 		    enum process_state state, int64_t now_us);
 

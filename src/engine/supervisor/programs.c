@@ -1,7 +1,10 @@
 #include "programs.h"
 
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/gate.h"
 #include "base/pass.h"
 #include "base/tcp_info.h"
 #include "base/why.h"
@@ -18,11 +22,13 @@
 #include "engine/program/launch.h"
 #include "engine/program/monitor.h"
 #include "engine/program/program.h"
+#include "engine/program/warm.h"
 #include "report.h"
 
-#define HANGUP_MS 5000  /* for a program whose client is gone, to end */
-#define LOOKS_US  20000 /* at least, from a look at all sessions to the next */
-#define LOOK_COST 20    /* and as many times as long as it took */
+#define HANGUP_MS    5000 /* for a program whose client is gone, to end */
+#define SPARE_AGE_US INT64_C(3600000000) /* libraries get old, too */
+#define LOOKS_US     20000 /* at least, from a look at all sessions to the next */
+#define LOOK_COST    20    /* and as many times as long as it took */
 
 static int open_programs(void *self, const struct model_parts *parts,
 			 const struct prong_options *options, struct program **program,
@@ -33,6 +39,7 @@ static int open_programs(void *self, const struct model_parts *parts,
 	programs->parts = *parts;
 	programs->program = malloc(sizeof(*programs->program));
 	programs->launchpads = (struct launchpads){ 0 };
+	programs->vintage = (struct vintage){ 0 };
 	programs->look_us = CLOCK_NEVER;
 	custody_open(&programs->custody, parts->processes, parts->sessions);
 	if (programs->program == NULL)
@@ -156,6 +163,37 @@ static pid_t start_monitored(struct programs *programs, const struct process *pr
 	return monitor_start(&monitor);
 }
 
+/* A warm program says that it waits, or is not there any more. */
+static void on_waiting(void *owner, unsigned index, uint32_t events, int64_t now_us)
+{
+	struct programs *programs = owner;
+	struct processes *processes = programs->parts.processes;
+	struct process *process = &processes->at[index];
+	char said = 0;
+	ssize_t n;
+
+	(void)events;
+	if (process->channel < 0 || process->state != PROCESS_STARTING)
+		return;
+	n = recv(process->channel, &said, 1, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		return;
+	process_unwatch(processes, process);
+	if (n == 1 && said == WARM_WAITS)
+		process_set_state(processes, process, PROCESS_IDLE, now_us);
+	else
+		process_lost(processes, process, now_us);
+}
+
+static unsigned look_at_files(struct programs *programs)
+{
+	const struct privileges *privileges = programs->parts.privileges;
+	bool moves = privileges != NULL && !privileges->keeps_root;
+
+	return vintage_look(&programs->vintage, programs->program,
+			    moves ? privileges->options.root : NULL);
+}
+
 /* A warm spare: its streams are /dev/null until a connection comes on its channel. */
 static pid_t start_warm(struct programs *programs, struct process *process)
 {
@@ -170,8 +208,12 @@ static pid_t start_warm(struct programs *programs, struct process *process)
 	process->channel = pair[0];
 	pad->launch.channel = pair[1];
 	environment_fill_warm(&pad->environment, programs->program);
+	process->vintage = look_at_files(programs);
 	pid = launch_program(pad);
 	close(pair[1]);
+	if (pid > 0)
+		process_watch(programs->parts.processes, process, pair[0], EPOLLIN,
+			      on_waiting, programs);
 	return pid;
 }
 
@@ -186,11 +228,28 @@ static pid_t start(void *self, struct process *process, const struct client *cli
 		       : start_cold(programs, process, client);
 }
 
+/* What it said may be long ago. Returns 0 or what hand_over() is to return. */
+static int check_waiting(const struct process *process)
+{
+	siginfo_t info = { 0 };
+
+	if (GATE(waitid, P_PID, process->pid, &info,
+		 WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid == 0)
+		return 0;
+	return info.si_code == CLD_STOPPED ? -EAGAIN : -EPIPE;
+}
+
 static int hand_over(void *self, struct process *process, const struct client *client)
 {
 	struct programs *programs = self;
 	struct environment environment;
+	int err = check_waiting(process);
 
+	if (err == 0 && process->vintage != look_at_files(programs))
+		err = -ESTALE;
+	if (err < 0)
+		return err;
 	environment_fill(&environment, programs->program, client,
 			 sessions_of_source(programs->parts.sessions, client));
 	/* The channel is kept until the program has taken it; custody.c. */
@@ -273,7 +332,9 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	if (info->si_code != CLD_EXITED)
 		end_orphans(programs);
 	if (client->id == 0)
-		return process->state == PROCESS_IDLE || process->left_idle
+		return process->state == PROCESS_STARTING ||
+				       process->state == PROCESS_IDLE ||
+				       process->left_idle
 			       ? OUTCOME_SPARE_DIED
 			       : 0;
 	reason = unbegun(programs, process, client, now_us);
@@ -426,10 +487,11 @@ const struct model model_programs = {
 	.settle = settle,
 	.run = run,
 	.announce = announce,
-	.spare_state = PROCESS_IDLE,
+	.spare_state = PROCESS_STARTING,
 	.descriptors = count_descriptors,
 	.lingers = true,
 	.spares_are_dear = true,
+	.spare_age_us = SPARE_AGE_US,
 	.start = start,
 	.hand_over = hand_over,
 	.begin = begin,

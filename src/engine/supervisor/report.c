@@ -345,6 +345,17 @@ void report_spare_died(struct report *report, const siginfo_t *info, int64_t now
 	log_end(log);
 }
 
+void report_spare_stuck(struct report *report, pid_t pid, int64_t now_us)
+{
+	struct log *log = &report->log;
+
+	if (!begin_throttled(log, &report->spare, now_us, LOG_WARNING, "spare-stuck"))
+		return;
+	log_number(log, "pid", pid);
+	log_text(log, "why", "it does not come to wait for a connection: killed");
+	log_end(log);
+}
+
 void report_connect(struct report *report, const struct client *client)
 {
 	struct log *log = &report->log;

@@ -88,6 +88,7 @@ void report_privileges_failed(struct report *report, const struct client *client
 void report_exec_failed(struct report *report, const struct client *client,
 			const char *program, int error, int64_t now_us);
 void report_spare_died(struct report *report, const siginfo_t *info, int64_t now_us);
+void report_spare_stuck(struct report *report, pid_t pid, int64_t now_us);
 
 /* The four of a connection's life. client.id is 0 where the client is not known. */
 void report_connect(struct report *report, const struct client *client);

@@ -1,0 +1,37 @@
+/*
+ * Whether what a warm program was started from is still what would be started now: the
+ * program's file, its interpreter, the shim, and the cache of libraries (ld.so(8)), which
+ * an upgrade of libraries renews.
+ */
+#ifndef ENGINE_VINTAGE_H
+#define ENGINE_VINTAGE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "program.h"
+
+#define VINTAGE_FILES 4
+
+/* A file that is not there, or not to be seen from here, is all zeros. */
+struct vintage_file {
+	uint64_t device, inode, size;
+	int64_t changed_s, changed_ns;   /* ctime, which no program can set back */
+	int64_t modified_s, modified_ns; /* mtime */
+};
+
+/* Zeroed at first. */
+struct vintage {
+	unsigned number;
+	struct vintage_file files[VINTAGE_FILES];
+};
+
+/*
+ * Looks at the files of program, which is run in the root directory root (NULL: that of
+ * the caller). Returns the vintage's number, which is another one if any has changed
+ * since the last look.
+ */
+unsigned vintage_look(struct vintage *vintage, const struct program *program,
+		      const char *root);
+
+#endif
