@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,65 @@ __attribute__((constructor)) static void wait_for_gate(void)
 	while (access(getenv("GATE"), F_OK) < 0)
 		usleep(1000);
 }
+"""
+
+# How the runtimes of several languages read the environment, each on its own lines.
+READS = """
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static char **noted;
+static void show(const char *how, char **at)
+{
+	for (; *at != NULL; at++)
+		printf("%s %s\\n", how, *at);
+}
+__attribute__((constructor)) static void note(int argc, char **argv, char **envp)
+{
+	noted = envp;
+}
+int main(int argc, char **argv, char **envp)
+{
+	static char text[65536];
+	FILE *file = fopen("/proc/self/environ", "r");
+	size_t n = fread(text, 1, sizeof(text), file);
+	show("argument", envp);
+	show("environ", environ);
+	show("stack", argv + argc + 1);
+	show("noted", noted);
+	for (char *at = text; at < text + n; at += strlen(at) + 1)
+		if (*at != 0)
+			printf("proc %s\\n", at);
+	return 0;
+}
+"""
+
+SETS = """
+#include <stdlib.h>
+__attribute__((constructor)) static void set(void)
+{
+	setenv("SET", "before main", 1);
+}
+"""
+
+STARTS_ITSELF = """
+#include <stdlib.h>
+#include <unistd.h>
+void _start(void)
+{
+	write(1, "own\\n", 4);
+	_Exit(0);
+}
+"""
+
+PASCAL = """
+program e;
+{$linklib c}
+uses sysutils;
+begin
+	writeln('TCPREMOTEIP=', GetEnvironmentVariable('TCPREMOTEIP'));
+	writeln('LD_PRELOAD=', GetEnvironmentVariable('LD_PRELOAD'));
+end.
 """
 
 CLOSES = """
@@ -169,6 +229,70 @@ def test_warm_does_not_go_with_an_attendant(other):
     assert "neither --resolve nor --kill-descendants" in run.stderr
 
 
+# The environment is complete when main() begins, wherever a runtime reads it.
+
+
+def lines_of(server):
+    """Sorted, since the order is no promise; without the ports, which are others."""
+    lines = server.ask(b"").decode().splitlines()
+    assert not [line for line in lines if "PRONG" in line], "nothing of ours is left"
+    return sorted(re.sub(r"(PORT|PID)=\d+", r"\1=N", line) for line in lines)
+
+
+GIVEN = [
+    (),
+    ("--env", "MINE=1", "--env", "PROTO=mine", "--env", "REMOTE_PORT=1"),
+    ("--env", "LD_PRELOAD=libdl.so.2"),
+]
+
+
+@pytest.mark.parametrize("listen", [(), ("-l", "unix:{}/socket")])
+@pytest.mark.parametrize("given", GIVEN)
+def test_every_way_to_read_the_environment_shows_what_a_cold_program_sees(
+    prongd, tmp_path, given, listen
+):
+    program = compiled(tmp_path, "reads", READS)
+    found = []
+    for how in ([], ["--warm", "-s", 1]):
+        words = [word.format(tmp_path) for word in listen]
+        server = prongd(*how, *given, *words, "--", program)
+        if how:
+            warm_pids(server, 1)
+        found.append(lines_of(server))
+        server.stop()
+    assert found[0] == found[1]
+    assert any("proc PROTO=" in line for line in found[1])
+
+
+def test_an_environment_that_was_changed_before_main_is_completed_too(prongd, tmp_path):
+    library = compiled(tmp_path, "sets.so", SETS, "-shared", "-fPIC")
+    program = compiled(tmp_path, "reads", READS)
+    server = prongd("--warm", "-s", 1, "--env", f"LD_PRELOAD={library}", "--", program)
+    warm_pids(server, 1)
+    lines = lines_of(server)
+    for how in ("environ", "argument", "stack", "noted", "proc"):
+        assert f"{how} TCPREMOTEIP=127.0.0.1" in lines
+        assert f"{how} LD_PRELOAD={library}" in lines
+    assert "environ SET=before main" in lines
+
+
+def test_a_program_that_does_not_begin_in_libc_is_started_cold(prongd, tmp_path):
+    program = compiled(tmp_path, "itself", STARTS_ITSELF, "-nostartfiles")
+    server = prongd("--warm", "-s", 2, "--", program)
+    assert server.ask(b"") == b"own\n"
+    [line] = server.log_lines(event="cold")
+    assert line["why"] == "it does not begin in libc"
+    assert server.workers() == []
+
+
+@pytest.mark.skipif(shutil.which("fpc") is None, reason="needs Free Pascal")
+def test_a_pascal_program_sees_its_connection(prongd, tmp_path):
+    (tmp_path / "e.pas").write_text(PASCAL)
+    subprocess.run(["fpc", "-v0", "e.pas"], cwd=tmp_path, check=True, timeout=60)
+    server = prongd("--warm", "-s", 1, "--", tmp_path / "e")
+    assert server.ask(b"") == b"TCPREMOTEIP=127.0.0.1\nLD_PRELOAD=\n"
+
+
 # Nothing is assumed of a spare that has not been seen.
 
 
@@ -196,11 +320,11 @@ def test_a_spare_that_has_not_come_to_wait_is_never_given_a_client(
                     "--env", f"GATE={gate}", "--", "cat")  # fmt: skip
     held = eventually(lambda: [*children_named(server, "cat")][1:], "begun")
     with server.connect() as client:
+        if not options:
+            [served] = server.wait_log(event="serve")
+            assert int(served["pid"]) not in held
         gate.touch()
         assert echoes(client)
-        [served] = server.wait_log(event="serve")
-        if not options:
-            assert int(served["pid"]) not in held
     assert server.log_lines(event="refused") == []
 
 

@@ -159,6 +159,26 @@ void environment_fill(struct environment *environment, const struct program *pro
 	environment->at[environment->count] = NULL;
 }
 
+static bool is_ours(const char *variable)
+{
+	return same_name("LD_PRELOAD=", variable) ||
+	       same_name(WARM_VARIABLE "=", variable) ||
+	       same_name(WARM_ROOM_VARIABLE "=", variable);
+}
+
+/* Written once: programs that are being started read it. */
+static const char *text_room(void)
+{
+	static char room[sizeof(WARM_ROOM_VARIABLE "=") + WARM_TEXT_MAX];
+
+	if (room[0] == '\0') {
+		memset(room, ' ', sizeof(room) - 1);
+		memcpy(room, WARM_ROOM_VARIABLE "=", strlen(WARM_ROOM_VARIABLE "="));
+	}
+	return room;
+}
+
+/* What the administrator gave comes first, and the shim's room last; warm.h. */
 void environment_fill_warm(struct environment *environment,
 			   const struct program *program)
 {
@@ -169,10 +189,14 @@ void environment_fill_warm(struct environment *environment,
 	for (unsigned i = 0; i < program->env_count; i++)
 		if (same_name("LD_PRELOAD=", program->env[i]))
 			others = program->env[i] + sizeof("LD_PRELOAD=") - 1;
+		else if (!is_ours(program->env[i]))
+			environment->at[environment->count++] = program->env[i];
 	add(environment, "LD_PRELOAD=%s%s%s", program->options.warm,
 	    *others != '\0' ? ":" : "", others);
 	add(environment, WARM_VARIABLE "=%d",
 	    program->options.error_output == PRONG_STDERR_CONNECTION ? 2 : 0);
-	add_given(environment, program);
+	for (unsigned i = 0; i < WARM_ROOMS - (*others == '\0' ? 2 : 1) - 1; i++)
+		environment->at[environment->count++] = WARM_ROOM_VARIABLE "=";
+	environment->at[environment->count++] = text_room();
 	environment->at[environment->count] = NULL;
 }

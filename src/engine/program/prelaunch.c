@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "entry.h"
+
 #define SCRIPTS_MOST \
 	4 /* interpreters that are scripts themselves; as execve(2) has it */
 
@@ -41,6 +43,16 @@ static const char *check_loader(int fd, const ElfW(Phdr) * segment)
 	return NULL;
 }
 
+static const char *check_dynamic(int fd, const ElfW(Ehdr) * header,
+				 const ElfW(Phdr) * loader)
+{
+	const char *why = check_loader(fd, loader);
+
+	if (why == NULL && !entry_is_in_libc(fd, header))
+		why = "it does not begin in libc";
+	return why;
+}
+
 static const char *check_binary(int fd, const ElfW(Ehdr) * header)
 {
 	ElfW(Phdr) segment;
@@ -54,7 +66,7 @@ static const char *check_binary(int fd, const ElfW(Ehdr) * header)
 		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment))
 			break;
 		if (segment.p_type == PT_INTERP)
-			return check_loader(fd, &segment);
+			return check_dynamic(fd, header, &segment);
 	}
 	return "it is statically linked";
 }

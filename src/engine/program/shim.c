@@ -2,15 +2,18 @@
  * The shim that keeps a program warm: preloaded, it stops before main() and waits for a
  * connection, so that exec and dynamic linking are over when a client comes. When
  * main() begins, standard input and output are the connection, the environment is
- * complete, and nothing of the shim's shows in it. See warm.h.
+ * complete, on the stack, in environ and in /proc/PID/environ, and nothing of the shim's
+ * shows in it. See warm.h.
  *
- * Lives in other people's programs: uses libc alone, allocates nothing, and in a
- * program that was not started by prongd does nothing at all.
+ * Lives in other people's programs: uses libc alone, allocates nothing where environ is
+ * still what the kernel made, and in a program that was not started by prongd does nothing
+ * at all.
  */
 #include <sys/socket.h>
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,51 +21,153 @@
 #include "base/pass.h"
 #include "warm.h"
 
+#define PRELOAD "LD_PRELOAD="
+
 typedef int main_function(int, char **, char **);
 typedef int start_function(main_function *, int, char **, void (*)(void),
 			   void (*)(void), void (*)(void), void *);
 
 static main_function *program_main;
-static char variables[WARM_TEXT_MAX]; /* of the connection; environ points here */
+/* LD_PRELOAD as the administrator has it, and what is known of the connection. */
+static char variables[2 * WARM_TEXT_MAX];
 
-/* ld.so has done with it; what the administrator asked to preload is put back. */
-static void restore_preload(void)
+/* The text of the variables that are room, the last ones that are on the stack. */
+struct room {
+	char *text;
+	size_t size; /* of text, up to and with the last NUL */
+};
+
+static bool same_name(const char *a, const char *b)
 {
-	char *preload = getenv("LD_PRELOAD");
-	char *others = preload != NULL ? strchr(preload, ':') : NULL;
+	size_t length = strcspn(a, "=");
 
-	if (others != NULL)
-		setenv("LD_PRELOAD", others + 1, 1);
-	else
-		unsetenv("LD_PRELOAD");
+	return strncmp(a, b, length) == 0 && b[length] == '=';
 }
 
-static void take_variables(size_t length)
+/* Returns whether environment is as prongd has made it. */
+static bool find_room(char **environment, struct room *room)
 {
+	while (*environment != NULL && strncmp(*environment, PRELOAD, 11) != 0)
+		environment++;
+	if (*environment == NULL)
+		return false;
+	room->text = *environment;
+	room->size = 0;
+	for (; *environment != NULL; environment++) {
+		if (*environment != room->text + room->size)
+			return false;
+		room->size += strlen(*environment) + 1;
+	}
+	return true;
+}
+
+/* ld.so has done with it; what the administrator asked to preload is put back. */
+static size_t restore_preload(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	const char *others = preload != NULL ? strchr(preload, ':') : NULL;
+	size_t length = others != NULL ? strlen(others + 1) : 0;
+
+	if (others == NULL || sizeof(PRELOAD) + length > WARM_TEXT_MAX)
+		return 0;
+	memcpy(variables, PRELOAD, sizeof(PRELOAD) - 1);
+	memcpy(variables + sizeof(PRELOAD) - 1, others + 1, length + 1);
+	return sizeof(PRELOAD) + length;
+}
+
+/* What the administrator gave does not replace what prongd knows. */
+static char **drop_given(char **given, char **end, const char *name)
+{
+	char **kept = given;
+
+	for (; given < end; given++)
+		if (same_name(name, *given))
+			memset(*given, 0, strlen(*given));
+		else
+			*kept++ = *given;
+	return kept;
+}
+
+static bool is_room(const struct room *room, const char *variable)
+{
+	return variable >= room->text && variable < room->text + room->size;
+}
+
+/*
+ * In list, which stays where it is, the variables take the place of those that are room.
+ * Returns whether there was a place for each.
+ */
+static bool place(char **list, const struct room *room, size_t length)
+{
+	char *text = room->text;
+	char **end, **at = list;
+
+	for (end = list; *end != NULL; end++)
+		if (!is_room(room, *end))
+			*at++ = *end;
+	for (; text < room->text + length; text += strlen(text) + 1) {
+		at = drop_given(list, at, text);
+		if (at == end)
+			break;
+		*at++ = text;
+	}
+	while (at < end)
+		*at++ = NULL;
+	return text == room->text + length;
+}
+
+/* environ is another list if what began before main() has changed it. */
+static bool fill_room(char **environment, const struct room *room, size_t length)
+{
+	bool complete;
+
+	if (length > room->size)
+		return false;
+	memset(room->text, 0, room->size);
+	memcpy(room->text, variables, length);
+	complete = place(environment, room, length);
+	if (environ != environment)
+		complete = place(environ, room, length) && complete;
+	return complete;
+}
+
+/* What prongd has not made, or too little room: environ alone will be complete. */
+static void put_variables(size_t length)
+{
+	unsetenv(WARM_VARIABLE);
+	unsetenv(WARM_ROOM_VARIABLE);
+	unsetenv("LD_PRELOAD");
 	for (char *text = variables; text < variables + length;
 	     text += strlen(text) + 1)
 		putenv(text);
 }
 
-/* Does not return when no connection comes. */
-static void await_connection(const char *wanted)
+static void complete(char **environment, size_t length)
 {
-	size_t length = sizeof(variables) - 1;
+	struct room room;
+
+	if (!find_room(environment, &room) || !fill_room(environment, &room, length))
+		put_variables(length);
+}
+
+/* Does not return when no connection comes. Returns the length of the variables. */
+static size_t await_connection(const char *wanted)
+{
+	size_t preload = restore_preload();
+	size_t length = sizeof(variables) - 1 - preload;
 	char waits = WARM_WAITS;
 	int fd;
 
 	if (send(WARM_CHANNEL, &waits, 1, MSG_NOSIGNAL) != 1)
 		_exit(0);
-	if (pass_receive_up_to(WARM_CHANNEL, variables, &length, &fd) != 1)
+	if (pass_receive_up_to(WARM_CHANNEL, variables + preload, &length, &fd) != 1)
 		_exit(0);
-	variables[length] = '\0';
+	variables[preload + length] = '\0';
 	if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || (wanted[0] == '2' && dup2(fd, 2) < 0))
 		_exit(127);
 	close(fd);
 	close(WARM_CHANNEL);
-	unsetenv(WARM_VARIABLE);
-	restore_preload();
-	take_variables(length);
+	return preload + length;
 }
 
 static int warm_main(int argc, char **argv, char **envp)
@@ -71,7 +176,7 @@ static int warm_main(int argc, char **argv, char **envp)
 
 	(void)envp;
 	if (wanted != NULL)
-		await_connection(wanted);
+		complete(argv + argc + 1, await_connection(wanted));
 	return program_main(argc, argv, environ);
 }
 
