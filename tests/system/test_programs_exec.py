@@ -355,6 +355,7 @@ def test_a_stop_does_not_wait_for_a_program_that_is_being_executed(prongd):
         server.signal(signal.SIGTERM)
         server.wait_log(event="stopping")
         assert name_of(pid) == "prongd"
+    server.expect_exit()
 
 
 CRASHES = [
