@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "engine/confine/privileges.h"
 #include "engine/confine/sandbox.h"
 #include "engine/supervisor/acceptors.h"
 #include "engine/supervisor/programs.h"
@@ -354,6 +355,11 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	if (privileges->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
 		return why_fail(why, -EINVAL,
 				"there is no sandbox that allows new privileges");
+	if (privileges->allow_new_privs && privileges_are_fixed())
+		return why_fail(
+			why, -EPERM,
+			"allow-new-privs: no_new_privs is set already: start it "
+			"without (in a unit NoNewPrivileges=no)");
 	for (size_t i = 0; i < privileges->limit_count; i++)
 		if (privileges->limits[i].soft > privileges->limits[i].hard)
 			return why_fail(why, -EINVAL,

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from harness import environment, eventually
+from harness import PRONGD, environment, eventually
 from proc import children, state, status
 from privileges import (NUMBER, Identity, begun, expect_identity, expect_ids,
                     expect_no_rights, may_be_set_user_id, parse_status,
@@ -219,6 +219,17 @@ def test_only_a_program_of_root_may_gain_rights_unasked_and_the_log_tells(
     assert parse_status(server.ask())["NoNewPrivs"] == ("0" if may else "1")
     assert server.settings["new_privs"] == ("yes" if may else "no")
     assert server.log_lines(event="no-new-privs") == []
+
+
+def test_rights_that_the_service_manager_forbids_are_not_promised(prongd):
+    without = ["setpriv", "--no-new-privs"]
+    server = prongd("--", "cat", "/proc/self/status", under=without)
+    assert parse_status(server.ask())["NoNewPrivs"] == "1"
+    assert server.settings["new_privs"] == "no"
+    words = [*without, PRONGD, "-l", "127.0.0.1:0", "--allow-new-privs", "--", "cat"]
+    result = subprocess.run(words, capture_output=True, timeout=20)
+    assert result.returncode == 1
+    assert b"NoNewPrivileges=no" in result.stderr
 
 
 @pytest.mark.parametrize(("mode", "script", "what"), [

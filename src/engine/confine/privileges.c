@@ -123,6 +123,11 @@ void privileges_lower_files(struct privileges *privileges, uint64_t soft)
 	privileges->soft_files = soft;
 }
 
+bool privileges_are_fixed(void)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
 bool privileges_need_gate(const struct privileges *privileges)
 {
 	return privileges->options.limit_count > 0 || !privileges->keeps_root ||

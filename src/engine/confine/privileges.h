@@ -75,6 +75,12 @@ void privileges_close(struct privileges *privileges);
  */
 void privileges_lower_files(struct privileges *privileges, uint64_t soft);
 
+/*
+ * Whether the calling process has no_new_privs already, from its service manager, say:
+ * then no option lets a program gain rights.
+ */
+bool privileges_are_fixed(void);
+
 /* Whether there is a step that a sandbox lets nobody take but through the gate. */
 bool privileges_need_gate(const struct privileges *privileges);
 

@@ -95,7 +95,8 @@ static void announce(const void *self, struct start *start)
 {
 	const struct programs *programs = self;
 
-	bool may_gain = programs->parts.privileges->options.allow_new_privs;
+	bool may_gain = programs->parts.privileges->options.allow_new_privs &&
+			!privileges_are_fixed();
 
 	start->new_privs = may_gain ? "yes" : "no";
 	if (!may_gain && programs->program->gains != NULL)
