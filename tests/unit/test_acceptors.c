@@ -281,14 +281,20 @@ static void until_clients_come_as_many_are_wanted_as_spares(void **state)
 
 static void expect_growth(void)
 {
-	for (int i = 0; i < SPARE; i++)
-		accepting_process(50 + i);
+	struct tally *tallies[SPARE];
+
+	for (int i = 0; i < SPARE; i++) {
+		tallies[i] = tally_of(accepting_process(50 + i));
+		tallies[i]->accepted = 1;
+	}
 	come();
 	hear();
 	tick_when_due();
 	assert_int_equal(model->wanted(&acceptors), SPARE);
 	tick_when_due();
 	assert_int_equal(model->wanted(&acceptors), 2 * SPARE);
+	for (int i = 0; i < SPARE; i++)
+		tallies[i]->closed[REASON_EOF] = 1;
 }
 
 static void a_client_that_stays_in_the_queue_makes_more_wanted(void **state)
@@ -296,6 +302,21 @@ static void a_client_that_stays_in_the_queue_makes_more_wanted(void **state)
 	(void)state;
 	run();
 	expect_growth();
+	end();
+}
+
+/* It may be that the machine has no processor for the worker that is free. */
+static void while_a_worker_is_free_no_more_are_wanted_at_once(void **state)
+{
+	(void)state;
+	run();
+	for (int i = 0; i < SPARE; i++)
+		tally_of(accepting_process(50 + i))->accepted = i > 0;
+	come();
+	hear();
+	tick_when_due();
+	tick_when_due();
+	assert_int_equal(model->wanted(&acceptors), SPARE);
 	end();
 }
 
@@ -460,6 +481,7 @@ int main(void)
 		faked(a_worker_with_a_client_of_the_supervisor_ends_that_connection),
 		faked(totals_have_what_the_living_count),
 		faked(until_clients_come_as_many_are_wanted_as_spares),
+		faked(while_a_worker_is_free_no_more_are_wanted_at_once),
 		faked(a_client_that_stays_in_the_queue_makes_more_wanted),
 		faked(a_client_that_stays_in_the_queue_of_a_path_makes_more_wanted),
 		faked(clients_that_the_workers_have_taken_make_no_more_wanted),

@@ -25,6 +25,13 @@ static void hear(unsigned waiting)
 	autoscale_heard(&autoscale, &view, now);
 }
 
+/* As hear(), while every worker has a client already. */
+static void hear_while_held(unsigned waiting)
+{
+	view.active = view.accepted = view.workers;
+	hear(waiting);
+}
+
 /* Time passes, and nothing else happens. */
 static bool settle_after(int64_t us)
 {
@@ -97,7 +104,7 @@ static void twice_as_many_are_wanted_when_clients_still_wait_after_two_looks(
 {
 	(void)state;
 	begin(3, 100);
-	hear(5);
+	hear_while_held(5);
 	assert_int_equal(autoscale_deadline(&autoscale), now + 10 * MS);
 	assert_false(settle_after(10 * MS));
 	assert_int_equal(autoscale.wanted, 3);
@@ -122,7 +129,7 @@ static void it_grows_while_not_all_of_those_that_waited_were_taken(void **state)
 {
 	(void)state;
 	begin(2, 100);
-	hear(60);
+	hear_while_held(60);
 	settle_when_due();
 	view.accepted += 59;
 	assert_true(settle_when_due());
@@ -133,7 +140,7 @@ static void it_does_not_grow_when_those_that_waited_were_taken(void **state)
 {
 	(void)state;
 	begin(2, 100);
-	hear(60);
+	hear_while_held(60);
 	settle_when_due();
 	view.accepted += 60; /* and 60 others wait now */
 	assert_false(settle_when_due());
@@ -144,23 +151,74 @@ static void it_does_not_grow_when_those_that_waited_have_given_up(void **state)
 {
 	(void)state;
 	begin(2, 100);
-	hear(60);
+	hear_while_held(60);
 	view.waiting = 0;
 	assert_false(settle_when_due());
 	assert_false(settle_when_due());
 	assert_int_equal(autoscale.wanted, 2);
 }
 
-/* A stopped worker counts as one, but the clients that wait show the truth. */
-static void a_worker_that_takes_no_client_does_not_keep_others_out(void **state)
+/* It was stopped, say. Half a second in which no client is taken shows it. */
+static void workers_that_take_no_client_for_long_do_not_keep_others_out(void **state)
 {
 	(void)state;
 	begin(3, 100);
 	view.active = view.accepted = 2;
 	hear(1);
-	settle_when_due();
-	assert_true(settle_when_due());
+	while (!settle_when_due())
+		assert_int_equal(autoscale.wanted, 3);
+	assert_in_range(now, START + 400 * MS, START + 600 * MS);
 	assert_int_equal(autoscale.wanted, 6);
+}
+
+/* They wait for processors, as the workers that have no client do. */
+static void on_a_busy_machine_clients_that_wait_do_not_make_it_grow(void **state)
+{
+	(void)state;
+	begin(4, 100);
+	for (int i = 0; i < 1000; i++) {
+		view.active = (uint64_t)i % 4;
+		view.accepted++;
+		if (autoscale.state == AUTOSCALE_WATCHES)
+			hear(20);
+		assert_false(settle_when_due());
+	}
+	assert_int_equal(autoscale.wanted, 4);
+	assert_false(autoscale.full);
+}
+
+static void one_worker_in_eight_may_be_without_a_client(void **state)
+{
+	(void)state;
+	begin(16, 100);
+	view.active = view.accepted = 14;
+	hear(5);
+	assert_false(settle_when_due());
+	assert_true(settle_when_due());
+	assert_int_equal(autoscale.wanted, 32);
+}
+
+static void with_one_that_is_free_more_it_does_not_grow_at_a_look(void **state)
+{
+	(void)state;
+	begin(16, 100);
+	view.active = view.accepted = 13;
+	hear(5);
+	assert_false(settle_when_due());
+	assert_false(settle_when_due());
+	assert_int_equal(autoscale.wanted, 16);
+}
+
+/* It looks no more often than ten times a second, then. */
+static void a_worker_that_is_free_is_given_time(void **state)
+{
+	(void)state;
+	begin(4, 100);
+	view.active = view.accepted = 2;
+	hear(1);
+	assert_false(settle_when_due());
+	assert_int_equal(autoscale_deadline(&autoscale), now + 100 * MS);
+	assert_int_equal(autoscale.state, AUTOSCALE_WAITED);
 }
 
 static void a_stream_of_short_clients_does_not_make_it_grow(void **state)
@@ -209,15 +267,15 @@ static void while_some_that_are_wanted_are_missing_no_more_are_wanted(void **sta
 {
 	(void)state;
 	begin(4, 100);
-	hear(50);
+	hear_while_held(50);
 	settle_when_due();
 	settle_when_due();
 	assert_int_equal(autoscale.wanted, 8);
-	view.workers = 7;
+	view.workers = view.active = 7;
 	for (int i = 0; i < 10; i++)
 		settle_when_due();
 	assert_int_equal(autoscale.wanted, 8);
-	view.workers = 8;
+	view.workers = view.active = 8;
 	settle_when_due();
 	settle_when_due();
 	assert_int_equal(autoscale.wanted, 16);
@@ -280,7 +338,7 @@ static void where_the_least_are_more_than_the_most_it_is_full_when_those_are_bus
 	(void)state;
 	begin(8, 2);
 	view.workers = 2;
-	hear(3);
+	hear_while_held(3);
 	settle_when_due();
 	settle_when_due();
 	assert_true(autoscale.full);
@@ -374,6 +432,7 @@ static void where_no_events_can_be_had_it_looks_by_the_clock(void **state)
 	(void)state;
 	begin(2, 100);
 	view.waiting = 5;
+	view.active = view.accepted = 2;
 	autoscale_missed(&autoscale, &view, now);
 	assert_int_equal(autoscale_deadline(&autoscale), now + 100 * MS);
 	assert_false(settle_after(100 * MS));
@@ -472,7 +531,11 @@ int main(void)
 		promise(it_grows_while_not_all_of_those_that_waited_were_taken),
 		promise(it_does_not_grow_when_those_that_waited_were_taken),
 		promise(it_does_not_grow_when_those_that_waited_have_given_up),
-		promise(a_worker_that_takes_no_client_does_not_keep_others_out),
+		promise(workers_that_take_no_client_for_long_do_not_keep_others_out),
+		promise(on_a_busy_machine_clients_that_wait_do_not_make_it_grow),
+		promise(one_worker_in_eight_may_be_without_a_client),
+		promise(with_one_that_is_free_more_it_does_not_grow_at_a_look),
+		promise(a_worker_that_is_free_is_given_time),
 		promise(a_stream_of_short_clients_does_not_make_it_grow),
 		promise(after_a_look_that_found_workers_enough_it_rests),
 		promise(a_thousand_are_wanted_a_fifth_of_a_second_after_a_thousand_came),

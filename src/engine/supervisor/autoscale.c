@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 
+#define SPARED  8 /* of so many workers one may be without a client */
 #define RESERVE 4 /* a fourth more than were needed: the next peak may be higher */
 
 void autoscale_start(struct autoscale *autoscale, unsigned least, unsigned most)
@@ -30,7 +31,7 @@ static void note_waiting(struct autoscale *autoscale, const struct autoscale_vie
 {
 	autoscale->waiting = view->waiting;
 	autoscale->accepted = view->accepted;
-	autoscale->looks = 0;
+	autoscale->looks = autoscale->stalls = 0;
 	autoscale->state = AUTOSCALE_WAITED;
 	autoscale->look_at_us = look_at_us;
 }
@@ -77,6 +78,41 @@ static bool have_waited(const struct autoscale *autoscale,
 	       view->waiting > 0;
 }
 
+/*
+ * On a busy machine clients wait for workers that have no client but no processor either,
+ * and more of them would wait for processors as well. One in eight may be ending.
+ */
+static bool are_held(const struct autoscale_view *view)
+{
+	return view->active >= view->workers - view->workers / SPARED;
+}
+
+/* Some workers have no client, but take none. They may have been stopped: kill(1). */
+static bool have_stalled(struct autoscale *autoscale, const struct autoscale_view *view,
+			 int64_t now_us)
+{
+	autoscale->full = false;
+	if (view->accepted != autoscale->accepted) {
+		note_waiting(autoscale, view, now_us + AUTOSCALE_REST_US);
+		return false;
+	}
+	autoscale->looks = 0;
+	autoscale->look_at_us = now_us + AUTOSCALE_REST_US;
+	return ++autoscale->stalls == AUTOSCALE_STALLS;
+}
+
+/* Returns whether those that waited still do, for want of workers. */
+static bool has_too_few(struct autoscale *autoscale, const struct autoscale_view *view,
+			int64_t now_us)
+{
+	if (!are_held(view))
+		return have_stalled(autoscale, view, now_us);
+	if (++autoscale->looks == AUTOSCALE_LOOKS)
+		return true;
+	autoscale->look_at_us = now_us + AUTOSCALE_PATIENCE_US;
+	return false;
+}
+
 /* Returns whether there shall be more workers. */
 static bool look(struct autoscale *autoscale, const struct autoscale_view *view,
 		 int64_t now_us)
@@ -89,10 +125,8 @@ static bool look(struct autoscale *autoscale, const struct autoscale_view *view,
 		autoscale->look_at_us = now_us + AUTOSCALE_REST_US;
 		return false;
 	}
-	if (++autoscale->looks < AUTOSCALE_LOOKS) {
-		autoscale->look_at_us = now_us + AUTOSCALE_PATIENCE_US;
+	if (!has_too_few(autoscale, view, now_us))
 		return false;
-	}
 	grow(autoscale, view->workers, now_us);
 	/* Where there may be no more of them, only the end of that is left to see. */
 	note_waiting(

@@ -1,8 +1,8 @@
 /*
  * How many workers shall accept for themselves: as many as there are to be at least, and
- * more while clients wait too long in the queue. It looks at nothing itself: it is told
- * what there is to see, and the time. Where clients come, it wants a look a few times in a
- * tenth of a second, and none where no client comes.
+ * more while clients wait too long in the queue because others hold the workers. It looks
+ * at nothing itself: it is told what there is to see, and the time. Where clients come, it
+ * wants a look a few times in a tenth of a second, and none where no client comes.
  *
  * It rests on what workers say of themselves: one that lies makes there be max of them, or
  * no more than there are; nothing else.
@@ -15,6 +15,7 @@
 
 #define AUTOSCALE_PATIENCE_US 10000    /* for clients in the queue, before each look */
 #define AUTOSCALE_LOOKS       2        /* in vain: a machine may stand still once */
+#define AUTOSCALE_STALLS      5        /* rests in which no worker took one of them */
 #define AUTOSCALE_REST_US     100000   /* after a look that found workers enough */
 #define AUTOSCALE_SURPLUS_US  10000000 /* from one shrinking to the next */
 
@@ -37,7 +38,8 @@ struct autoscale {
 	unsigned waiting;  /* so many did */
 	uint64_t accepted; /* in all, before them */
 	unsigned looks;    /* since then, at which they waited still */
-	uint64_t busiest;  /* sessions at once, at the looks since the last shrinking */
+	unsigned stalls;  /* of those, at which a worker was free, but none was taken */
+	uint64_t busiest; /* sessions at once, at the looks since the last shrinking */
 	int64_t shrink_at_us; /* CLOCK_NEVER while no more than the least are wanted */
 };
 
