@@ -1,92 +1,6 @@
-#include "engine/supervisor/autoscale.h"
+#include "growth.h"
 
-#include "base/clock.h"
 #include "check.h"
-
-#define MS     INT64_C(1000)
-#define SECOND (1000 * MS)
-#define START  (1000 * SECOND)
-
-static struct autoscale autoscale;
-static struct autoscale_view view;
-static int64_t now;
-
-static void begin(unsigned least, unsigned most)
-{
-	now = START;
-	view = (struct autoscale_view){ .accepted = 0, .workers = least };
-	autoscale_start(&autoscale, least, most);
-}
-
-/* The loop tells that clients are in the queue. */
-static void hear(unsigned waiting)
-{
-	view.waiting = waiting;
-	autoscale_heard(&autoscale, &view, now);
-}
-
-/* As hear(), while every worker has a client already. */
-static void hear_while_held(unsigned waiting)
-{
-	view.active = view.accepted = view.workers;
-	hear(waiting);
-}
-
-/* Time passes, and nothing else happens. */
-static bool settle_after(int64_t us)
-{
-	now += us;
-	return autoscale_settle(&autoscale, &view, now);
-}
-
-/* Time passes until the next deadline. */
-static bool settle_when_due(void)
-{
-	assert_true(autoscale_deadline(&autoscale) > now);
-	now = autoscale_deadline(&autoscale);
-	return autoscale_settle(&autoscale, &view, now);
-}
-
-/*
- * A pool in which those that are wanted start at once. Every worker takes a client, and
- * holds it. Returns how often something was due.
- */
-static unsigned serve_until(int64_t until)
-{
-	unsigned times = 0;
-
-	for (;;) {
-		unsigned idle = view.workers - (unsigned)view.active;
-		unsigned taken = idle < view.waiting ? idle : view.waiting;
-
-		view.active += taken;
-		view.accepted += taken;
-		view.waiting -= taken;
-		if (autoscale.state == AUTOSCALE_WATCHES && view.waiting > 0)
-			hear(view.waiting);
-		if (autoscale_deadline(&autoscale) > until)
-			break;
-		settle_when_due();
-		times++;
-		if (view.workers < autoscale.wanted)
-			view.workers = autoscale.wanted;
-	}
-	now = until;
-	return times;
-}
-
-/* Clients come at once and stay. The pool has a second to grow. */
-static void hold(unsigned clients)
-{
-	view.waiting += clients;
-	serve_until(now + SECOND);
-}
-
-static void leave(unsigned clients)
-{
-	assert_true(view.active >= clients);
-	view.active -= clients;
-}
 
 static void without_clients_nothing_is_ever_due(void **state)
 {
@@ -158,69 +72,6 @@ static void it_does_not_grow_when_those_that_waited_have_given_up(void **state)
 	assert_int_equal(autoscale.wanted, 2);
 }
 
-/* It was stopped, say. Half a second in which no client is taken shows it. */
-static void workers_that_take_no_client_for_long_do_not_keep_others_out(void **state)
-{
-	(void)state;
-	begin(3, 100);
-	view.active = view.accepted = 2;
-	hear(1);
-	while (!settle_when_due())
-		assert_int_equal(autoscale.wanted, 3);
-	assert_in_range(now, START + 400 * MS, START + 600 * MS);
-	assert_int_equal(autoscale.wanted, 6);
-}
-
-/* They wait for processors, as the workers that have no client do. */
-static void on_a_busy_machine_clients_that_wait_do_not_make_it_grow(void **state)
-{
-	(void)state;
-	begin(4, 100);
-	for (int i = 0; i < 1000; i++) {
-		view.active = (uint64_t)i % 4;
-		view.accepted++;
-		if (autoscale.state == AUTOSCALE_WATCHES)
-			hear(20);
-		assert_false(settle_when_due());
-	}
-	assert_int_equal(autoscale.wanted, 4);
-	assert_false(autoscale.full);
-}
-
-static void one_worker_in_eight_may_be_without_a_client(void **state)
-{
-	(void)state;
-	begin(16, 100);
-	view.active = view.accepted = 14;
-	hear(5);
-	assert_false(settle_when_due());
-	assert_true(settle_when_due());
-	assert_int_equal(autoscale.wanted, 32);
-}
-
-static void with_one_that_is_free_more_it_does_not_grow_at_a_look(void **state)
-{
-	(void)state;
-	begin(16, 100);
-	view.active = view.accepted = 13;
-	hear(5);
-	assert_false(settle_when_due());
-	assert_false(settle_when_due());
-	assert_int_equal(autoscale.wanted, 16);
-}
-
-/* It looks no more often than ten times a second, then. */
-static void a_worker_that_is_free_is_given_time(void **state)
-{
-	(void)state;
-	begin(4, 100);
-	view.active = view.accepted = 2;
-	hear(1);
-	assert_false(settle_when_due());
-	assert_int_equal(autoscale_deadline(&autoscale), now + 100 * MS);
-	assert_int_equal(autoscale.state, AUTOSCALE_WAITED);
-}
-
 static void a_stream_of_short_clients_does_not_make_it_grow(void **state)
 {
 	unsigned looks = 0;
@@ -271,11 +122,11 @@ static void while_some_that_are_wanted_are_missing_no_more_are_wanted(void **sta
 	settle_when_due();
 	settle_when_due();
 	assert_int_equal(autoscale.wanted, 8);
-	view.workers = view.active = 7;
+	view.active = view.workers = 7;
 	for (int i = 0; i < 10; i++)
 		settle_when_due();
 	assert_int_equal(autoscale.wanted, 8);
-	view.workers = view.active = 8;
+	view.active = view.workers = 8;
 	settle_when_due();
 	settle_when_due();
 	assert_int_equal(autoscale.wanted, 16);
@@ -531,11 +382,6 @@ int main(void)
 		promise(it_grows_while_not_all_of_those_that_waited_were_taken),
 		promise(it_does_not_grow_when_those_that_waited_were_taken),
 		promise(it_does_not_grow_when_those_that_waited_have_given_up),
-		promise(workers_that_take_no_client_for_long_do_not_keep_others_out),
-		promise(on_a_busy_machine_clients_that_wait_do_not_make_it_grow),
-		promise(one_worker_in_eight_may_be_without_a_client),
-		promise(with_one_that_is_free_more_it_does_not_grow_at_a_look),
-		promise(a_worker_that_is_free_is_given_time),
 		promise(a_stream_of_short_clients_does_not_make_it_grow),
 		promise(after_a_look_that_found_workers_enough_it_rests),
 		promise(a_thousand_are_wanted_a_fifth_of_a_second_after_a_thousand_came),

@@ -78,16 +78,25 @@ static bool have_waited(const struct autoscale *autoscale,
 	       view->waiting > 0;
 }
 
-/*
- * On a busy machine clients wait for workers that have no client but no processor either,
- * and more of them would wait for processors as well. One in eight may be ending.
- */
+/* One in eight may be ending. */
 static bool are_held(const struct autoscale_view *view)
 {
 	return view->active >= view->workers - view->workers / SPARED;
 }
 
-/* Some workers have no client, but take none. They may have been stopped: kill(1). */
+/*
+ * On a busy machine clients wait for workers that wait for a processor, and more of them
+ * would wait for one as well. This look itself is late then.
+ */
+static bool lacks_processors(const struct autoscale *autoscale, int64_t now_us)
+{
+	return now_us - autoscale->look_at_us > AUTOSCALE_LATE_US;
+}
+
+/*
+ * It is not for want of workers, or it cannot be told. Where none takes a client for long
+ * it is, after all: clients hold them, or they have been stopped, kill(1).
+ */
 static bool have_stalled(struct autoscale *autoscale, const struct autoscale_view *view,
 			 int64_t now_us)
 {
@@ -105,7 +114,7 @@ static bool have_stalled(struct autoscale *autoscale, const struct autoscale_vie
 static bool has_too_few(struct autoscale *autoscale, const struct autoscale_view *view,
 			int64_t now_us)
 {
-	if (!are_held(view))
+	if (!are_held(view) || lacks_processors(autoscale, now_us))
 		return have_stalled(autoscale, view, now_us);
 	if (++autoscale->looks == AUTOSCALE_LOOKS)
 		return true;

@@ -13,10 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AUTOSCALE_PATIENCE_US 10000    /* for clients in the queue, before each look */
-#define AUTOSCALE_LOOKS       2        /* in vain: a machine may stand still once */
-#define AUTOSCALE_STALLS      5        /* rests in which no worker took one of them */
-#define AUTOSCALE_REST_US     100000   /* after a look that found workers enough */
+#define AUTOSCALE_PATIENCE_US 10000  /* for clients in the queue, before each look */
+#define AUTOSCALE_LOOKS       2      /* in vain: a machine may stand still once */
+#define AUTOSCALE_LATE_US     3000   /* a look that comes later tells of the machine */
+#define AUTOSCALE_STALLS      5      /* rests in which no worker took one of them */
+#define AUTOSCALE_REST_US     100000 /* after a look that found workers enough */
 #define AUTOSCALE_SURPLUS_US  10000000 /* from one shrinking to the next */
 
 enum autoscale_state {

@@ -1,0 +1,42 @@
+/* A pool whose growth a test watches: what there is to see of it, and the time. */
+#ifndef TESTS_GROWTH_H
+#define TESTS_GROWTH_H
+
+#include "base/clock.h"
+#include "engine/supervisor/autoscale.h"
+
+#define MS     INT64_C(1000)
+#define SECOND (1000 * MS)
+#define START  (1000 * SECOND)
+
+extern struct autoscale autoscale;
+extern struct autoscale_view view;
+extern int64_t now;
+
+/* With least workers, which have no client. */
+void begin(unsigned least, unsigned most);
+
+/* The loop tells that clients are in the queue. */
+void hear(unsigned waiting);
+
+/* As hear(), while every worker has a client already. */
+void hear_while_held(unsigned waiting);
+
+/* Time passes, and nothing else happens. */
+bool settle_after(int64_t us);
+
+/* Time passes until the next deadline. */
+bool settle_when_due(void);
+
+/*
+ * A pool in which those that are wanted start at once. Every worker takes a client, and
+ * holds it. Returns how often something was due.
+ */
+unsigned serve_until(int64_t until);
+
+/* Clients come at once and stay. The pool has a second to grow. */
+void hold(unsigned clients);
+
+void leave(unsigned clients);
+
+#endif
