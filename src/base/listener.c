@@ -470,28 +470,6 @@ bool listener_queue_is_empty(const struct listener *listener)
 	return poll(&waiting, 1, 0) == 0;
 }
 
-bool listener_is_clients_error(int error)
-{
-	switch (error) {
-	case EINTR:
-	case ECONNABORTED:
-	case EPERM: /* a firewall rule */
-	case EPROTO:
-	case ENETDOWN:
-	case ENOPROTOOPT:
-	case EHOSTDOWN:
-	case ENONET:
-	case EHOSTUNREACH:
-	case EOPNOTSUPP:
-	case ENETUNREACH:
-	case ETIMEDOUT:
-	case ECONNRESET:
-		return true;
-	default:
-		return false;
-	}
-}
-
 void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0)

@@ -119,12 +119,6 @@ int listener_queue_length(const struct listener *listener);
 bool listener_queue_is_empty(const struct listener *listener);
 
 /*
- * Errors of accept(2) that are the next client's, or its network's: accept(2) asks to
- * treat them like EAGAIN and go on. Every other failure is our own.
- */
-bool listener_is_clients_error(int error);
-
-/*
  * Closes it and removes its path, unless another server has replaced that. A lent one is
  * shut for the workers that wait on it, too.
  */

@@ -142,7 +142,9 @@ ORDER = [
 def test_a_client_that_fails_two_checks_is_refused_by_the_first(
     prongd, options, reason
 ):
-    server = prongd(*options, "--source-prefix", "24:64", "echo")
+    if {"--max-per-source", "--rate-per-source"} & {*options}:
+        options = [*options, "--source-prefix", "24:64"]
+    server = prongd(*options, "echo")
     hold_from(server, "127.0.0.1")
     assert not is_let_in(server, "127.0.0.2")
     assert refusals(server, 1) == [reason]
@@ -236,7 +238,7 @@ def test_exempt_clients_are_not_limited_and_leave_others_their_share(prongd, lim
 
 
 def test_exempt_clients_are_still_denied_and_still_find_the_server_full(prongd):
-    server = prongd(*FULL, "--exempt", "all", "--deny", "127.0.0.2", "echo")
+    server = prongd(*FULL, *ONE_AT_ONCE, "--exempt", "all", "--deny", "127.0.0.2", "echo")
     hold_from(server, "127.0.0.1")
     assert not is_let_in(server, "127.0.0.2")
     assert not is_let_in(server, "127.0.0.1")

@@ -87,8 +87,8 @@ def test_the_times_of_keepalive_are_those_of_each_connection(prongd, words, foun
     (["--keepalive", "5m:30s:128"], "neither off nor two times"),
     (["--keepalive", "10h:30s:4"], "neither off nor two times"),
     (["--user-timeout", "25d"], "user-timeout is negative or over 24 days"),
-    (["-l", "unix:@prong-test-banner", "--keepalive", "5m:30s:4"], "are for TCP"),
-    (["-l", "unix:@prong-test-banner", "--user-timeout", "1s"], "are for TCP"),
+    (["-l", "unix:@prong-test-banner", "--keepalive", "5m:30s:4"], "has no effect on UNIX sockets"),
+    (["-l", "unix:@prong-test-banner", "--user-timeout", "1s"], "has no effect on UNIX sockets"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_refused(words, said):
     result = subprocess.run([PRONGD, *words, "echo"], capture_output=True, timeout=20,

@@ -55,7 +55,8 @@ def expect_named(server, call):
                                   ["--resolve", "--", "cat"],
                                   ["--kill-descendants", "--", "cat"]], ids=str)  # fmt: skip
 def test_a_process_that_gets_no_session_says_so_in_the_log(prongd, what):
-    expect_named(prongd(*what, under=refusing("setsid", "EPERM")), "setsid")
+    server = prongd("-q", *what, under=refusing("setsid", "EPERM"), verbose=False)
+    expect_named(server, "setsid")
 
 
 @pytest.mark.parametrize("what", [["-s", 0, "echo"], ["--resolve", "--", "cat"]], ids=str)

@@ -132,7 +132,7 @@ def test_with_sanitizers_there_is_none(prongd):
     words = [PRONGD, "-l", "127.0.0.1:0", "--sandbox", "strict", "echo"]
     result = subprocess.run(words, capture_output=True, text=True, timeout=20)
     assert result.returncode == 1
-    assert result.stderr.startswith("prongd: sandbox strict: ")
+    assert result.stderr.startswith("prongd: --sandbox strict: ")
 
 
 def injecting(*faults, follow=True):
@@ -146,9 +146,9 @@ NO_SECCOMP = "seccomp:error=EINVAL"
 
 @needs_strace
 @pytest.mark.parametrize("faults, message, left", [
-    ([NO_LANDLOCK], "sandbox strict: this kernel has no landlock(7)", "seccomp"),
-    ([NO_SECCOMP], "sandbox strict: there is no seccomp filter to be had here", "off"),
-    (["prctl:error=EINVAL:when=1"], "sandbox strict: ", "off"),
+    ([NO_LANDLOCK], "--sandbox strict: this kernel has no landlock(7)", "seccomp"),
+    ([NO_SECCOMP], "--sandbox strict: there is no seccomp filter to be had here", "off"),
+    (["prctl:error=EINVAL:when=1"], "--sandbox strict: ", "off"),
 ])  # fmt: skip
 def test_strict_does_not_start_without_a_part_and_auto_does(
         prongd, sandbox, faults, message, left):  # fmt: skip

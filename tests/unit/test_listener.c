@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/accept_error.h"
 #include "check.h"
 
 #define PATIENCE 10000 /* milliseconds, for what must happen */
@@ -358,9 +359,9 @@ static void only_errors_of_the_next_client_are_called_so(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(clients); i++)
-		assert_true(listener_is_clients_error(clients[i]));
+		assert_true(accept_error_is_clients(clients[i]));
 	for (size_t i = 0; i < COUNT(ours); i++)
-		assert_false(listener_is_clients_error(ours[i]));
+		assert_false(accept_error_is_clients(ours[i]));
 }
 
 int main(void)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/accept_error.h"
 #include "base/clock.h"
 #include "base/gate.h"
 #include "dispatch.h"
@@ -147,7 +148,7 @@ static bool accept_failed(struct admission *admission, const struct listener *li
 	if (error == EAGAIN)
 		return false;
 	admission->error = error;
-	if (listener_is_clients_error(error))
+	if (accept_error_is_clients(error))
 		return true;
 	if (descriptors && listener->shut && give_up_reserve(admission))
 		return true;

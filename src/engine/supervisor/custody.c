@@ -147,6 +147,24 @@ static bool aborts(int fd)
 	       linger.l_onoff != 0 && linger.l_linger == 0;
 }
 
+void custody_check_idle(struct custody *custody, struct process *process,
+			int64_t now_us)
+{
+	int64_t timeout_us = custody->sessions->settings->idle_timeout_us;
+	struct session *session = &process->session;
+	struct traffic traffic = { 0 };
+
+	if (session->client.fd < 0) {
+		session->idle_at_us = CLOCK_NEVER;
+	} else if (tcp_info_read(session->client.fd, false, &traffic) == 0 &&
+		   traffic.idle_us >= timeout_us) {
+		session->idle_at_us = CLOCK_NEVER;
+		process_terminate(custody->processes, process, REASON_IDLE, now_us);
+	} else {
+		session->idle_at_us = now_us + timeout_us - traffic.idle_us;
+	}
+}
+
 bool custody_has_ended(const struct process *process)
 {
 	const struct session *session = &process->session;

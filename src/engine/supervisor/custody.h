@@ -44,6 +44,13 @@ void custody_hear(struct custody *custody, struct process *process, uint32_t eve
  */
 void custody_look(struct custody *custody, struct process *process, int64_t now_us);
 
+/*
+ * Ends the session if no byte has moved for the idle timeout. Sets
+ * process->session.idle_at_us to the time at which that may next be so.
+ */
+void custody_check_idle(struct custody *custody, struct process *process,
+			int64_t now_us);
+
 /* Whether the client has ended its sending, and all that it sent is read. */
 bool custody_has_ended(const struct process *process);
 

@@ -387,26 +387,6 @@ static unsigned wanted(const void *self)
 	return programs->parts.settings->spare;
 }
 
-/* Ends a session that has idled long enough; otherwise learns when that may be. */
-static void check_idle(struct programs *programs, struct process *process,
-		       int64_t now_us)
-{
-	int64_t timeout_us = programs->parts.settings->idle_timeout_us;
-	struct session *session = &process->session;
-	struct traffic traffic = { 0 };
-
-	if (session->client.fd < 0) {
-		session->idle_at_us = CLOCK_NEVER;
-	} else if (tcp_info_read(session->client.fd, false, &traffic) == 0 &&
-		   traffic.idle_us >= timeout_us) {
-		session->idle_at_us = CLOCK_NEVER;
-		process_terminate(programs->parts.processes, process, REASON_IDLE,
-				  now_us);
-	} else {
-		session->idle_at_us = now_us + timeout_us - traffic.idle_us;
-	}
-}
-
 static void look_at(struct programs *programs, struct process *process,
 		    int64_t heard_us)
 {
@@ -415,7 +395,7 @@ static void look_at(struct programs *programs, struct process *process,
 	if (session->look_at_us <= heard_us)
 		custody_look(&programs->custody, process, heard_us);
 	if (session->idle_at_us <= heard_us && process->state == PROCESS_BUSY)
-		check_idle(programs, process, heard_us);
+		custody_check_idle(&programs->custody, process, heard_us);
 	if (process->state != PROCESS_BUSY)
 		return;
 	plan_look(programs, session->look_at_us);

@@ -19,7 +19,7 @@ struct programs {
 	struct program *program; /* on the heap, which children inherit */
 	struct launchpads launchpads;
 	uint64_t strangers_until; /* what began by then is not ours: children.h */
-	struct vintage vintage; /* of warm programs */
+	struct vintage vintage;   /* of warm programs */
 	pid_t supervisor;
 	struct custody custody;
 	int64_t look_us; /* when to look at all sessions; CLOCK_NEVER */

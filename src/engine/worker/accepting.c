@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/accept_error.h"
 #include "base/clock.h"
 #include "base/listener.h"
 #include "engine/record/client.h"
@@ -31,7 +32,7 @@ int accepting_take(int listener, pid_t own, struct tally *tally, struct client *
 		if (errno == EINVAL || errno == EAGAIN)
 			return 0;
 		/* When all of so many tries fail, the clients are not the cause. */
-		if (!listener_is_clients_error(errno) || tries == ACCEPTS_AT_ONCE)
+		if (!accept_error_is_clients(errno) || tries == ACCEPTS_AT_ONCE)
 			return -errno;
 	}
 	address_normalize(&client->peer);
