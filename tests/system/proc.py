@@ -96,16 +96,20 @@ def descriptors(pid):
 def settled(pid, calm=0.02, timeout=10):
     """Waits until the process has slept, or been stopped, through a moment.
 
-    One that only waits for a processor does not run either, but it is no sleeper.
+    One that only waits for a processor does not run either, but it is no sleeper; nor is
+    one that waits in a futex for its child to be launched.
     """
 
     def look():
         return state(pid), sleeps(pid), cpu_seconds(pid)
 
+    def launches():
+        return read(pid, "wchan").startswith("futex")
+
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         before = look()
         time.sleep(calm)  # the moment
-        if before[0] in ("S", "T") and look() == before:
+        if before[0] in ("S", "T") and look() == before and not launches():
             return
     raise AssertionError(f"process {pid} does not come to rest")
