@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from harness import eventually
+from harness import eventually, failures, finish_load, start_load
 from sockets import receive_all, receive_exactly, reset
 
 REPLY = 400_000
@@ -17,7 +17,7 @@ MODES = {
     "cold": [],
     "warm": ["--warm", "-s", 2],
     "monitored": ["--kill-descendants"],
-    "many": ["-n", 200],
+    "loaded": ["-n", 200],
 }
 
 
@@ -26,15 +26,38 @@ def family(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def busy(module_prongd):
+    """A server of programs that is under load all the time."""
+    return module_prongd("-n", 200, "--stderr", "null", "--", "cat", verbose=False)
+
+
+@pytest.fixture
+def load(request):
+    """Programs come and go while the test runs, if its mode says so."""
+    if request.getfixturevalue("mode") != "loaded":
+        yield
+        return
+    loading = start_load(request.getfixturevalue("busy"), "-c", "16", "-d", "30s")
+    yield
+    loading.terminate()
+    assert failures(finish_load(loading)) == 0
+
+
 @pytest.fixture(params=MODES)
-def owner(request, prongd, tmp_path, family):
+def mode(request):
+    return request.param
+
+
+@pytest.fixture
+def owner(mode, load, prongd, tmp_path, family):
     """owner("sh", "-c", ...) is a server of that program."""
 
     def start(*words, options=()):
         address = "127.0.0.1:0" if family == "tcp" else f"unix:{tmp_path}/socket"
-        return prongd(*MODES[request.param], *options, "--", *words, listen=[address])
+        return prongd(*MODES[mode], *options, "--", *words, listen=[address])
 
-    start.mode = request.param
+    start.mode = mode
     return start
 
 
