@@ -389,7 +389,7 @@ void prongd_fill_options(struct prong_options *options,
 		.refusal_text = settings->refusal_text != NULL
 					? settings->refusal_text
 					: settings->at_limit.text,
-		.banner = settings->banner,
+		.banner = settings->banner.text,
 		.no_keepalive = settings->keepalive.off,
 		.keepalive_idle = settings->keepalive.idle_ms,
 		.keepalive_interval = settings->keepalive.interval_ms,

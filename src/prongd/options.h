@@ -18,7 +18,7 @@ struct prongd_settings {
 	} at_limit;
 	enum prong_refusal refusal;
 	const char *refusal_text;
-	const char *banner;
+	struct banner banner;
 	struct value_keepalive keepalive;
 	int64_t user_timeout_ms;
 	struct option_strings allow, deny, exempt;

@@ -124,30 +124,29 @@ static char unescape(char letter)
 	return 0;
 }
 
-/* The copy lasts as long as the process. */
+/* Its escapes are resolved in a copy, beside the pointer to it. */
 int value_banner(const struct option_row *row, const char *value, void *field,
 		 struct why *why)
 {
-	char *text = malloc(strlen(value) + 1);
-	char *end = text;
+	struct banner *banner = field;
+	char *end = banner->buffer;
 
 	(void)row;
-	if (text == NULL)
-		return why_fail(why, -ENOMEM, "no memory for it");
 	for (; *value != '\0'; value++) {
 		bool escaped = *value == '\\';
 
 		value += escaped;
 		*end = escaped ? unescape(*value) : *value;
-		if (*end++ == '\0') {
-			free(text);
+		if (*end == '\0')
 			return why_fail(why, -EINVAL,
 					"a backslash stands before none of r, n, t and "
 					"backslash: write \\\\ for a backslash");
-		}
+		if (end++ == banner->buffer + BANNER_MAX)
+			return why_fail(why, -EINVAL, "banner is over %d bytes",
+					BANNER_MAX);
 	}
 	*end = '\0';
-	*(const char **)field = text;
+	banner->text = banner->buffer;
 	return 0;
 }
 

@@ -7,6 +7,13 @@
 
 #include "base/option.h"
 
+#define BANNER_MAX 4096 /* bytes; more would not fit the buffer of a new connection */
+
+struct banner {
+	const char *text; /* NULL: none */
+	char buffer[BANNER_MAX + 1];
+};
+
 struct value_keepalive {
 	bool off;
 	int64_t idle_ms, interval_ms; /* whole seconds, 1 s to 32767 s; 0: not given */

@@ -38,7 +38,9 @@ def load(request):
     if request.getfixturevalue("mode") != "loaded":
         yield
         return
-    loading = start_load(request.getfixturevalue("busy"), "-c", "16", "-d", "30s")
+    server = request.getfixturevalue("busy")
+    loading = start_load(server, "-c", "16", "-d", "30s")
+    eventually(server.workers, "the load has begun")
     yield
     loading.terminate()
     assert failures(finish_load(loading)) == 0
