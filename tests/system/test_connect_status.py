@@ -41,6 +41,7 @@ def closed_before(*parts, ends):
             client.stdin.close()
             client.stdin = None
             eventually(lambda: state(writer) in ("Z", None), "the writer's end")
+        os.kill(client.pid, signal.SIGCONT)
 
     return course
 
@@ -73,7 +74,6 @@ def test_input_that_comes_around_the_server_s_close_does_not_change_the_status(
     client = connect(address)
     writer = client.welcomed()
     course(client, server, writer)
-    os.kill(client.pid, signal.SIGCONT)
     assert client.wait(PATIENCE) == 0
     assert client.stderr.read() == b""
 
