@@ -1,5 +1,6 @@
 #include "children.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -70,29 +71,18 @@ uint64_t children_began(pid_t pid)
 	return began;
 }
 
-static void note_youngest(void *arg, pid_t pid)
+uint64_t children_draw_line(void)
 {
-	uint64_t *youngest = arg;
-	uint64_t began = children_began(pid);
-
-	if (began > *youngest)
-		*youngest = began;
-}
-
-uint64_t children_youngest(void)
-{
-	uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK);
+	int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
 	struct timespec now;
-	uint64_t youngest;
-	int list = children_open();
+	struct timespec rest;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	youngest = (uint64_t)now.tv_sec * per_second +
-		   (uint64_t)now.tv_nsec * per_second / 1000000000 - 1;
-	children_each(list, note_youngest, &youngest);
-	if (list >= 0)
-		close(list);
-	return youngest;
+	rest = (struct timespec){ .tv_nsec = tick_ns - now.tv_nsec % tick_ns };
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, &rest) == EINTR)
+		;
+	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) /
+	       (uint64_t)tick_ns;
 }
 
 struct others {

@@ -22,10 +22,11 @@ int children_open_of(pid_t pid);
 uint64_t children_began(pid_t pid);
 
 /*
- * A time as above: the children that the calling thread has now, and whatever these have
- * started until a tick ago, began no later. Of a later child that is not so.
+ * Returns a time as above that separates two generations: every process that exists now
+ * began by then, and every process that the caller starts later began after it. To make
+ * that certain, the call sleeps until the next clock tick, 10 ms at most.
  */
-uint64_t children_youngest(void);
+uint64_t children_draw_line(void);
 
 /* Calls visit for each child that the list has now. */
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);

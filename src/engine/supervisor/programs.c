@@ -83,7 +83,7 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
 	if (programs->program->options.kill_descendants)
-		programs->strangers_until = children_youngest();
+		programs->strangers_until = children_draw_line();
 	/* What programs leave behind becomes ours, and is seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
