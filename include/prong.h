@@ -57,8 +57,8 @@ struct prong_conn; /* one connection, seen from the worker that serves it */
  * prong_send() that failed. Any other value is counted as "failed". A worker that
  * leaves by exit(0) counts as having served; by another status, as crashed.
  *
- * The worker has default signal dispositions, an empty signal mask, a session of its own
- * and no terminal to read, no descriptor from options.keep_fds up but the connection, and
+ * The worker has default signal dispositions, an empty signal mask, a process group of its
+ * own, no terminal to read, no descriptor from options.keep_fds up but the connection, and
  * it dies with the supervisor. It leaves by _exit(2), so flush your own stdio streams. With
  * options.reuse other than 1 the same process serves several connections, one after the
  * other, and until the last of them also has the socket that brings the next.

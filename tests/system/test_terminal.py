@@ -99,11 +99,11 @@ def test_a_handler_keeps_standard_descriptors_that_are_no_terminal(handlers):
     os.close(writer)
 
 
-@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("spare, reuse", [(0, 1), (1, 1), (1, "always")])
 @pytest.mark.parametrize("sandbox", ["off", "auto"])
-def test_a_worker_has_no_controlling_terminal(handlers, terminal, sandbox, spare):
+def test_a_worker_has_no_controlling_terminal(handlers, terminal, sandbox, spare, reuse):
     """Also in the sandbox, where it could not open one."""
-    server = on_terminal(handlers, terminal, "--sandbox", sandbox, "-s", spare,
+    server = on_terminal(handlers, terminal, "--sandbox", sandbox, "-s", spare, "-r", reuse,
                          "obeys", verbose=False)  # fmt: skip
     assert terminal_of(server.pid) != 0
     with server.connect():

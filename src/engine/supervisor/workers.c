@@ -38,14 +38,13 @@ static bool has_terminal(void)
 }
 
 /*
- * A session costs a process for one connection a tenth of its life: the kernel gives each a
- * scheduling group (CONFIG_SCHED_AUTOGROUP). A worker that has no terminal to inherit, and
- * can open none, does not need one.
+ * A session costs a worker up to a tenth of its speed: the kernel gives each session a
+ * scheduling group (CONFIG_SCHED_AUTOGROUP). A sandboxed worker that has no terminal to
+ * inherit, and can open none, does not need one.
  */
 static bool needs_session(const struct workers *workers)
 {
-	return !workers->parts.sandbox->on || workers->parts.settings->reuse != 1 ||
-	       has_terminal();
+	return !workers->parts.sandbox->on || has_terminal();
 }
 
 int workers_run(void *self, struct listener *listener, int64_t now_us)
