@@ -82,6 +82,13 @@ static int refers_to_atfork(struct dl_phdr_info *object, size_t size, void *arg)
 	return 0;
 }
 
+static bool without_id;
+
+void fork_without_thread_id(void)
+{
+	without_id = true;
+}
+
 void fork_choose(struct fork_way *way)
 {
 	struct robust_list_head *robust = NULL;
@@ -94,7 +101,7 @@ void fork_choose(struct fork_way *way)
 		return;
 	tid = (int *)((char *)robust - TID_BEFORE_ROBUST);
 	way->robust = robust;
-	way->tid = tid;
+	way->tid = without_id ? NULL : tid;
 	way->is_short = *tid == gettid() && __libc_single_threaded &&
 			dl_iterate_phdr(refers_to_atfork, NULL) == 0;
 }
@@ -102,12 +109,12 @@ void fork_choose(struct fork_way *way)
 /* The child's list is empty, as is the parent's; the kernel has to be told of it. */
 static pid_t fork_short(const struct fork_way *way)
 {
+	unsigned long flags =
+		way->tid != NULL ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0;
 	/* The last two change places with the processor; only one of them is read. */
-	pid_t pid =
-		(pid_t)GATE(clone, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
-			    NULL, NULL, way->tid, way->tid);
+	pid_t pid = (pid_t)GATE(clone, flags | SIGCHLD, NULL, NULL, way->tid, way->tid);
 
-	if (pid == 0)
+	if (pid == 0 && way->tid != NULL)
 		CALL(set_robust_list, way->robust, sizeof(*way->robust));
 	return pid;
 }
@@ -118,6 +125,10 @@ static bool holds_robust_mutex(const struct robust_list_head *robust)
 }
 
 #else
+
+void fork_without_thread_id(void)
+{
+}
 
 void fork_choose(struct fork_way *way)
 {

@@ -19,9 +19,16 @@ struct robust_list_head;
 /* How the calling thread's children are made. */
 struct fork_way {
 	bool is_short;
-	int *tid; /* where libc keeps the thread's id; only of the short way */
+	int *tid; /* where libc keeps the thread's id; NULL: it is not corrected */
 	struct robust_list_head *robust; /* libc's list; NULL: not known */
 };
+
+/*
+ * Promises, for all that the program forks from now on, that no child uses a lock that is
+ * shared between processes or that knows its owner. The short way then corrects nothing,
+ * which saves the child one page fault more.
+ */
+void fork_without_thread_id(void);
 
 /*
  * Chooses the way for this thread: the short one only if all that it rests on has been

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/die.h"
+#include "base/fork.h"
 #include "activation.h"
 #include "effect.h"
 #include "identity.h"
@@ -262,6 +263,7 @@ int main(int argc, char **argv)
 			options.spare = 0;
 	} else {
 		options.sandbox = settings.sandbox;
+		fork_without_thread_id(); /* the services have no locks */
 	}
 	serve(&options, handler);
 	return 0;
