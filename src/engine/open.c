@@ -99,13 +99,15 @@ static int check_sandbox(const struct sandbox *sandbox,
 
 /* Tries out what can fail in children, where there is anything that can. */
 static int open_privileges(struct prong *server, const struct prong_options *options,
-			   struct program *program, struct why *why)
+			   const struct trial *trial, struct why *why)
 {
 	const struct serving *serving = &server->dispatch.serving;
 	int err;
 
+	if (serving->model->root_may_gain)
+		privileges_let_root_gain(server->privileges);
 	server->sandbox.lends_gate = privileges_need_gate(server->privileges);
-	err = preflight_run(server->privileges, program, &server->sandbox, why);
+	err = preflight_run(server->privileges, trial, &server->sandbox, why);
 	if (err < 0)
 		return err;
 	if (serving->model->settle != NULL)
@@ -174,7 +176,7 @@ static int fill_low_descriptors(struct prong *server, struct why *why)
 
 /* What the model works with is there by now, though not all of it is filled yet. */
 static int open_model(struct prong *server, const struct prong_options *options,
-		      prong_handler *handler, void *arg, struct program **program,
+		      prong_handler *handler, void *arg, struct trial *trial,
 		      struct why *why)
 {
 	const struct model_parts parts = {
@@ -192,7 +194,7 @@ static int open_model(struct prong *server, const struct prong_options *options,
 
 	serving->model = options_model(options);
 	serving->self = &server->model;
-	return serving->model->open(serving->self, &parts, options, program, why);
+	return serving->model->open(serving->self, &parts, options, trial, why);
 }
 
 /* Tells each part which others it works with; what they hold is opened one by one. */
@@ -235,12 +237,18 @@ static int open_notify(struct notify *notify, const char *name, struct why *why)
 	return err < 0 ? why_fail(why, err, "cannot notify: %s", strerror(-err)) : 0;
 }
 
+static int try_nothing(void *state, struct why *why)
+{
+	(void)state, (void)why;
+	return 0;
+}
+
 static int open_parts(struct prong *server, const struct prong_options *options,
 		      prong_handler *handler, void *arg, struct why *why)
 {
 	unsigned max = options_max_processes(options);
 	bool sandbox = options->sandbox != PRONG_SANDBOX_OFF;
-	struct program *program = NULL;
+	struct trial trial = { .run = try_nothing };
 	const struct model *model;
 	int err = processes_open(&server->processes, &server->loop, max);
 
@@ -251,12 +259,10 @@ static int open_parts(struct prong *server, const struct prong_options *options,
 				      sandbox);
 	if (err < 0)
 		return why_fail(why, err, "no memory for %u processes", max);
-	if (options->program != NULL)
-		privileges_suit_program(server->privileges);
-	err = open_model(server, options, handler, arg, &program, why);
+	err = open_model(server, options, handler, arg, &trial, why);
 	model = server->dispatch.serving.model;
 	if (err == 0)
-		err = open_privileges(server, options, program, why);
+		err = open_privileges(server, options, &trial, why);
 	if (err == 0)
 		err = open_descriptors(server, options, why);
 	if (err == 0)

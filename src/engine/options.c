@@ -6,9 +6,9 @@
 
 #include "base/number.h"
 #include "engine/confine/privileges.h"
-#include "engine/confine/sandbox.h"
 #include "engine/supervisor/acceptors.h"
 #include "engine/supervisor/programs.h"
+#include "engine/supervisor/workers.h"
 #include "listening.h"
 
 #define MAX_PROCESSES       1000000
@@ -86,9 +86,6 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
 	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX_MS)
 		return why_fail(why, -EINVAL, "a time is negative or over ten years");
-	if (options->program != NULL && !is_time(options->program->hangup_grace))
-		return why_fail(why, -EINVAL,
-				"hangup_grace is negative or over ten years");
 	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
 		return why_fail(why, -EINVAL, "a descriptor is negative");
 	if (options->keep_fds > KEEP_FDS_MAX)
@@ -175,47 +172,6 @@ static bool admits(const struct prong_options *options)
 	       has_source_prefix(options) || !is_empty(options->exempt);
 }
 
-static bool has_refusal_in_vain(const struct prong_options *options)
-{
-	return has_refusal(options) && !can_refuse(options);
-}
-
-static bool has_exempt_in_vain(const struct prong_options *options)
-{
-	return !is_empty(options->exempt) && !has_limits(options);
-}
-
-/* A program is told how many connections of its source are open: TCPCONNNUM. */
-static bool has_source_prefix_in_vain(const struct prong_options *options)
-{
-	return has_source_prefix(options) && !limits_each_source(options) &&
-	       options->program == NULL;
-}
-
-static bool has_spares_in_vain(const struct prong_options *options)
-{
-	return options->program != NULL && options->program->warm == NULL &&
-	       options->spare > 0;
-}
-
-static bool warms_none(const struct prong_options *options)
-{
-	return options->program != NULL && options->program->warm != NULL &&
-	       options->spare == 0;
-}
-
-static bool has_umask_in_vain(const struct prong_options *options)
-{
-	return options->program != NULL && !options->program->set_umask &&
-	       options->program->umask != 0;
-}
-
-static bool has_grace_in_vain(const struct prong_options *options)
-{
-	return options->program != NULL && options->program->ignore_hangup &&
-	       options->program->hangup_grace != 0;
-}
-
 static bool has_banner(const struct prong_options *options)
 {
 	return options->banner != NULL;
@@ -243,7 +199,7 @@ static bool has_no_spares(const struct prong_options *options)
 
 static bool accepts(const struct prong_options *options)
 {
-	return options->accept == PRONG_ACCEPT_WORKERS;
+	return options->accept != PRONG_ACCEPT_SUPERVISOR;
 }
 
 static bool has_sandbox(const struct prong_options *options)
@@ -272,6 +228,17 @@ static const struct {
 	  "cannot be sandboxed: the sandbox is for handlers" },
 };
 
+static const struct model *const models[] = { &model_programs, &model_acceptors,
+					      &model_workers };
+
+const struct model *options_model(const struct prong_options *options)
+{
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+		if (models[i]->is_asked(options))
+			return models[i];
+	return NULL;
+}
+
 static int check_model(const struct model *model, const struct prong_options *options,
 		       struct why *why)
 {
@@ -282,37 +249,24 @@ static int check_model(const struct model *model, const struct prong_options *op
 	return 0;
 }
 
-/* Options that would do nothing, or that contradict others, whatever the model. */
-static const struct {
-	bool (*is_set)(const struct prong_options *options);
-	const char *what;
-} vanities[] = {
-	{ has_refusal_in_vain,
-	  "refusal and refusal_text have no effect where no client is refused" },
-	{ has_exempt_in_vain,
-	  "exempt needs max_per_source, rate_per_source or rate to be exempt from" },
-	{ has_source_prefix_in_vain,
-	  "source_prefix needs max_per_source, rate_per_source or a program" },
-	{ has_spares_in_vain, "spare has no effect on a program without warm" },
-	{ warms_none, "warm needs spare other than 0" },
-	{ has_umask_in_vain, "umask without set_umask is not taken" },
-	{ has_grace_in_vain, "hangup_grace goes without ignore_hangup" },
-};
-
-static int check_vanities(const struct prong_options *options, struct why *why)
+/* Options that would do nothing. */
+static int check_effects(const struct model *model, const struct prong_options *options,
+			 struct why *why)
 {
-	for (size_t i = 0; i < sizeof(vanities) / sizeof(vanities[0]); i++)
-		if (vanities[i].is_set(options))
-			return why_fail(why, -EINVAL, "%s", vanities[i].what);
+	if (has_refusal(options) && !can_refuse(options))
+		return why_fail(why, -EINVAL,
+				"refusal and refusal_text have no effect where no "
+				"client is refused");
+	if (!is_empty(options->exempt) && !has_limits(options))
+		return why_fail(why, -EINVAL,
+				"exempt needs max_per_source, rate_per_source or rate "
+				"to be exempt from");
+	if (has_source_prefix(options) && !limits_each_source(options) &&
+	    !model->counts_sources)
+		return why_fail(why, -EINVAL,
+				"source_prefix needs max_per_source, rate_per_source "
+				"or a program");
 	return 0;
-}
-
-const struct model *options_model(const struct prong_options *options)
-{
-	if (options->program != NULL)
-		return &model_programs;
-	return options->accept == PRONG_ACCEPT_WORKERS ? &model_acceptors
-						       : &model_workers;
 }
 
 static int check_socket(const struct prong_options *options, struct why *why)
@@ -336,9 +290,6 @@ static int check_privileges(const struct prong_options *options, struct why *why
 {
 	const struct prong_privileges *privileges = options->privileges;
 
-	if ((options_model(options)->lacks & LACKS_SANDBOX) != 0 && sandbox_is_set())
-		return why_fail(why, -ENOTSUP,
-				"programs cannot be started where a sandbox has been");
 	if (privileges == NULL)
 		return 0;
 	if (!privileges->change_ids && (privileges->uid != 0 || privileges->gid != 0 ||
@@ -367,31 +318,23 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	return 0;
 }
 
-/* Whether it is clear what serves: a handler or a program, and how connections come. */
-static int check_what_serves(const struct prong_options *options, bool has_handler,
-			     struct why *why)
-{
-	if (has_handler == (options->program != NULL))
-		return why_fail(why, -EINVAL, "one of handler and program is needed");
-	if (options->accept > PRONG_ACCEPT_WORKERS)
-		return why_fail(why, -EINVAL, "accept is unknown");
-	return 0;
-}
-
 int options_check(const struct prong_options *options, bool has_handler,
 		  struct why *why)
 {
+	const struct model *model = options_model(options);
 	int err = check_numbers(options, why);
 
 	if (err == 0)
 		err = check_tcp(options, why);
-	if (err == 0)
-		err = check_what_serves(options, has_handler, why);
+	if (err == 0 && model == NULL)
+		err = why_fail(why, -EINVAL, "accept is unknown");
+	if (err == 0 && has_handler != model->calls_handler)
+		err = why_fail(why, -EINVAL, "one of handler and program is needed");
 	if (err == 0)
 		err = check_socket(options, why);
 	if (err == 0)
-		err = check_model(options_model(options), options, why);
+		err = check_model(model, options, why);
 	if (err == 0)
-		err = check_vanities(options, why);
+		err = check_effects(model, options, why);
 	return err == 0 ? check_privileges(options, why) : err;
 }

@@ -32,7 +32,7 @@ int options_copy(struct prong_options *own, const struct prong_options *options,
 int options_check(const struct prong_options *options, bool has_handler,
 		  struct why *why);
 
-/* The way in which these options, once checked, ask connections to be served. */
+/* The way in which these options ask connections to be served; NULL: in none. */
 const struct model *options_model(const struct prong_options *options);
 
 unsigned options_max_processes(const struct prong_options *options);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,21 +20,10 @@ struct findings {
 	struct sandbox sandbox;
 	struct score_row row; /* unused: nobody reads it */
 	struct privileges_failure failure;
-	int program_error; /* of program_find() */
-	struct program program;
+	int error; /* of the trial */
 	struct why why;
+	_Alignas(max_align_t) char state[]; /* the trial's */
 };
-
-/* Where the program will be looked for: in its own directory, if the name is relative. */
-static int find_program(struct program *program, struct why *why)
-{
-	const char *directory = program->options.directory;
-
-	if (directory == NULL || chdir(directory) == 0)
-		return program_find(program, why);
-	return why_fail(why, -errno, "cannot start in %.150s: %s", directory,
-			strerror(errno));
-}
 
 /* Landlock may be there, and not to be had: too many layers of it, say. */
 static bool try_sandbox(struct findings *findings)
@@ -51,7 +41,7 @@ static bool try_sandbox(struct findings *findings)
 
 /* In the order in which supervisor and children will do it. */
 static _Noreturn void rehearse(const struct privileges *privileges,
-			       const struct program *program, pid_t parent,
+			       const struct trial *trial, pid_t parent,
 			       struct findings *findings)
 {
 	struct privileges mine = *privileges;
@@ -63,9 +53,7 @@ static _Noreturn void rehearse(const struct privileges *privileges,
 		findings->sandbox.on = findings->sandbox.landlock = false;
 	if (privileges_take(&mine, parent, &findings->failure) < 0)
 		_exit(0);
-	if (program != NULL)
-		findings->program_error =
-			find_program(&findings->program, &findings->why);
+	findings->error = trial->run(findings->state, &findings->why);
 	if (!try_sandbox(findings))
 		_exit(0);
 	findings->finished = true;
@@ -93,7 +81,7 @@ static int check_signalling(const struct privileges *privileges, pid_t pid,
 }
 
 static int preflight_result(const struct privileges *privileges,
-			    struct program *program, struct sandbox *sandbox,
+			    const struct trial *trial, struct sandbox *sandbox,
 			    const struct findings *findings, struct why *why)
 {
 	if (!findings->finished && findings->failure.step != PRIVILEGES_NONE)
@@ -103,18 +91,17 @@ static int preflight_result(const struct privileges *privileges,
 				"a process with these rights and limits does not live");
 	sandbox->on = findings->sandbox.on;
 	sandbox->landlock = findings->sandbox.landlock;
-	if (program == NULL)
-		return 0;
-	*program = findings->program;
-	if (why != NULL)
+	memcpy(trial->state, findings->state, trial->size);
+	if (findings->error < 0)
 		*why = findings->why;
-	return findings->program_error;
+	return findings->error;
 }
 
-static int try_in_child(const struct privileges *privileges, struct program *program,
+static int try_in_child(const struct privileges *privileges, const struct trial *trial,
 			struct sandbox *sandbox, struct why *why)
 {
-	struct findings *findings = memory_shared(sizeof(*findings));
+	size_t size = sizeof(struct findings) + trial->size;
+	struct findings *findings = memory_shared(size);
 	pid_t parent = getpid();
 	pid_t pid = -1;
 	int err;
@@ -122,28 +109,26 @@ static int try_in_child(const struct privileges *privileges, struct program *pro
 	if (findings == NULL)
 		return why_fail(why, -ENOMEM, "no memory for a trial");
 	findings->sandbox = *sandbox;
-	if (program != NULL)
-		findings->program = *program;
+	memcpy(findings->state, trial->state, trial->size);
 	/* Without SIGCHLD: whatever the host does about that is for its own children. */
 	pid = (pid_t)GATE(clone, 0);
 	if (pid == 0)
-		rehearse(privileges, program, parent, findings);
+		rehearse(privileges, trial, parent, findings);
 	err = pid < 0 ? (int)pid : check_signalling(privileges, pid, why);
 	if (pid < 0)
 		why_call(why, err, "make a process", "clone(2)");
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	if (err == 0)
-		err = preflight_result(privileges, program, sandbox, findings, why);
-	memory_release(findings, sizeof(*findings));
+		err = preflight_result(privileges, trial, sandbox, findings, why);
+	memory_release(findings, size);
 	return err;
 }
 
-int preflight_run(const struct privileges *privileges, struct program *program,
+int preflight_run(const struct privileges *privileges, const struct trial *trial,
 		  struct sandbox *sandbox, struct why *why)
 {
-	if (privileges->given || sandbox->on ||
-	    (program != NULL && program->options.directory != NULL))
-		return try_in_child(privileges, program, sandbox, why);
-	return program != NULL ? program_find(program, why) : 0;
+	if (privileges->given || sandbox->on || trial->in_child)
+		return try_in_child(privileges, trial, sandbox, why);
+	return trial->run(trial->state, why);
 }

@@ -1,22 +1,22 @@
 /*
- * A dress rehearsal: a child takes the rights that every child will take, and looks for
- * the program there, before anything is opened. A mistake shows at the start, and not at
- * the first client.
+ * A dress rehearsal: a child takes the rights that every child will take, and makes the
+ * model's trial with them, before anything is opened. A mistake shows at the start, and
+ * not at the first client.
  */
 #ifndef ENGINE_PREFLIGHT_H
 #define ENGINE_PREFLIGHT_H
 
-#include "engine/program/program.h"
 #include "engine/confine/privileges.h"
 #include "engine/confine/sandbox.h"
+#include "engine/supervisor/model.h"
 
 /*
- * Tries, in a child where privileges, a sandbox or the program's directory can fail; else
- * here. program (NULL: none) is found on the way; of sandbox only that stays on which
- * this system has. Returns 0, or a negative errno with a sentence in why: that of the step
- * that failed, or of program_find().
+ * Tries, in a child where privileges, a sandbox or the trial need one; else here. What the
+ * trial finds is in its state; of sandbox only that stays on which this system has.
+ * Returns 0, or a negative errno with a sentence in why: that of the step that failed, or
+ * of the trial.
  */
-int preflight_run(const struct privileges *privileges, struct program *program,
+int preflight_run(const struct privileges *privileges, const struct trial *trial,
 		  struct sandbox *sandbox, struct why *why);
 
 #endif

@@ -7,24 +7,9 @@
 
 #define UNIX_PREFIX "unix:"
 
-static bool serves_program(const struct effect_view *view)
+static bool has_cold_spares(const struct effect_view *view)
 {
-	return view->program;
-}
-
-static bool serves_service(const struct effect_view *view)
-{
-	return !view->program;
-}
-
-static bool starts_cold(const struct effect_view *view)
-{
-	return view->program && !view->settings->warm;
-}
-
-static bool has_spares_of_cold_programs(const struct effect_view *view)
-{
-	return starts_cold(view) && view->settings->spare > 0;
+	return !view->settings->warm && view->settings->spare > 0;
 }
 
 static bool lacks_spares(const struct effect_view *view)
@@ -38,19 +23,14 @@ static bool has_attendants(const struct effect_view *view)
 	       view->settings->program.kill_descendants;
 }
 
-static bool reuses_program(const struct effect_view *view)
+static bool reuses(const struct effect_view *view)
 {
-	return view->program && view->settings->reuse != 1;
+	return view->settings->reuse != 1;
 }
 
 static bool workers_accept(const struct effect_view *view)
 {
 	return view->settings->accept == PRONG_ACCEPT_WORKERS;
-}
-
-static bool programs_accept(const struct effect_view *view)
-{
-	return workers_accept(view) && view->program;
 }
 
 static bool fresh_workers_accept(const struct effect_view *view)
@@ -79,15 +59,14 @@ static bool limits_sources(const struct effect_view *view)
 	       view->settings->rate_per_source.count > 0;
 }
 
+static bool limits_no_source(const struct effect_view *view)
+{
+	return !limits_sources(view);
+}
+
 static bool limits_nothing(const struct effect_view *view)
 {
 	return !limits_sources(view) && view->settings->rate.count == 0;
-}
-
-/* A program is told how many connections of its source are open: TCPCONNNUM. */
-static bool knows_no_sources(const struct effect_view *view)
-{
-	return !view->program && !limits_sources(view);
 }
 
 static bool refuses_nothing(const struct effect_view *view)
@@ -151,10 +130,9 @@ static bool resets_unix(const struct effect_view *view)
 	return view->settings->refusal == PRONG_REFUSAL_RESET && is_unix_only(view);
 }
 
-static bool watches_unix_programs(const struct effect_view *view)
+static bool is_idle_unix(const struct effect_view *view)
 {
-	return view->program && view->settings->idle_timeout_ms > 0 &&
-	       is_unix_only(view);
+	return view->settings->idle_timeout_ms > 0 && is_unix_only(view);
 }
 
 static bool lacks_user(const struct effect_view *view)
@@ -167,15 +145,25 @@ static bool gives_up_nothing(const struct effect_view *view)
 	return view->settings->user == NULL && view->settings->privileges.root == NULL;
 }
 
-static bool is_strict_for_program(const struct effect_view *view)
+static bool is_strict(const struct effect_view *view)
 {
-	return view->program && view->settings->sandbox == PRONG_SANDBOX_STRICT;
+	return view->settings->sandbox == PRONG_SANDBOX_STRICT;
 }
 
 static bool has_sandbox(const struct effect_view *view)
 {
-	return !view->program && view->settings->sandbox != PRONG_SANDBOX_OFF;
+	return view->settings->sandbox != PRONG_SANDBOX_OFF;
 }
+
+static bool always(const struct effect_view *view)
+{
+	(void)view;
+	return true;
+}
+
+#define SERVICE EFFECT_SERVICE
+#define PROGRAM EFFECT_PROGRAM
+#define BOTH    (EFFECT_SERVICE | EFFECT_PROGRAM)
 
 #define FOR_PROGRAMS \
 	"has no effect on a service: it is for a program, which stands after --"
@@ -191,94 +179,97 @@ static bool has_sandbox(const struct effect_view *view)
 	"UNIX socket with a path, which -l names none of"
 
 /*
- * An option that was given is refused where is_wrong holds: the sentence follows it. The
- * first row that applies is told. An option that always has an effect has NULL.
+ * An option that was given is refused where one of these is served and is_wrong holds: the
+ * sentence follows it. The first row that applies is told. An option that always has an
+ * effect has NULL. A program is told how many connections of its source are open
+ * (TCPCONNNUM), so for it --source-prefix always has one.
  */
 static const struct effect {
 	const char *option;
+	unsigned served; /* EFFECT_..., together */
 	bool (*is_wrong)(const struct effect_view *view);
 	const char *sentence;
 } effects[] = {
-	{ "listen", NULL, NULL },
-	{ "socket-mode", makes_no_files, FOR_PATH },
-	{ "socket-user", makes_no_files, FOR_PATH },
-	{ "socket-group", makes_no_files, FOR_PATH },
-	{ "max-processes", NULL, NULL },
-	{ "accept", programs_accept,
+	{ "listen", BOTH, NULL, NULL },
+	{ "socket-mode", BOTH, makes_no_files, FOR_PATH },
+	{ "socket-user", BOTH, makes_no_files, FOR_PATH },
+	{ "socket-group", BOTH, makes_no_files, FOR_PATH },
+	{ "max-processes", BOTH, NULL, NULL },
+	{ "accept", PROGRAM, workers_accept,
 	  "workers is for services: programs cannot accept" },
-	{ "accept", fresh_workers_accept, "workers needs --reuse other than 1" },
-	{ "accept", no_workers_accept,
+	{ "accept", BOTH, fresh_workers_accept, "workers needs --reuse other than 1" },
+	{ "accept", BOTH, no_workers_accept,
 	  "workers needs --spare other than 0: it is the number of workers at least" },
-	{ "spare", has_spares_of_cold_programs,
+	{ "spare", PROGRAM, has_cold_spares,
 	  "has no effect without --warm: a program is started when its client comes" },
-	{ "reuse", reuses_program,
+	{ "reuse", PROGRAM, reuses,
 	  "has no effect on a program: it serves one connection, so --reuse must be 1" },
-	{ "at-limit", workers_refuse_at_limit, UNCHECKED },
-	{ "max-per-source", workers_limit_each, UNCHECKED },
-	{ "rate-per-source", workers_accept, UNCHECKED },
-	{ "rate", workers_accept, UNCHECKED },
-	{ "allow", workers_accept, UNCHECKED },
-	{ "allow", is_unix_only, FOR_TCP },
-	{ "deny", workers_accept, UNCHECKED },
-	{ "deny", is_unix_only, FOR_TCP },
-	{ "exempt", workers_accept, UNCHECKED },
-	{ "exempt", limits_nothing,
+	{ "at-limit", BOTH, workers_refuse_at_limit, UNCHECKED },
+	{ "max-per-source", BOTH, workers_limit_each, UNCHECKED },
+	{ "rate-per-source", BOTH, workers_accept, UNCHECKED },
+	{ "rate", BOTH, workers_accept, UNCHECKED },
+	{ "allow", BOTH, workers_accept, UNCHECKED },
+	{ "allow", BOTH, is_unix_only, FOR_TCP },
+	{ "deny", BOTH, workers_accept, UNCHECKED },
+	{ "deny", BOTH, is_unix_only, FOR_TCP },
+	{ "exempt", BOTH, workers_accept, UNCHECKED },
+	{ "exempt", BOTH, limits_nothing,
 	  "has no effect without a limit to be exempt from: --max-per-source, "
 	  "--rate-per-source or --rate" },
-	{ "exempt", is_unix_only, FOR_TCP },
-	{ "source-prefix", workers_accept, UNCHECKED },
-	{ "source-prefix", knows_no_sources,
+	{ "exempt", BOTH, is_unix_only, FOR_TCP },
+	{ "source-prefix", BOTH, workers_accept, UNCHECKED },
+	{ "source-prefix", SERVICE, limits_no_source,
 	  "has no effect on a service without a limit for each source: "
 	  "--max-per-source or --rate-per-source" },
-	{ "source-prefix", is_unix_only, FOR_TCP },
-	{ "refusal", has_reset_with_text,
+	{ "source-prefix", BOTH, is_unix_only, FOR_TCP },
+	{ "refusal", BOTH, has_reset_with_text,
 	  "reset goes with no text: a reset carries no refusal-text" },
-	{ "refusal", workers_accept, UNCHECKED },
-	{ "refusal", refuses_nothing, NO_REFUSAL },
-	{ "refusal", resets_unix, FOR_TCP },
-	{ "refusal-text", has_two_texts,
+	{ "refusal", BOTH, workers_accept, UNCHECKED },
+	{ "refusal", BOTH, refuses_nothing, NO_REFUSAL },
+	{ "refusal", BOTH, resets_unix, FOR_TCP },
+	{ "refusal-text", BOTH, has_two_texts,
 	  "goes with --at-limit refuse: the text of --at-limit refuse:TEXT is another" },
-	{ "refusal-text", workers_accept, UNCHECKED },
-	{ "refusal-text", refuses_nothing, NO_REFUSAL },
-	{ "idle-timeout", watches_unix_programs,
+	{ "refusal-text", BOTH, workers_accept, UNCHECKED },
+	{ "refusal-text", BOTH, refuses_nothing, NO_REFUSAL },
+	{ "idle-timeout", PROGRAM, is_idle_unix,
 	  "has no effect on a program that is served on UNIX sockets only: the kernel "
 	  "counts no bytes there (--session-timeout ends it all the same)" },
-	{ "session-timeout", NULL, NULL },
-	{ "grace", NULL, NULL },
-	{ "linger", NULL, NULL },
-	{ "user", NULL, NULL },
-	{ "group", lacks_user, "goes with --user" },
-	{ "chroot", NULL, NULL },
-	{ "rlimit", NULL, NULL },
-	{ "drop-privileges", gives_up_nothing,
+	{ "session-timeout", BOTH, NULL, NULL },
+	{ "grace", BOTH, NULL, NULL },
+	{ "linger", BOTH, NULL, NULL },
+	{ "user", BOTH, NULL, NULL },
+	{ "group", BOTH, lacks_user, "goes with --user" },
+	{ "chroot", BOTH, NULL, NULL },
+	{ "rlimit", BOTH, NULL, NULL },
+	{ "drop-privileges", BOTH, gives_up_nothing,
 	  "has no effect: there is nothing to give up without --user or --chroot" },
-	{ "sandbox", is_strict_for_program,
+	{ "sandbox", PROGRAM, is_strict,
 	  "strict is for services: a program is not confined" },
-	{ "sandbox", serves_program, "is for services: a program is not confined" },
-	{ "allow-new-privs", has_sandbox,
+	{ "sandbox", PROGRAM, always, "is for services: a program is not confined" },
+	{ "allow-new-privs", SERVICE, has_sandbox,
 	  "needs a program, or --sandbox off: there is no sandbox that allows new "
 	  "privileges" },
-	{ "env", serves_service, FOR_PROGRAMS },
-	{ "chdir", serves_service, FOR_PROGRAMS },
-	{ "umask", serves_service, FOR_PROGRAMS },
-	{ "stderr", serves_service, FOR_PROGRAMS },
-	{ "on-hangup", serves_service, FOR_PROGRAMS },
-	{ "resolve", serves_service, FOR_PROGRAMS },
-	{ "kill-descendants", serves_service, FOR_PROGRAMS },
-	{ "warm", serves_service, FOR_PROGRAMS },
-	{ "warm", has_attendants,
+	{ "env", SERVICE, always, FOR_PROGRAMS },
+	{ "chdir", SERVICE, always, FOR_PROGRAMS },
+	{ "umask", SERVICE, always, FOR_PROGRAMS },
+	{ "stderr", SERVICE, always, FOR_PROGRAMS },
+	{ "on-hangup", SERVICE, always, FOR_PROGRAMS },
+	{ "resolve", SERVICE, always, FOR_PROGRAMS },
+	{ "kill-descendants", SERVICE, always, FOR_PROGRAMS },
+	{ "warm", SERVICE, always, FOR_PROGRAMS },
+	{ "warm", BOTH, has_attendants,
 	  "goes with neither --resolve nor --kill-descendants" },
-	{ "warm", lacks_spares,
+	{ "warm", BOTH, lacks_spares,
 	  "needs --spare other than 0: it is the number of programs kept started" },
-	{ "ready-fd", NULL, NULL },
-	{ "log-format", NULL, NULL },
-	{ "banner", workers_accept,
+	{ "ready-fd", BOTH, NULL, NULL },
+	{ "log-format", BOTH, NULL, NULL },
+	{ "banner", BOTH, workers_accept,
 	  "has no effect: --accept workers cannot send a banner" },
-	{ "keepalive", is_unix_only, FOR_TCP },
-	{ "user-timeout", is_unix_only, FOR_TCP },
-	{ "log-level", NULL, NULL },
-	{ "verbose", NULL, NULL },
-	{ "quiet", NULL, NULL },
+	{ "keepalive", BOTH, is_unix_only, FOR_TCP },
+	{ "user-timeout", BOTH, is_unix_only, FOR_TCP },
+	{ "log-level", BOTH, NULL, NULL },
+	{ "verbose", BOTH, NULL, NULL },
+	{ "quiet", BOTH, NULL, NULL },
 };
 
 #define EFFECTS (sizeof(effects) / sizeof(effects[0]))
@@ -288,7 +279,8 @@ int effect_check(const struct effect_view *view, struct why *why)
 	char typed[64];
 
 	for (size_t i = 0; i < EFFECTS; i++)
-		if (effects[i].is_wrong != NULL &&
+		if ((effects[i].served & view->served) != 0 &&
+		    effects[i].is_wrong != NULL &&
 		    option_typed(&prongd_page, view->given, effects[i].option, typed,
 				 sizeof(typed)) &&
 		    effects[i].is_wrong(view))

@@ -11,12 +11,18 @@
 
 #include "options.h"
 
+/* What is served; a row of the table is for one of them or for both. */
+enum effect_served {
+	EFFECT_SERVICE = 1 << 0,
+	EFFECT_PROGRAM = 1 << 1,
+};
+
 /* What will be served, and what was asked for. */
 struct effect_view {
 	const struct prongd_settings *settings;
 	const struct option_given *given; /* of prongd_page */
-	bool program;                     /* and no service */
-	const int *listen_fds;            /* handed over by a service manager */
+	enum effect_served served;
+	const int *listen_fds; /* handed over by a service manager */
 	size_t listen_fd_count;
 };
 

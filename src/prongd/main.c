@@ -185,13 +185,13 @@ static void limit_name_sources(void)
 
 /* Refuses an option that would have no effect on what is served. */
 static void check_effects(const struct prongd_settings *settings,
-			  const struct option_given *given, bool program,
+			  const struct option_given *given, enum effect_served served,
 			  const struct activation *activation)
 {
 	const struct effect_view view = {
 		.settings = settings,
 		.given = given,
-		.program = program,
+		.served = served,
 		.listen_fds = activation->fds,
 		.listen_fd_count = activation->count,
 	};
@@ -251,7 +251,8 @@ int main(int argc, char **argv)
 	options.error = error;
 	options.error_size = sizeof(error);
 	take_activation(&options, &activation);
-	check_effects(&settings, &given, handler == NULL, &activation);
+	check_effects(&settings, &given,
+		      handler == NULL ? EFFECT_PROGRAM : EFFECT_SERVICE, &activation);
 	detach_standard_streams(&settings);
 	choose_privileges(&privileges, &program, &settings);
 	choose_socket_owner(&options, &settings);

@@ -18,7 +18,7 @@ static int prepare(struct program *program, const char *name, const char *const 
 {
 	const char *argv[] = { name, NULL };
 	struct prong_program asked = { .argv = argv, .env = env };
-	int err = program_prepare(program, &asked, why);
+	int err = program_prepare(program, &asked, 0, why);
 
 	return err < 0 ? err : program_find(program, why);
 }
@@ -44,6 +44,35 @@ static void a_program_that_cannot_run_is_told_with_its_path(void **state)
 		assert_int_equal(prepare(&program, rows[i].name, NULL, &why),
 				 rows[i].error);
 		assert_non_null(strstr(why.text, rows[i].name));
+	}
+}
+
+static void an_option_of_a_program_that_has_no_effect_is_refused(void **state)
+{
+	static const char *const argv[] = { "true", NULL };
+	static const struct {
+		struct prong_program asked;
+		unsigned spare;
+		const char *what;
+	} rows[] = {
+		{ { .hangup_grace = -1 }, 0, "hangup_grace" },
+		{ { .hangup_grace = INT64_MAX }, 0, "hangup_grace" },
+		{ { .hangup_grace = 1, .ignore_hangup = true }, 0, "hangup_grace" },
+		{ { .umask = 022 }, 0, "umask" },
+		{ { 0 }, 1, "spare" },
+		{ { .warm = "/shim.so" }, 0, "warm" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct prong_program asked = rows[i].asked;
+		struct program program;
+		struct why why = { "" };
+
+		asked.argv = argv;
+		assert_int_equal(program_prepare(&program, &asked, rows[i].spare, &why),
+				 -EINVAL);
+		assert_non_null(strstr(why.text, rows[i].what));
 	}
 }
 
@@ -121,6 +150,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		promise(a_program_that_cannot_run_is_told_with_its_path),
+		promise(an_option_of_a_program_that_has_no_effect_is_refused),
 		promise(what_execve_would_not_take_is_refused),
 		promise(what_was_given_does_not_replace_what_is_known),
 		promise(only_a_dynamic_program_without_rights_can_be_warm),

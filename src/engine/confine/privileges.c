@@ -98,7 +98,7 @@ int privileges_open(struct privileges **out, const struct prong_privileges *opti
 	return 0;
 }
 
-void privileges_suit_program(struct privileges *privileges)
+void privileges_let_root_gain(struct privileges *privileges)
 {
 	struct prong_privileges *options = &privileges->options;
 	uid_t uid = options->change_ids ? options->uid : geteuid();

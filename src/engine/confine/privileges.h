@@ -66,7 +66,7 @@ int privileges_open(struct privileges **out, const struct prong_privileges *opti
  * are already, and since without that what it starts as other users, a login or the
  * delivery of a mail, would go wrong.
  */
-void privileges_suit_program(struct privileges *privileges);
+void privileges_let_root_gain(struct privileges *privileges);
 void privileges_close(struct privileges *privileges);
 
 /*

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "executable.h"
 #include "warm.h"
 #include "prelaunch.h"
@@ -136,15 +137,38 @@ static int check_prelaunch(const struct program *program, struct why *why)
 	return 0;
 }
 
+static int check_options(const struct prong_program *program, unsigned spare,
+			 struct why *why)
+{
+	int64_t grace = program->hangup_grace;
+
+	if (grace < 0 || grace > NUMBER_DURATION_MAX_MS)
+		return why_fail(why, -EINVAL,
+				"hangup_grace is negative or over ten years");
+	if (grace != 0 && program->ignore_hangup)
+		return why_fail(why, -EINVAL,
+				"hangup_grace goes without ignore_hangup");
+	if (program->warm == NULL && spare > 0)
+		return why_fail(why, -EINVAL,
+				"spare has no effect on a program without warm");
+	if (program->warm != NULL && spare == 0)
+		return why_fail(why, -EINVAL, "warm needs spare other than 0");
+	if (!program->set_umask && program->umask != 0)
+		return why_fail(why, -EINVAL, "umask without set_umask is not taken");
+	return 0;
+}
+
 int program_prepare(struct program *program, const struct prong_program *options,
-		    struct why *why)
+		    unsigned spare, struct why *why)
 {
 	const char *path = getenv("PATH");
 	/* The environment's own string: "PATH=" stands before the value. */
 	const char *variable = path != NULL ? path - strlen("PATH=") : DEFAULT_PATH;
-	int err;
+	int err = check_options(options, spare, why);
 
 	*program = (struct program){ .options = *options };
+	if (err < 0)
+		return err;
 	if (options->argv == NULL || options->argv[0] == NULL ||
 	    *options->argv[0] == '\0')
 		return why_fail(why, -EINVAL, "which program?");
@@ -158,8 +182,13 @@ int program_prepare(struct program *program, const struct prong_program *options
 
 int program_find(struct program *program, struct why *why)
 {
-	int err = locate(program, why);
+	const char *directory = program->options.directory;
+	int err;
 
+	if (directory != NULL && chdir(directory) < 0)
+		return why_fail(why, -errno, "cannot start in %.150s: %s", directory,
+				strerror(errno));
+	err = locate(program, why);
 	if (err == 0)
 		program->gains = executable_gains(program->path);
 	if (err == 0 && program->options.warm != NULL)

@@ -25,18 +25,19 @@ struct program {
 };
 
 /*
- * Takes what was asked for and its environment. Strings stay the caller's.
+ * Takes what was asked for and its environment. Strings stay the caller's. spare is how
+ * many are to be kept started.
  * Returns 0; or, with a sentence in why, -EINVAL, -ENAMETOOLONG, or -E2BIG for too many
  * variables.
  */
 int program_prepare(struct program *program, const struct prong_program *options,
-		    struct why *why);
+		    unsigned spare, struct why *why);
 
 /*
  * Finds and checks the program, with the rights and in the root directory of the
- * calling process. A program that is to be kept warm and cannot be is no failure: cold
+ * calling process, which changes to the program's own directory if it has one. A program that is to be kept warm and cannot be is no failure: cold
  * says why.
- * Returns 0; -ENOENT, -EACCES or -ENOEXEC with a sentence in why.
+ * Returns 0; -ENOENT, -EACCES, -ENOEXEC or what chdir(2) says, with a sentence in why.
  */
 int program_find(struct program *program, struct why *why);
 

@@ -83,12 +83,12 @@ static void on_queue(void *owner, unsigned index, uint32_t events, int64_t now_u
 }
 
 static int open_acceptors(void *self, const struct model_parts *parts,
-			  const struct prong_options *options, struct program **program,
+			  const struct prong_options *options, struct trial *trial,
 			  struct why *why)
 {
 	struct acceptors *acceptors = self;
 
-	workers_open(&acceptors->workers, parts, options, program, why);
+	workers_open(&acceptors->workers, parts, options, trial, why);
 	acceptors->tallies = tallies_open(parts->processes->max);
 	return acceptors->tallies == NULL ? why_fail(why, -ENOMEM, "no memory") : 0;
 }
@@ -247,8 +247,15 @@ static void drain(void *self, int64_t now_us)
 	acceptors->watched = false;
 }
 
+static bool is_asked(const struct prong_options *options)
+{
+	return options->accept == PRONG_ACCEPT_WORKERS;
+}
+
 const struct model model_acceptors = {
 	.name = "accept workers",
+	.calls_handler = true,
+	.is_asked = is_asked,
 	.lacks = LACKS_ADMISSION | LACKS_LISTENERS | LACKS_FRESH | LACKS_NO_SPARES,
 	.open = open_acceptors,
 	.close = close_acceptors,

@@ -31,7 +31,6 @@ enum {
 
 struct listener;
 struct privileges;
-struct program;
 struct report;
 struct sandbox;
 struct settings;
@@ -51,24 +50,41 @@ struct model_parts {
 	void *arg;
 };
 
+/*
+ * What a model tries before anything is opened, with the rights that its processes will
+ * have; preflight.h.
+ */
+struct trial {
+	/* Returns 0, or a negative errno with why filled. */
+	int (*run)(void *state, struct why *why);
+	void *state; /* what run() finds; copied to the child and back */
+	size_t size;
+	bool in_child; /* run() changes the process that calls it */
+};
+
 /* self is the state of the model in use. Functions that may be NULL say so. */
 struct model {
 	const char *name; /* in errors, as the options have it */
 	unsigned lacks;   /* LACKS_... */
 
 	bool counts_sources; /* it tells how many connections a source has open */
+	bool calls_handler;
+	bool root_may_gain; /* what it starts as root may gain privileges by execve(2) */
+
+	/* Whether options ask for this model. */
+	bool (*is_asked)(const struct prong_options *options);
 
 	/*
-	 * Makes the state from parts and options. *program receives what is to be found
-	 * and tried, if it runs one. Returns 0, or a negative errno with why filled, after
-	 * which close() is still to be called.
+	 * Makes the state from parts and options, and sets *trial if there is something
+	 * to try. Returns 0, or a negative errno with why filled, after which close() is
+	 * still to be called.
 	 */
 	int (*open)(void *self, const struct model_parts *parts,
-		    const struct prong_options *options, struct program **program,
+		    const struct prong_options *options, struct trial *trial,
 		    struct why *why);
 	void (*close)(void *self);
 
-	/* The program has been found: what that means for settings. NULL: nothing. */
+	/* The trial went well: what it found, for settings. NULL: nothing. */
 	void (*settle)(const void *self, struct settings *settings);
 
 	/*

@@ -18,7 +18,7 @@
 #include "base/why.h"
 #include "ending.h"
 #include "engine/confine/privileges.h"
-#include "engine/program/children.h"
+#include "engine/confine/sandbox.h"
 #include "engine/program/launch.h"
 #include "engine/program/monitor.h"
 #include "engine/program/program.h"
@@ -30,8 +30,13 @@
 #define LOOKS_US     20000 /* at least, from a look at all sessions to the next */
 #define LOOK_COST    20    /* and as many times as long as it took */
 
+static int find(void *program, struct why *why)
+{
+	return program_find(program, why);
+}
+
 static int open_programs(void *self, const struct model_parts *parts,
-			 const struct prong_options *options, struct program **program,
+			 const struct prong_options *options, struct trial *trial,
 			 struct why *why)
 {
 	struct programs *programs = self;
@@ -44,6 +49,9 @@ static int open_programs(void *self, const struct model_parts *parts,
 	custody_open(&programs->custody, parts->processes, parts->sessions);
 	if (programs->program == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
+	if (sandbox_is_set())
+		return why_fail(why, -ENOTSUP,
+				"programs cannot be started where a sandbox has been");
 	if (options->program->kill_descendants && options->privileges != NULL &&
 	    options->privileges->root != NULL &&
 	    options->privileges->drop == PRONG_DROP_SUPERVISOR)
@@ -51,8 +59,14 @@ static int open_programs(void *self, const struct model_parts *parts,
 			why, -EINVAL,
 			"kill-descendants needs /proc, which a supervisor loses "
 			"by chroot");
-	*program = programs->program;
-	return program_prepare(programs->program, options->program, why);
+	*trial = (struct trial){
+		.run = find,
+		.state = programs->program,
+		.size = sizeof(*programs->program),
+		.in_child = options->program->directory != NULL,
+	};
+	return program_prepare(programs->program, options->program, options->spare,
+			       why);
 }
 
 static void close_programs(void *self)
@@ -83,7 +97,7 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
 	if (programs->program->options.kill_descendants)
-		programs->strangers_until = children_draw_line();
+		strays_open(&programs->strays, programs->parts.processes);
 	/* What programs leave behind becomes ours, and is seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return -errno;
@@ -298,7 +312,12 @@ static enum reason judge(const struct process *process, const siginfo_t *info,
 	return custody_has_ended(process) ? REASON_EOF : REASON_DONE;
 }
 
-static void end_orphans(struct programs *programs);
+/* Monitors may have been killed, and have left children to us. */
+static void end_strays(const struct programs *programs)
+{
+	if (programs->program->options.kill_descendants)
+		strays_kill(&programs->strays);
+}
 
 static enum reason unbegun(void *self, const struct process *process,
 			   const struct client *client, int64_t now_us)
@@ -331,7 +350,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	bool reset;
 
 	if (info->si_code != CLD_EXITED)
-		end_orphans(programs);
+		end_strays(programs);
 	if (client->id == 0)
 		return process->state == PROCESS_STARTING ||
 				       process->state == PROCESS_IDLE ||
@@ -356,28 +375,9 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	return 0;
 }
 
-/* Programs and monitors; and what was there before the first of them. */
-static bool is_to_live(void *arg, pid_t pid)
-{
-	const struct programs *programs = arg;
-	uint64_t began;
-
-	if (process_find(programs->parts.processes, pid) != NULL)
-		return true;
-	began = children_began(pid);
-	return began != 0 && began <= programs->strangers_until;
-}
-
-/* Monitors may have been killed, and have left children to us. */
-static void end_orphans(struct programs *programs)
-{
-	if (programs->program->options.kill_descendants)
-		children_kill_others(is_to_live, programs);
-}
-
 static void stranger_ended(void *self)
 {
-	end_orphans(self);
+	end_strays(self);
 }
 
 static unsigned wanted(const void *self)
@@ -459,8 +459,15 @@ static void abandon(void *self, int64_t now_us)
 	leftovers_release(&programs->custody.leftovers, now_us);
 }
 
+static bool is_asked(const struct prong_options *options)
+{
+	return options->program != NULL;
+}
+
 const struct model model_programs = {
 	.name = "programs",
+	.root_may_gain = true,
+	.is_asked = is_asked,
 	.lacks = LACKS_REUSE | LACKS_SANDBOX | LACKS_ACCEPTING,
 	.counts_sources = true,
 	.open = open_programs,

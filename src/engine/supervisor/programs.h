@@ -11,6 +11,7 @@
 #include "engine/program/launchpad.h"
 #include "engine/program/vintage.h"
 #include "model.h"
+#include "strays.h"
 
 struct program;
 
@@ -18,8 +19,8 @@ struct programs {
 	struct model_parts parts;
 	struct program *program; /* on the heap, which children inherit */
 	struct launchpads launchpads;
-	uint64_t strangers_until; /* what began by then is not ours: children.h */
-	struct vintage vintage;   /* of warm programs */
+	struct strays strays;
+	struct vintage vintage; /* of warm programs */
 	pid_t supervisor;
 	struct custody custody;
 	int64_t look_us; /* when to look at all sessions; CLOCK_NEVER */

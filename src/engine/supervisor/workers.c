@@ -17,12 +17,12 @@
 #include "report.h"
 
 int workers_open(void *self, const struct model_parts *parts,
-		 const struct prong_options *options, struct program **program,
+		 const struct prong_options *options, struct trial *trial,
 		 struct why *why)
 {
 	struct workers *workers = self;
 
-	(void)program, (void)why;
+	(void)trial, (void)why;
 	workers->parts = *parts;
 	workers->wants_sandbox = options->sandbox != PRONG_SANDBOX_OFF;
 	return 0;
@@ -265,8 +265,16 @@ static unsigned count_descriptors(const struct settings *settings, unsigned proc
 								   : processes;
 }
 
+/* Where nothing else is. */
+static bool is_asked(const struct prong_options *options)
+{
+	return options->accept == PRONG_ACCEPT_SUPERVISOR;
+}
+
 const struct model model_workers = {
 	.name = "handlers",
+	.calls_handler = true,
+	.is_asked = is_asked,
 	.spare_state = PROCESS_IDLE,
 	.open = workers_open,
 	.close = close_nothing,

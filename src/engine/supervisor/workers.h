@@ -45,7 +45,7 @@ int workers_hear(struct workers *workers, struct process *process);
 
 /* These are model.open and model.run, for workers that may be part of another model. */
 int workers_open(void *self, const struct model_parts *parts,
-		 const struct prong_options *options, struct program **program,
+		 const struct prong_options *options, struct trial *trial,
 		 struct why *why);
 int workers_run(void *self, struct listener *listener, int64_t now_us);
 
