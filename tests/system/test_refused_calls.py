@@ -50,13 +50,23 @@ def expect_named(server, call):
     server.kill()
 
 
-@pytest.mark.parametrize("what", [["-r", 2, "echo"], ["-r", 2, "-s", 1, "echo"],
-                                  ["--sandbox", "off", "echo"], ["--", "cat"],
+OPEN = ["--sandbox", "off"]
+
+
+@pytest.mark.parametrize("what", [[*OPEN, "-r", 2, "echo"],
+                                  [*OPEN, "-r", 2, "-s", 1, "echo"],
+                                  [*OPEN, "echo"], ["--", "cat"],
                                   ["--resolve", "--", "cat"],
                                   ["--kill-descendants", "--", "cat"]], ids=str)  # fmt: skip
 def test_a_process_that_gets_no_session_says_so_in_the_log(prongd, what):
     server = prongd("-q", *what, under=refusing("setsid", "EPERM"), verbose=False)
     expect_named(server, "setsid")
+
+
+@pytest.mark.parametrize("what", [["echo"], ["-r", 2, "echo"], ["-s", 0, "echo"]], ids=str)
+def test_a_sandboxed_worker_that_gets_no_group_says_so_in_the_log(prongd, what):
+    server = prongd("-q", *what, under=refusing("setpgid", "EPERM"), verbose=False)
+    expect_named(server, "setpgid")
 
 
 @pytest.mark.parametrize("what", [["-s", 0, "echo"], ["--resolve", "--", "cat"]], ids=str)

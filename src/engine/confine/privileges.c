@@ -35,6 +35,7 @@
 static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_NONE] = "none",
 	[PRIVILEGES_SETSID] = "setsid",
+	[PRIVILEGES_SETPGID] = "setpgid",
 	[PRIVILEGES_TERMINAL] = "open",
 	[PRIVILEGES_SETRLIMIT] = "setrlimit",
 	[PRIVILEGES_CHROOT] = "chroot",

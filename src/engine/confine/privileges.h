@@ -17,6 +17,7 @@ struct score_row;
 enum privileges_step {
 	PRIVILEGES_NONE, /* no step failed */
 	PRIVILEGES_SETSID,
+	PRIVILEGES_SETPGID,  /* where there is no terminal to leave */
 	PRIVILEGES_TERMINAL, /* what is opened in place of one */
 	PRIVILEGES_SETRLIMIT,
 	PRIVILEGES_CHROOT,

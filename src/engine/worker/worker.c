@@ -97,7 +97,7 @@ static void prepare(const struct worker *worker)
 	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
 	struct privileges_failure failure;
 
-	must(worker, PRIVILEGES_SETSID,
+	must(worker, worker->session ? PRIVILEGES_SETSID : PRIVILEGES_SETPGID,
 	     child_detach(worker->supervisor, worker->session));
 	child_reset_signals();
 	if (first > 0)
