@@ -289,8 +289,9 @@ struct prong_options {
 	 * Listening sockets that are open already, of listen_fd_count, to be served too;
 	 * with NULL in listen, instead. If prong_open() succeeds they are the server's,
 	 * which closes them; a UNIX path is not removed, and others may go on listening
-	 * there. O_NONBLOCK, SO_KEEPALIVE and TCP_NODELAY are set on them for all who have
-	 * them. None may be below keep_fds. listen_names: NULL, or names for the log.
+	 * there. O_NONBLOCK, SO_KEEPALIVE and TCP_NODELAY are set on them for every process
+	 * that shares them. None may be below keep_fds. listen_names: NULL, or names for
+	 * the log.
 	 */
 	const int *listen_fds;
 	const char *const *listen_names;
@@ -340,7 +341,7 @@ struct prong_options {
 	unsigned source_prefix_ipv4, source_prefix_ipv6;
 	const char *const *exempt;
 
-	/* NULL: those of the supervisor; allow_new_privs says who can gain new ones. */
+	/* NULL: those of the supervisor. Who can then gain new ones: allow_new_privs. */
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 	/* No byte moved for so long: prong_recv(), prong_send() fail, -ETIMEDOUT (0: none). */
