@@ -91,7 +91,8 @@ static int preflight_result(const struct privileges *privileges,
 				"a process with these rights and limits does not live");
 	sandbox->on = findings->sandbox.on;
 	sandbox->landlock = findings->sandbox.landlock;
-	memcpy(trial->state, findings->state, trial->size);
+	if (trial->size > 0)
+		memcpy(trial->state, findings->state, trial->size);
 	if (findings->error < 0)
 		*why = findings->why;
 	return findings->error;
@@ -109,7 +110,8 @@ static int try_in_child(const struct privileges *privileges, const struct trial 
 	if (findings == NULL)
 		return why_fail(why, -ENOMEM, "no memory for a trial");
 	findings->sandbox = *sandbox;
-	memcpy(findings->state, trial->state, trial->size);
+	if (trial->size > 0)
+		memcpy(findings->state, trial->state, trial->size);
 	/* Without SIGCHLD: whatever the host does about that is for its own children. */
 	pid = (pid_t)GATE(clone, 0);
 	if (pid == 0)
