@@ -277,6 +277,16 @@ def test_other_families_are_served_too(prongd, tmp_path, listen):
     assert (result["ok"], result["target"]) == (200, server.texts[0])
 
 
+@pytest.mark.parametrize("name", ["\u00e9\u4e2d", "\\", '"'])
+def test_json_is_ascii_whatever_the_path_is(prongd, tmp_path, name):
+    path = tmp_path / name
+    prongd("echo", listen=[f"unix:{path}"], verbose=False)
+    output = run_bench("--json", "-n", 1, f"unix:{path}").stdout
+    assert output.isascii()
+    target = json.loads(output)["target"]
+    assert target.encode("latin-1") == b"unix:" + os.fsencode(path)
+
+
 def test_of_a_name_the_first_address_that_answers_is_taken(serve, two_addresses):
     refusing, free = bound_pair()
     with refusing, free:

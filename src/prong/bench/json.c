@@ -13,7 +13,7 @@ static void print_string(const char *text)
 	for (; *text; text++) {
 		unsigned char byte = (unsigned char)*text;
 
-		if (byte < 0x20)
+		if (byte < 0x20 || byte > 0x7e)
 			printf("\\u%04x", byte);
 		else if (byte == '"' || byte == '\\')
 			printf("\\%c", byte);
