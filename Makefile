@@ -5,8 +5,8 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench bench-check bench-100k lint install clean help \
-	setup-build setup-test setup-lint setup-bench
+.PHONY: build build-asan run test bench bench-check bench-100k lint fuzz install clean help \
+	setup-build setup-test setup-lint setup-bench setup-fuzz
 
 # Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
 .NOTPARALLEL:
@@ -38,16 +38,19 @@ bench-100k: build		## hold 100,000 connections at once, as root
 lint: setup-lint		## check style, folders, includes, warnings, manual
 	@scripts/lint
 
+fuzz: setup-fuzz		## fuzz each parser for 20 s; ARGS="SECONDS [NAME]..."
+	@scripts/fuzz $(ARGS)
+
 # A build that was set up for another PREFIX learns of the one asked for now.
 install: build			## install to PREFIX (DESTDIR is honoured)
 	@$(if $(filter-out file,$(origin PREFIX)),scripts/meson configure build --prefix=$(PREFIX))
 	@scripts/meson install -C build
 
 clean:				## remove what was built
-	rm -rf build build-asan
+	rm -rf build build-asan build-fuzz
 
 help:				## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup-build setup-test setup-lint setup-bench:
+setup-build setup-test setup-lint setup-bench setup-fuzz:
 	@scripts/setup $(@:setup-%=%)
