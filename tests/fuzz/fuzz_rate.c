@@ -26,16 +26,18 @@ static void check_rate(const struct number_rate *rate)
 	CHECK(number_parse_rate(text, &again) == 0 && is_same(&again, rate));
 }
 
-/* A full bucket gives its burst at once, and no more. */
+/* A full bucket gives its burst at once, and no more. Large ones take too long here. */
 static void empty_bucket(const struct number_rate *parsed)
 {
 	int64_t interval_ns = parsed->period_ms * 1000000 / parsed->count;
-	struct rate rate = { interval_ns, interval_ns * (parsed->burst - 1) };
-	int64_t now_ns = rate_clock_ns(INT64_C(1000000000)), full_at_ns = 0;
+	int64_t now_ns = rate_clock_ns(INT64_C(1000000000));
+	struct rate rate = { .interval_ns = interval_ns };
+	int64_t full_at_ns = 0;
 	unsigned taken = 0;
 
 	if (parsed->burst > 1000)
 		return;
+	rate.allowance_ns = interval_ns * (parsed->burst - 1);
 	while (taken <= parsed->burst && rate_allows(&rate, full_at_ns, now_ns)) {
 		full_at_ns = rate_take(&rate, full_at_ns, now_ns);
 		taken++;
