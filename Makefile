@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench bench-check bench-100k lint fuzz install clean help \
+.PHONY: build build-asan run test bench bench-check bench-100k lint analyze fuzz install clean help \
 	setup-build setup-test setup-lint setup-bench setup-fuzz
 
 # Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
@@ -37,6 +37,9 @@ bench-100k: build		## hold 100,000 connections at once, as root
 
 lint: setup-lint		## check style, folders, includes, warnings, manual
 	@scripts/lint
+
+analyze: setup-lint build	## gcc -fanalyzer and clang --analyze over src/
+	@scripts/analyze
 
 fuzz: setup-fuzz		## fuzz each parser for 20 s; ARGS="SECONDS [NAME]..."
 	@scripts/fuzz $(ARGS)

@@ -73,7 +73,8 @@ static int refers_to_atfork(struct dl_phdr_info *object, size_t size, void *arg)
 		names = names_of(object,
 				 (const ElfW(Dyn) *)(object->dlpi_addr +
 						     object->dlpi_phdr[i].p_vaddr));
-		if (names.own != 0 && strcmp(names.text + names.own, "libc.so.6") == 0)
+		if (names.own != 0 && names.text != NULL &&
+		    strcmp(names.text + names.own, "libc.so.6") == 0)
 			continue;
 		if (has_name(&names, "__register_atfork") ||
 		    has_name(&names, "pthread_atfork"))

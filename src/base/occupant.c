@@ -11,7 +11,7 @@
 static bool parse_host(struct address *out, const char *digits, unsigned port)
 {
 	size_t length = strlen(digits);
-	uint32_t words[4];
+	uint32_t words[4] = { 0 };
 
 	if (length != IPV4_DIGITS && length != IPV6_DIGITS)
 		return false;

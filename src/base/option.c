@@ -170,8 +170,9 @@ static const struct option_row *find_row(const struct getopt_form *form, int cod
 
 	if (code >= LONG_ONLY)
 		return form->rows[code - LONG_ONLY];
-	while ((*row)->letter != code)
+	while (*row != NULL && (*row)->letter != code)
 		row++;
+	assert(*row != NULL);
 	return *row;
 }
 

@@ -82,7 +82,7 @@ int pass_receive_up_to(int channel, void *data, size_t *size, int *fd)
 int pass_receive(int channel, void *data, size_t size, int *fd)
 {
 	size_t length = size;
-	int received;
+	int received = -1;
 	int n = pass_receive_up_to(channel, data, &length, &received);
 
 	if (n != 1)

@@ -1,5 +1,6 @@
 #include "listening.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -139,6 +140,7 @@ static int explain(const struct outcome *outcome, const char *text, struct why *
 {
 	char name[ADDRESS_TEXT_MAX];
 
+	assert(outcome->failed > 0);
 	why_set(why, "cannot listen on %.255s: ", text);
 	for (unsigned i = 0; i < outcome->failed; i++) {
 		address_format(&outcome->failures[i].address, name, sizeof(name));

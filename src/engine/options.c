@@ -327,7 +327,7 @@ int options_check(const struct prong_options *options, bool has_handler,
 	if (err == 0)
 		err = check_tcp(options, why);
 	if (err == 0 && model == NULL)
-		err = why_fail(why, -EINVAL, "accept is unknown");
+		return why_fail(why, -EINVAL, "accept is unknown");
 	if (err == 0 && has_handler != model->calls_handler)
 		err = why_fail(why, -EINVAL, "one of handler and program is needed");
 	if (err == 0)

@@ -200,7 +200,7 @@ static bool root_fails(const struct prong_privileges *options,
 static bool has_no_capabilities(void)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
 	if (CALL(capget, &header, now) < 0)
 		return false;
