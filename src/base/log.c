@@ -1,16 +1,10 @@
 #include "log.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "memory.h"
@@ -24,41 +18,21 @@ static const char *const severity_names[] = {
 	[LOG_CONNECTION] = "info", [LOG_DEBUG] = "debug",
 };
 
-/* Chooses how fd can be written to without waiting. */
-static void choose_way(struct log *log, int fd)
-{
-	struct stat file;
-	char path[32];
-
-	log->fd = fd;
-	if (fd < 0 || fstat(fd, &file) < 0)
-		return;
-	log->socket = S_ISSOCK(file.st_mode);
-	if (!S_ISFIFO(file.st_mode) && !(S_ISCHR(file.st_mode) && isatty(fd)))
-		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	log->owned = fd >= 0;
-	log->polled = fd < 0; /* e.g. another user's pipe */
-	if (log->owned)
-		log->fd = fd;
-}
-
 int log_open(struct log *log, int fd, log_function *function, void *arg)
 {
 	*log = (struct log){
 		.most = LOG_INFO,
 		.function = function,
 		.arg = arg,
-		.fd = -1,
 		.retry_at_us = CLOCK_NEVER,
 	};
+	outlet_open(&log->outlet, -1);
 	if (fd < 0 || function != NULL)
 		return 0;
 	log->buffer = memory_private(LOG_BUFFER_SIZE);
 	if (log->buffer == NULL)
 		return -ENOMEM;
-	choose_way(log, fd);
+	outlet_open(&log->outlet, fd);
 	return 0;
 }
 
@@ -183,7 +157,7 @@ static void add_time(struct log *log)
 
 bool log_begin(struct log *log, enum log_severity severity, const char *event)
 {
-	if (severity > log->most || (log->fd < 0 && log->function == NULL))
+	if (severity > log->most || (log->outlet.fd < 0 && log->function == NULL))
 		return false;
 	log->length = 0;
 	add_time(log);
@@ -192,36 +166,17 @@ bool log_begin(struct log *log, enum log_severity severity, const char *event)
 	return true;
 }
 
-static ssize_t write_some(const struct log *log, const char *text, size_t length)
-{
-	struct pollfd writable = { .fd = log->fd, .events = POLLOUT };
-
-	if (log->socket)
-		return send(log->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (log->polled) {
-		/* Writable means room for PIPE_BUF bytes at least (pipe(7)). */
-		if (poll(&writable, 1, 0) <= 0) {
-			errno = EAGAIN;
-			return -1;
-		}
-		if (length > 4096)
-			length = 4096;
-	}
-	return write(log->fd, text, length);
-}
-
 static void write_buffer(struct log *log)
 {
 	log->full = false;
 	while (log->used > 0) {
-		ssize_t n = write_some(log, log->buffer + log->start, log->used);
+		ssize_t n =
+			outlet_write(&log->outlet, log->buffer + log->start, log->used);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n <= 0) {
 			log->full = true;
 			/* A full disk, say: what is buffered waits with the rest. */
-			if (n == 0 || errno != EAGAIN)
+			if (n != -EAGAIN)
 				log->retry_at_us = clock_now_us() + RETRY_AFTER_US;
 			return;
 		}
@@ -299,7 +254,7 @@ void log_flush(struct log *log)
 
 int log_waits_for(const struct log *log)
 {
-	return log->full && log->retry_at_us == CLOCK_NEVER ? log->fd : -1;
+	return log->full && log->retry_at_us == CLOCK_NEVER ? log->outlet.fd : -1;
 }
 
 void log_close(struct log *log)
@@ -310,14 +265,10 @@ void log_close(struct log *log)
 		return;
 	log_flush(log);
 	while (log_waits_for(log) >= 0 && clock_now_us() < until_us) {
-		struct pollfd writable = { .fd = log->fd, .events = POLLOUT };
-
-		poll(&writable, 1, clock_timeout_ms(until_us, clock_now_us()));
+		outlet_wait(&log->outlet, until_us);
 		log_flush(log);
 	}
-	if (log->owned)
-		close(log->fd);
-	log->fd = -1;
+	outlet_close(&log->outlet);
 	memory_release(log->buffer, LOG_BUFFER_SIZE);
 	log->buffer = NULL;
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "outlet.h"
 
 #define LOG_LINE_MAX    1024
 #define LOG_BUFFER_SIZE 65536
@@ -31,10 +32,7 @@ struct log {
 	enum log_severity most; /* the least severe that is written */
 	log_function *function; /* lines go here; NULL: to fd */
 	void *arg;
-	int fd;      /* -1: no log */
-	bool owned;  /* fd is our own copy, non-blocking */
-	bool socket; /* fd is a socket: send(2) can be told not to wait */
-	bool polled; /* fd may block and is ours to share: poll(2) before writing */
+	struct outlet outlet; /* of no descriptor: no log, or the function */
 
 	char *buffer; /* LOG_BUFFER_SIZE bytes; finished lines from start on */
 	size_t start, used;
@@ -47,10 +45,8 @@ struct log {
 };
 
 /*
- * Prepares a log on fd, or on function if that is not NULL, or none (fd -1). A
- * pipe or terminal is opened anew, so that O_NONBLOCK is set on our own open
- * file description and on nobody else's. fd itself stays the caller's.
- * Returns 0 or -ENOMEM.
+ * Prepares a log on fd, or on function if that is not NULL, or none (fd -1). fd stays
+ * the caller's, and as it is. Returns 0 or -ENOMEM.
  */
 int log_open(struct log *log, int fd, log_function *function, void *arg);
 

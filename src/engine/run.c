@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/outlet.h"
 #include "base/why.h"
 #include "engine/supervisor/supervisor.h"
 
+#define READY_WAIT_US 1000000 /* for the reader of ready_fd, at most */
 #define CHILD_DESCRIPTORS \
 	8 /* of a worker: its connection, its channel, some to spare */
 
@@ -151,11 +153,39 @@ static void announce(struct prong *server)
 		report_descriptors_short(&server->report, &shortage,
 					 server->processes.max);
 	report_start(&server->report, &start);
+	log_flush(
+		&server->report.log); /* before the reader of ready_fd is waited for */
 }
 
-static void write_addresses(const struct admission *admission, int fd)
+/* Returns 0 or a negative errno, -ETIMEDOUT if the reader takes nothing. */
+static int write_line(struct outlet *outlet, const char *line, size_t length,
+		      int64_t deadline_us)
 {
-	for (unsigned i = 0; i < admission->listener_count; i++) {
+	while (length > 0) {
+		ssize_t n = outlet_write(outlet, line, length);
+
+		if (n == -EAGAIN && clock_now_us() >= deadline_us)
+			return -ETIMEDOUT;
+		if (n == -EAGAIN)
+			outlet_wait(outlet, deadline_us);
+		else if (n < 0)
+			return (int)n;
+		else
+			line += n, length -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A reader that has gone, or takes nothing, is no reason not to serve. */
+static void write_addresses(struct prong *server, int fd)
+{
+	const struct admission *admission = &server->admission;
+	int64_t deadline_us = clock_now_us() + READY_WAIT_US;
+	struct outlet outlet;
+	int err = 0;
+
+	outlet_open(&outlet, fd);
+	for (unsigned i = 0; i < admission->listener_count && err == 0; i++) {
 		char line[ADDRESS_TEXT_MAX + 1];
 		size_t length;
 
@@ -163,10 +193,11 @@ static void write_addresses(const struct admission *admission, int fd)
 			       ADDRESS_TEXT_MAX);
 		length = strlen(line);
 		line[length++] = '\n';
-		/* The reader may have gone; that is no reason not to serve. */
-		if (write(fd, line, length) < 0)
-			break;
+		err = write_line(&outlet, line, length, deadline_us);
 	}
+	outlet_close(&outlet);
+	if (err < 0)
+		report_ready_failed(&server->report, -err);
 }
 
 static void tell_readiness(struct prong *server)
@@ -175,7 +206,7 @@ static void tell_readiness(struct prong *server)
 
 	if (fd <= 0)
 		return;
-	write_addresses(&server->admission, fd);
+	write_addresses(server, fd);
 	/* Workers keep the low ones: no socket may come to lie there. */
 	if (fd < server->settings.keep_fds)
 		dup2(server->null_fd, fd);

@@ -173,6 +173,16 @@ void report_start(struct report *report, const struct start *start)
 	log_end(log);
 }
 
+void report_ready_failed(struct report *report, int error)
+{
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_WARNING, "ready-failed"))
+		return;
+	log_error(log, error);
+	log_end(log);
+}
+
 void report_ready(struct report *report)
 {
 	struct log *log = &report->log;

@@ -57,6 +57,9 @@ void report_sandbox_unavailable(struct report *report);
 void report_descriptors_short(struct report *report, const struct shortage *shortage,
 			      unsigned max_processes);
 
+/* The addresses could not be written to ready_fd. */
+void report_ready_failed(struct report *report, int error);
+
 /* Ready: the service manager is told. */
 void report_ready(struct report *report);
 
