@@ -60,21 +60,26 @@ int try_to_come(const struct address *address)
 	return -errno;
 }
 
-/* connect(2) may return before the client is in the queue. */
-void await_queue(unsigned count)
+static void await_queue_of(const struct listener *listener, unsigned count)
 {
 	int64_t deadline_us = clock_now_us() + PATIENCE_US;
 
-	while (listener_queue_length(&parts.admission.listeners[0]) != (int)count) {
+	while (listener_queue_length(listener) != (int)count) {
 		assert_true(clock_now_us() < deadline_us);
 		sched_yield();
 	}
 }
 
-void clients_come(unsigned count)
+void await_queue(unsigned count)
 {
-	const struct listener *listener = &parts.admission.listeners[0];
-	unsigned queued = (unsigned)listener_queue_length(listener);
+	await_queue_of(&parts.admission.listeners[0], count);
+}
+
+/* connect(2) of TCP may return before the client is in the queue. */
+void clients_come_to(unsigned index, unsigned count)
+{
+	const struct listener *listener = &parts.admission.listeners[index];
+	int queued = listener_queue_length(listener);
 
 	for (unsigned i = 0; i < count; i++) {
 		int fd = try_to_come(&listener->address);
@@ -82,7 +87,13 @@ void clients_come(unsigned count)
 		assert_true(fd >= 0 && clients.count < CLIENTS_MAX);
 		clients.fds[clients.count++] = fd;
 	}
-	await_queue(queued + count);
+	if (queued >= 0)
+		await_queue_of(listener, (unsigned)queued + count);
+}
+
+void clients_come(unsigned count)
+{
+	clients_come_to(0, count);
 }
 
 ssize_t client_reads(unsigned number, char *text, size_t size)

@@ -31,6 +31,9 @@ void listen_on(const char *text);
 /* That many more clients connect to the first listener, and are in its queue. */
 void clients_come(unsigned count);
 
+/* The same, to the listener of that number. */
+void clients_come_to(unsigned index, unsigned count);
+
 /* Tries to connect to that address. Returns a client's descriptor or a negative errno. */
 int try_to_come(const struct address *address);
 

@@ -50,10 +50,10 @@ static void without_a_client_nothing_is_due(void **state)
 {
 	(void)state;
 	admit_at(NOW);
-	assert_true(parts.admission.watched);
+	assert_int_equal(parts.admission.watched, turns_bit(0));
 	assert_int_equal(deadline(), CLOCK_NEVER);
 	/* A client that left before it was accepted wakes the loop, too. */
-	parts.admission.ready = true;
+	parts.admission.turns.waiting = turns_bit(0);
 	admission_admit(&parts.admission, NOW);
 	assert_int_equal(accepted(), 0);
 	assert_int_equal(deadline(), CLOCK_NEVER);
@@ -123,7 +123,7 @@ static void with_refuse_clients_over_the_limit_are_told_so(void **state)
 	assert_int_equal(lines_with("clients=refused"), 1);
 	/* Once a second there is a line of it, and the listener stays in the loop. */
 	assert_int_equal(lines_with("reason=refused-full"), 1);
-	assert_true(parts.admission.watched);
+	assert_int_equal(parts.admission.watched, turns_bit(0));
 	for (unsigned i = 1; i < 3; i++) {
 		assert_int_equal(client_reads(i, text, sizeof(text)), 5);
 		assert_string_equal(text, "full\n");
@@ -229,7 +229,7 @@ static void with_refuse_a_client_without_a_process_is_told_so(void **state)
 	assert_int_equal(parts.model.asked, 1); /* the second came during the pause */
 	assert_int_equal(client_reads(1, text, sizeof(text)), 6);
 	assert_string_equal(text, "later\n");
-	assert_true(parts.admission.watched);
+	assert_int_equal(parts.admission.watched, turns_bit(0));
 }
 
 static void clients_that_workers_accept_are_not_watched_for(void **state)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/accept_error.h"
@@ -103,8 +104,8 @@ static int accept_client(struct admission *admission, const struct listener *lis
  * Out of descriptors: where clients are to be refused rather than wait, the reserve
  * makes room to tell one so. Otherwise the kernel's queue keeps them.
  */
-static void refuse_with_reserve(struct admission *admission,
-				const struct listener *listener, int64_t now_us)
+static void refuse_with_reserve(struct admission *admission, unsigned index,
+				int64_t now_us)
 {
 	struct client client;
 
@@ -112,9 +113,11 @@ static void refuse_with_reserve(struct admission *admission,
 		return;
 	if (admission->reserve_fd >= 0)
 		close(admission->reserve_fd);
-	if (accept_client(admission, listener, &client, now_us) == 0) {
+	if (accept_client(admission, &admission->listeners[index], &client, now_us) ==
+	    0) {
 		enum reason reason = judge(admission, &client, now_us);
 
+		turns_pass(&admission->turns, index);
 		if (reason == REASON_NONE)
 			reason = REASON_REFUSED_DESCRIPTORS;
 		sessions_refuse(admission->sessions, &client, reason, true, now_us);
@@ -129,6 +132,16 @@ static void pause_accepting(struct admission *admission, int error, int64_t now_
 	report_accept_failed(admission->report, error, now_us);
 }
 
+/* The failure of one listener alone, whose clients the others need not wait for. */
+static void pause_listener(struct admission *admission, unsigned index, int error,
+			   int64_t now_us)
+{
+	backoff_failed(&admission->retries[index], now_us);
+	admission->failing |= turns_bit(index);
+	turns_drop(&admission->turns, index);
+	report_accept_failed(admission->report, error, now_us);
+}
+
 /* At the stop, where without a descriptor accept(2) cannot tell that the queue is empty. */
 static bool give_up_reserve(struct admission *admission)
 {
@@ -139,111 +152,146 @@ static bool give_up_reserve(struct admission *admission)
 	return true;
 }
 
-/* Returns whether another client may be waiting. */
-static bool accept_failed(struct admission *admission, const struct listener *listener,
-			  int error, int64_t now_us)
+static void unwatch(struct admission *admission, unsigned index)
 {
-	bool descriptors = error == EMFILE || error == ENFILE;
-
-	if (error == EAGAIN)
-		return false;
-	admission->error = error;
-	if (accept_error_is_clients(error))
-		return true;
-	if (descriptors && listener->shut && give_up_reserve(admission))
-		return true;
-	/* Do not refuse a new client to keep a lingering connection open. */
-	if (descriptors && sessions_make_room(admission->sessions))
-		return true;
-	if (descriptors)
-		refuse_with_reserve(admission, listener, now_us);
-	pause_accepting(admission, error, now_us);
-	return false;
+	if ((admission->watched & turns_bit(index)) == 0)
+		return;
+	loop_remove(admission->loop, admission->listeners[index].fd);
+	admission->watched &= ~turns_bit(index);
 }
 
-static bool has_open_listener(const struct admission *admission)
+/* At the stop: every client that was queued has been taken, so the listener can go. */
+static void close_listener(struct admission *admission, unsigned index)
 {
+	unwatch(admission, index);
+	turns_drop(&admission->turns, index);
+	listener_close(&admission->listeners[index]);
+}
+
+/* The listeners that are open, as a set of bits. */
+static uint64_t open_listeners(const struct admission *admission)
+{
+	uint64_t open = 0;
+
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		if (admission->listeners[i].fd >= 0)
-			return true;
-	return false;
+			open |= turns_bit(i);
+	return open;
 }
 
 bool admission_is_over(const struct admission *admission)
 {
-	return admission->held.id == 0 && !has_open_listener(admission);
+	return admission->held.id == 0 && open_listeners(admission) == 0;
 }
 
-/* At the stop: every client that was queued has been taken, so the listener can go. */
-static void close_listener(struct admission *admission, struct listener *listener)
+/* A descriptor is missing. Returns whether one could be made free. */
+static bool find_descriptor(struct admission *admission,
+			    const struct listener *listener)
 {
-	if (listener->fd >= 0 && admission->watched)
-		loop_remove(admission->loop, listener->fd);
-	listener_close(listener);
+	if (listener->shut && give_up_reserve(admission))
+		return true;
+	/* Do not refuse a new client to keep a lingering connection open. */
+	return sessions_make_room(admission->sessions);
 }
 
-/* Accepts from one listener: a batch, after which there may be more. */
-static void admit_batch(struct admission *admission, struct listener *listener,
-			int64_t now_us)
+/* The turn stays with a listener that could not give its client for want of something. */
+static void accept_failed(struct admission *admission, unsigned index, int error,
+			  int64_t now_us)
 {
-	bool any = false;
+	const struct listener *listener = &admission->listeners[index];
+	bool descriptors = error == EMFILE || error == ENFILE;
 
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		struct client client;
+	if (error == EAGAIN)
+		turns_drop(&admission->turns, index);
+	/* EINVAL: it listens no more, and what was queued is lost. */
+	if ((error == EAGAIN && listener->shut) ||
+	    (error == EINVAL && admission->draining))
+		close_listener(admission, index);
+	if (error == EAGAIN || listener->fd < 0)
+		return;
+	admission->error = error;
+	if (descriptors && find_descriptor(admission, listener))
+		return;
+	if (descriptors)
+		refuse_with_reserve(admission, index, now_us);
+	else if (error != ENOBUFS && error != ENOMEM)
+		turns_pass(&admission->turns, index);
+	if (accept_error_is_clients(error))
+		return;
+	if (descriptors || error == ENOBUFS || error == ENOMEM)
+		pause_accepting(admission, error, now_us);
+	else
+		pause_listener(admission, index, error, now_us);
+}
+
+/* Accepts a client from one listener. Returns 0 or a negative errno of accept(2). */
+static int take_turn(struct admission *admission, unsigned index, int64_t now_us)
+{
+	struct listener *listener = &admission->listeners[index];
+	struct client client;
+	int err = accept_client(admission, listener, &client, now_us);
+
+	if (err < 0) {
+		accept_failed(admission, index, -err, now_us);
+		return err;
+	}
+	turns_pass(&admission->turns, index);
+	backoff_succeeded(&admission->accept);
+	backoff_succeeded(&admission->retries[index]);
+	admit(admission, &client, now_us);
+	if (admission->draining && !listener_took_one(listener))
+		close_listener(admission, index);
+	return 0;
+}
+
+/* Accepts a batch from all listeners, after which there may be more. */
+static void admit_batch(struct admission *admission, int64_t now_us)
+{
+	struct turns *turns = &admission->turns;
+	unsigned clients = 0, failures = 0, index = 0;
+
+	while (turns->waiting != 0 && may_accept(admission, now_us) &&
+	       clients + failures < ACCEPTS_AT_ONCE) {
 		int err;
 
-		if (!may_accept(admission, now_us))
-			return;
-		err = accept_client(admission, listener, &client, now_us);
-		if (err == -EAGAIN && listener->shut) {
-			close_listener(admission, listener);
-			return;
-		}
-		if (err < 0) {
-			if (!accept_failed(admission, listener, -err, now_us))
-				return;
-			continue;
-		}
-		any = true;
-		backoff_succeeded(&admission->accept);
-		admit(admission, &client, now_us);
-		if (admission->draining && !listener_took_one(listener)) {
-			close_listener(admission, listener);
-			return;
-		}
+		index = turns_first(turns);
+		err = take_turn(admission, index, now_us);
+		clients += err == 0;
+		failures += err < 0 && err != -EAGAIN;
 	}
 	/* Where not one of so many came, the clients are not the cause. */
-	if (any)
-		admission->ready = true;
-	else
-		pause_accepting(admission, admission->error, now_us);
+	if (failures == ACCEPTS_AT_ONCE)
+		pause_listener(admission, index, admission->error, now_us);
+	/* Once a client can be taken again, the loop tells which listeners have one. */
+	if (!may_accept(admission, now_us))
+		turns->waiting = 0;
 }
 
 /*
  * While it drains, workers that accept for themselves empty the queue, too, perhaps while
  * there is no slot to take a client here; their exits wake the loop.
  */
-static void admit_from(struct admission *admission, struct listener *listener,
-		       int64_t now_us)
+static void close_empty_listeners(struct admission *admission)
 {
-	if (!admission->draining || !listener_queue_is_empty(listener))
-		admit_batch(admission, listener, now_us);
-	if (admission->draining && listener->fd >= 0 &&
-	    listener_queue_is_empty(listener))
-		close_listener(admission, listener);
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if (admission->listeners[i].fd >= 0 &&
+		    listener_queue_is_empty(&admission->listeners[i]))
+			close_listener(admission, i);
 }
 
 void admission_admit(struct admission *admission, int64_t now_us)
 {
 	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch))
 		retry_held(admission, now_us);
-	if (!admission->ready && !admission->draining)
+	if (!admission->draining) {
+		admit_batch(admission, now_us);
 		return;
-	admission->ready = false;
-	for (unsigned i = 0; i < admission->listener_count; i++)
-		if (admission->listeners[i].fd >= 0)
-			admit_from(admission, &admission->listeners[i], now_us);
-	if (admission->draining && admission_is_over(admission))
+	}
+	close_empty_listeners(admission);
+	admission->turns.waiting = open_listeners(admission) & ~admission->failing;
+	admit_batch(admission, now_us);
+	close_empty_listeners(admission);
+	if (admission_is_over(admission))
 		dispatch_finish(admission->dispatch);
 }
 
@@ -251,64 +299,92 @@ static void on_client(void *owner, unsigned index, uint32_t events, int64_t now_
 {
 	struct admission *admission = owner;
 
-	(void)index, (void)events, (void)now_us;
-	admission->ready = true;
+	(void)events, (void)now_us;
+	if ((admission->watched & turns_bit(index)) != 0)
+		admission->turns.waiting |= turns_bit(index);
 }
 
-static int watch_listeners(struct admission *admission)
+static int watch(struct admission *admission, unsigned index)
 {
-	int err = 0;
+	int err;
 
-	for (unsigned i = 0; i < admission->listener_count && err == 0; i++)
-		if (admission->listeners[i].fd >= 0)
-			err = loop_add(admission->loop, admission->listeners[i].fd,
-				       EPOLLIN, &admission->watch);
+	admission->watches[index] = (struct watch){ on_client, admission, index };
+	err = loop_add(admission->loop, admission->listeners[index].fd, EPOLLIN,
+		       &admission->watches[index]);
+	if (err == 0)
+		admission->watched |= turns_bit(index);
 	return err;
 }
 
-static void unwatch_listeners(struct admission *admission)
-{
-	for (unsigned i = 0; i < admission->listener_count; i++)
-		if (admission->listeners[i].fd >= 0)
-			loop_remove(admission->loop, admission->listeners[i].fd);
-}
-
-static void settle_watch(struct admission *admission, bool watch, int64_t now_us)
+/* Has these in the loop, and no others. */
+static void settle_watches(struct admission *admission, uint64_t wanted, int64_t now_us)
 {
 	int err = 0;
 
-	if (admission->watched == watch)
+	if (admission->watched == wanted)
 		return;
-	if (watch)
-		err = watch_listeners(admission);
-	if (!watch || err < 0)
-		unwatch_listeners(admission);
-	if (err < 0)
+	for (unsigned i = 0; i < admission->listener_count && err == 0; i++)
+		if ((wanted & ~admission->watched & turns_bit(i)) != 0)
+			err = watch(admission, i);
+	if (err < 0) {
 		pause_accepting(admission, -err, now_us);
-	admission->watched = watch && err == 0;
+		wanted = 0;
+	}
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		if ((wanted & turns_bit(i)) == 0)
+			unwatch(admission, i);
+}
+
+/* Those whose pause is over are tried again. */
+static void end_pauses(struct admission *admission, int64_t now_us)
+{
+	for (uint64_t left = admission->failing; left != 0; left &= left - 1) {
+		unsigned index = (unsigned)__builtin_ctzll(left);
+
+		if (!backoff_waits(&admission->retries[index], now_us))
+			admission->failing &= ~turns_bit(index);
+	}
 }
 
 void admission_settle(struct admission *admission, int64_t now_us)
 {
 	const struct dispatch *dispatch = admission->dispatch;
 
-	settle_watch(admission, may_accept(admission, now_us), now_us);
+	end_pauses(admission, now_us);
+	settle_watches(admission,
+		       may_accept(admission, now_us)
+			       ? open_listeners(admission) & ~admission->failing
+			       : 0,
+		       now_us);
 	if (!admission->draining)
 		saturation_note(&admission->saturation, admission->report,
 				dispatch_is_full(dispatch), dispatch->processes->max,
 				!refuses_at_limit(admission), now_us);
 }
 
+/* Every listener is in the loop, but for those that fail by themselves. */
+static bool is_watched(const struct admission *admission)
+{
+	return (open_listeners(admission) & ~admission->failing &
+		~admission->watched) == 0;
+}
+
 int64_t admission_deadline(const struct admission *admission)
 {
 	int64_t deadline_us = saturation_deadline(&admission->saturation);
 
-	if (admission->ready)
+	if (admission->turns.waiting != 0)
 		return 0;
 	/* Not watched although a client could be taken: accepting pauses. */
-	if (!admission->watched && could_take(admission) &&
+	if (could_take(admission) && !is_watched(admission) &&
 	    admission->accept.until_us < deadline_us)
 		deadline_us = admission->accept.until_us;
+	for (uint64_t left = admission->failing; left != 0; left &= left - 1) {
+		unsigned index = (unsigned)__builtin_ctzll(left);
+
+		if (admission->retries[index].until_us < deadline_us)
+			deadline_us = admission->retries[index].until_us;
+	}
 	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch) &&
 	    admission->dispatch->fork.until_us < deadline_us)
 		deadline_us = admission->dispatch->fork.until_us;
@@ -324,7 +400,7 @@ void admission_drain(struct admission *admission, int64_t now_us)
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		if (listener_refuse_new(&admission->listeners[i]) < 0)
 			/* Rather than wait in accept(2) for ever. */
-			close_listener(admission, &admission->listeners[i]);
+			close_listener(admission, i);
 }
 
 void admission_close(struct admission *admission, int64_t now_us)
@@ -332,7 +408,7 @@ void admission_close(struct admission *admission, int64_t now_us)
 	struct client *held = &admission->held;
 
 	for (unsigned i = 0; i < admission->listener_count; i++)
-		close_listener(admission, &admission->listeners[i]);
+		close_listener(admission, i);
 	if (held->id != 0) {
 		sessions_drop(admission->sessions, held, REASON_STOPPED, now_us);
 		close(held->fd);
@@ -344,11 +420,13 @@ void admission_close(struct admission *admission, int64_t now_us)
 void admission_open(struct admission *admission)
 {
 	admission->listener_count = 0;
-	admission->watch = (struct watch){ on_client, admission, 0 };
-	admission->watched = admission->ready = admission->draining = false;
+	admission->watched = admission->failing = 0;
+	admission->turns = (struct turns){ 0 };
+	admission->draining = false;
 	admission->accepts = true;
 	admission->held = (struct client){ .fd = -1 };
 	admission->accept = (struct backoff){ 0 };
+	memset(admission->retries, 0, sizeof(admission->retries));
 	admission->error = 0;
 	saturation_open(&admission->saturation);
 	admission->reserve_fd = -1;

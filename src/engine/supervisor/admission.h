@@ -11,8 +11,9 @@
 #include "engine/record/client.h"
 #include "engine/record/settings.h"
 #include "saturation.h"
+#include "turns.h"
 
-#define LISTENERS_MAX 64
+#define LISTENERS_MAX TURNS_MAX
 
 struct dispatch;
 struct report;
@@ -27,14 +28,18 @@ struct admission {
 
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
-	struct watch watch; /* of every listener: which one is ready does not matter */
-	bool watched;       /* the listeners are in the loop */
-	bool ready;         /* one of them may have a client */
+	struct watch watches[LISTENERS_MAX];
+	uint64_t watched;   /* the listeners that are in the loop, a turns_bit() each */
+	struct turns turns; /* those that may have a client */
 	bool accepts;       /* false: workers do, until the stop */
 	bool draining;      /* only clients that are queued already are taken */
 
+	/* Listeners whose own accept(2) fails; the others go on meanwhile. */
+	uint64_t failing;
+	struct backoff retries[LISTENERS_MAX];
+
 	struct client held;    /* accepted, but no process could be made yet */
-	struct backoff accept; /* after accept(2) failed */
+	struct backoff accept; /* after accept(2) failed for want of something */
 	int error;             /* errno of its last failure */
 	struct saturation saturation;
 	int null_fd;    /* /dev/null */
@@ -47,11 +52,14 @@ void admission_open(struct admission *admission);
 /* Begins to take clients. Returns 0 or a negative errno. */
 int admission_start(struct admission *admission);
 
-/* Accepts clients that wait and dispatches them, a batch at most. */
+/*
+ * Accepts clients that wait and dispatches them, a batch at most. Listeners that have
+ * clients take turns, one client each.
+ */
 void admission_admit(struct admission *admission, int64_t now_us);
 
 /*
- * Puts the listeners into the loop or takes them out, as the state of things asks for: a
+ * Puts listeners into the loop or takes them out, as the state of things asks for: a
  * listener that cannot be served is not watched, so nothing spins.
  */
 void admission_settle(struct admission *admission, int64_t now_us);
