@@ -104,7 +104,7 @@ struct prong_program {
 	 * The two below put a process of prong's own, an attendant, between the
 	 * supervisor and each program, which costs a fork.
 	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST and
-	 * REMOTE_HOST, where there are any (getnameinfo(3)).
+	 * REMOTE_HOST, where a name has that address in its turn.
 	 */
 	bool resolve;
 

@@ -1,17 +1,17 @@
 #include "environment.h"
 
 #include <assert.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "hostname.h"
 #include "warm.h"
 
 struct endpoint {
 	char host[ADDRESS_HOST_MAX];
 	char port[8];
-	char name[256]; /* empty: not looked up, or none found */
+	char name[HOSTNAME_MAX]; /* empty: not looked up, or none found */
 };
 
 __attribute__((format(printf, 2, 3))) static void add(struct environment *environment,
@@ -31,19 +31,6 @@ __attribute__((format(printf, 2, 3))) static void add(struct environment *enviro
 	environment->at[environment->count++] = text;
 }
 
-/* A name is the client's to choose: only what a host name may contain is passed on. */
-static void look_up(struct endpoint *endpoint, const struct address *address)
-{
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789-._";
-
-	if (getnameinfo(&address->any.sa, address->length, endpoint->name,
-			sizeof(endpoint->name), NULL, 0, NI_NAMEREQD) != 0 ||
-	    endpoint->name[strspn(endpoint->name, allowed)] != '\0')
-		endpoint->name[0] = '\0';
-}
-
 static void describe(struct endpoint *endpoint, const struct address *address,
 		     bool resolve)
 {
@@ -51,7 +38,7 @@ static void describe(struct endpoint *endpoint, const struct address *address,
 	snprintf(endpoint->port, sizeof(endpoint->port), "%u", address_port(address));
 	endpoint->name[0] = '\0';
 	if (resolve)
-		look_up(endpoint, address);
+		hostname_find(endpoint->name, address);
 }
 
 static void add_tcp(struct environment *environment, const struct client *client,
