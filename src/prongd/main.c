@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <nss.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,18 @@ static _Noreturn void die_of_open(int err, const char *text)
 	    "%s%s", option_find(&prongd_page, text, length) != NULL ? "--" : "", text);
 }
 
+/*
+ * prong_run() puts the mask of signals back that it finds. After it only the end is left,
+ * and a signal that comes meanwhile must not change how prongd ends.
+ */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 /* Serves until told to stop. */
 static void serve(const struct prong_options *options, prong_handler *handler)
 {
@@ -221,6 +234,7 @@ static void serve(const struct prong_options *options, prong_handler *handler)
 
 	if (err < 0)
 		die_of_open(err, options->error);
+	block_signals();
 	err = prong_run(server);
 	prong_close(server);
 	if (err < 0)

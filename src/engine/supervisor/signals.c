@@ -83,6 +83,24 @@ int signals_take(struct signals *signals)
 	return 0;
 }
 
+/*
+ * Forgets all of that number that are pending: the kernel does when it is ignored, which a
+ * signal that nothing is started from sees for no longer than this. Real-time signals
+ * queue up by the ten thousand, and the more there are the longer it takes to read one.
+ * Ignoring SIGCHLD would collect children; its default forgets as well.
+ */
+static void discard(const struct signals *signals, int number)
+{
+	struct sigaction ignore = { .sa_handler =
+					    number == SIGCHLD ? SIG_DFL : SIG_IGN };
+	struct sigaction before;
+
+	if (signals->saved[number].sa_handler == SIG_ERR ||
+	    sigaction(number, &ignore, &before) < 0)
+		return;
+	sigaction(number, &before, NULL);
+}
+
 /* The pid may be anybody's who sent such a signal: it is only where to look first. */
 static void note_exit(struct exits *exits, pid_t pid)
 {
@@ -116,6 +134,7 @@ static void note(struct signals *signals, const struct signalfd_siginfo *info)
 		signals->ignored = true;
 		break;
 	default:
+		discard(signals, number);
 		break;
 	}
 }
@@ -140,14 +159,16 @@ int signals_watch(struct signals *signals, struct loop *loop)
 
 void signals_release(struct signals *signals)
 {
-	struct signalfd_siginfo info;
+	sigset_t pending;
 
 	if (signals->fd < 0)
 		return;
-	while (read(signals->fd, &info, sizeof(info)) > 0)
-		;
 	close(signals->fd);
 	signals->fd = -1;
+	sigpending(&pending);
+	for (int number = 1; number < _NSIG; number++)
+		if (sigismember(&pending, number) == 1)
+			discard(signals, number);
 	for (int number = 1; number < _NSIG; number++)
 		if (signals->saved[number].sa_handler != SIG_ERR)
 			sigaction(number, &signals->saved[number], NULL);
