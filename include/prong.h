@@ -101,17 +101,16 @@ struct prong_program {
 	int64_t hangup_grace;
 
 	/*
-	 * The two below put a process of prong's own, an attendant, between the
-	 * supervisor and each program, which costs a fork.
 	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST and
-	 * REMOTE_HOST, where a name has that address in its turn.
+	 * REMOTE_HOST, where a name has that address in its turn. The program's
+	 * process does so before its exec; it is forked.
 	 */
 	bool resolve;
 
 	/*
 	 * When the program has ended, end what it has left behind too, whatever
-	 * group or session that has moved to: SIGTERM, then SIGKILL, within a
-	 * second. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER), and
+	 * group or session that has moved to: SIGTERM, then SIGKILL. A process of
+	 * prong's own between the supervisor and each program does that. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER), and
 	 * takes any child that it does not know for one, but those from before prong_run().
 	 */
 	bool kill_descendants;

@@ -224,6 +224,7 @@ static void connect_parts(struct prong *server)
 	server->reaper.owner = &server->departures;
 
 	server->deadlines.processes = &server->processes;
+	server->deadlines.report = &server->report;
 	server->stop.admission = &server->admission;
 	server->stop.processes = &server->processes;
 	server->stop.lingering = &server->lingering;

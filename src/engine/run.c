@@ -114,10 +114,9 @@ static int begin(struct prong *server, struct why *why)
 	if (err < 0)
 		return err;
 	err = serving->model->run(serving->self, &server->admission.listeners[0],
-				  clock_now_us());
+				  clock_now_us(), why);
 	if (err < 0)
-		return why_call(why, err, "watch the listener",
-				"epoll_ctl(2) or fcntl(2)");
+		return err;
 	err = confine_workers(server, why);
 	privileges_settle(server->privileges);
 	return err;

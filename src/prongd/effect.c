@@ -17,7 +17,7 @@ static bool lacks_spares(const struct effect_view *view)
 	return view->settings->spare == 0;
 }
 
-static bool has_attendants(const struct effect_view *view)
+static bool looks_up_or_is_monitored(const struct effect_view *view)
 {
 	return view->settings->program.resolve ||
 	       view->settings->program.kill_descendants;
@@ -257,7 +257,7 @@ static const struct effect {
 	{ "resolve", SERVICE, always, FOR_PROGRAMS },
 	{ "kill-descendants", SERVICE, always, FOR_PROGRAMS },
 	{ "warm", SERVICE, always, FOR_PROGRAMS },
-	{ "warm", BOTH, has_attendants,
+	{ "warm", BOTH, looks_up_or_is_monitored,
 	  "goes with neither --resolve nor --kill-descendants" },
 	{ "warm", BOTH, lacks_spares,
 	  "needs --spare other than 0: it is the number of programs kept started" },

@@ -99,13 +99,15 @@ def test_a_program_that_waits_is_that_user_already(prongd):
         expect_identity(status(pid), user("daemon"))
 
 
-def test_an_attendant_is_that_user_too(prongd):
-    server = prongd(*DAEMON, "--kill-descendants", "--", "cat")
-    server.hold()
-    [attendant] = server.workers()
-    [program] = children(attendant)
-    for pid in (attendant, program):
-        expect_identity(status(pid), user("daemon"))
+def test_a_program_with_a_monitor_is_that_user_and_cannot_signal_the_monitor(prongd):
+    server = prongd(*DAEMON, "--kill-descendants", "--", "sh", "-c",
+                    "kill -0 $PPID 2>/dev/null; echo $?; exec cat")  # fmt: skip
+    client = server.connect()
+    assert receive_exactly(client, 2) == b"1\n"
+    [monitor] = server.workers()
+    [program] = children(monitor)
+    expect_identity(status(program), user("daemon"))
+    expect_ids(status(monitor), Identity(0, 0, frozenset(os.getgroups())))
 
 
 @pytest.fixture

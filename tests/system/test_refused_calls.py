@@ -69,7 +69,8 @@ def test_a_sandboxed_worker_that_gets_no_group_says_so_in_the_log(prongd, what):
     expect_named(server, "setpgid")
 
 
-@pytest.mark.parametrize("what", [["-s", 0, "echo"], ["--resolve", "--", "cat"]], ids=str)
+@pytest.mark.parametrize("what", [["-s", 0, "echo"], ["--kill-descendants", "--", "cat"]],
+                         ids=str)  # fmt: skip
 def test_a_process_that_cannot_close_what_it_has_says_so_in_the_log(prongd, what):
     """Each makes the call twice, and the supervisor once, to try it."""
     under = refusing("close_range", "EPERM", when="2+")

@@ -28,7 +28,7 @@ tries("foreground", lambda: os.tcgetpgrp(2))
 os.write(2, b"seen\n")
 print(os.getsid(0) == os.getpgid(0), *done)
 """
-KINDS = {"cold": [], "warm": ["--warm"], "monitored": ["--resolve"],
+KINDS = {"cold": [], "warm": ["--warm"], "resolved": ["--resolve"],
          "with-descendants": ["--kill-descendants"],
          "as-user": ["--user", "nobody"]}  # fmt: skip
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "check.h"
@@ -12,14 +13,19 @@ struct fake fake;
 /* In the place of kill(2). */
 static int record(pid_t pid, int number)
 {
-	if (pid < 0 && fake.no_groups) {
-		errno = ESRCH;
-		return -1;
-	}
+	if (pid < 0 && fake.no_groups)
+		return -ESRCH;
 	assert_true(fake.sent_count < FAKE_SENT_MAX);
 	fake.sent[fake.sent_count++] = (struct sent){ pid, number };
-	return 0;
+	return pid > 0 ? fake.refusal : 0;
 }
+
+static pid_t group_of(pid_t pid)
+{
+	return fake.has_left ? 1 : pid;
+}
+
+static const struct group_calls calls = { record, group_of };
 
 int fake_open(void **state)
 {
@@ -31,7 +37,7 @@ int fake_open(void **state)
 		return -1;
 	fake.report.log.most = LOG_DEBUG;
 	fake.report.notify.fd = -1;
-	fake.processes.send = record;
+	fake.processes.calls = &calls;
 	linger_open(&fake.lingering, &fake.loop, 1024 * 1024);
 	fake.sessions = (struct sessions){
 		.settings = &fake.settings,
@@ -75,6 +81,16 @@ void expect_sent(pid_t pid, int number)
 	assert_int_equal(fake.sent_count, 1);
 	assert_int_equal(fake.sent[0].pid, pid);
 	assert_int_equal(fake.sent[0].number, number);
+	fake.sent_count = 0;
+}
+
+void expect_killed(pid_t pid)
+{
+	assert_int_equal(fake.sent_count, 2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fake.sent[i].pid, i == 0 ? -pid : pid);
+		assert_int_equal(fake.sent[i].number, SIGKILL);
+	}
 	fake.sent_count = 0;
 }
 

@@ -35,6 +35,8 @@ struct fake {
 	struct sent sent[FAKE_SENT_MAX];
 	unsigned sent_count;
 	bool no_groups; /* no process group exists yet */
+	bool has_left;  /* each process has left its group */
+	int refusal;    /* of a signal to a process itself; a negative errno, or 0 */
 };
 
 extern struct fake fake;
@@ -53,6 +55,8 @@ struct pair fake_channel(struct process *process);
 
 /* Exactly this signal was sent since the last call. */
 void expect_sent(pid_t pid, int number);
+/* Exactly SIGKILL was, to the process and to its group. */
+void expect_killed(pid_t pid);
 void expect_nothing_sent(void);
 
 /* The other end of fd has ended its sending, and nothing is left to read. */

@@ -27,6 +27,13 @@ static int note_signal(pid_t pid, int number)
 	return 0;
 }
 
+static pid_t lead_group(pid_t pid)
+{
+	return pid;
+}
+
+static const struct group_calls calls = { note_signal, lead_group };
+
 static pid_t play_start(void *self, struct process *process,
 			const struct client *client)
 {
@@ -97,6 +104,19 @@ static void play_drain(void *self, int64_t now_us)
 	model->drained = true;
 }
 
+static bool play_has_strays(const void *self)
+{
+	const struct played *model = self;
+
+	return model->has_strays;
+}
+
+static void play_leave_strays(const void *self)
+{
+	(void)self;
+	report_unkillable(&parts.report, STRAY_PID, 0);
+}
+
 static const struct model played = {
 	.name = "played",
 	.spare_state = PROCESS_IDLE,
@@ -107,6 +127,8 @@ static const struct model played = {
 	.stranger_ended = play_stranger_ended,
 	.wanted = play_wanted,
 	.drain = play_drain,
+	.has_strays = play_has_strays,
+	.leave_strays = play_leave_strays,
 };
 
 static void join_parts(void)
@@ -138,7 +160,7 @@ int parts_open(void **state)
 	join_parts();
 	assert_int_equal(loop_open(&parts.loop), 0);
 	assert_int_equal(processes_open(&parts.processes, &parts.loop, PARTS_MAX), 0);
-	parts.processes.send = note_signal;
+	parts.processes.calls = &calls;
 	assert_int_equal(log_open(&parts.report.log, -1, keep_line, NULL), 0);
 	parts.report.log.most = LOG_INFO;
 	assert_int_equal(notify_open(&parts.report.notify, NULL), 0);

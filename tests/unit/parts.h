@@ -13,11 +13,12 @@
 #include "engine/supervisor/reaper.h"
 #include "engine/supervisor/stop.h"
 
-#define PARTS_MAX 200                 /* processes; a test may lower processes.max */
-#define SENT_MAX  16                  /* signals that are kept */
+#define PARTS_MAX 200 /* processes; a test may lower processes.max */
+#define SENT_MAX  100
 #define LINES_MAX 64                  /* lines of the log that are kept */
 #define START_US  INT64_C(1000000000) /* where a test's clock may begin */
 #define FIRST_PID 5000001             /* over every pid that Linux gives */
+#define STRAY_PID 4999999             /* of what model.has_strays tells of */
 #define SECOND_US 1000000
 #define MINUTE_US (60 * SECOND_US)
 
@@ -29,7 +30,7 @@ struct played {
 	unsigned outcome;   /* of a process that ends; 0: what its session tells */
 	enum reason reason; /* of such an end; REASON_NONE: done */
 	unsigned strangers; /* children that are not in the table */
-	bool drained;
+	bool drained, has_strays;
 };
 
 struct parts {

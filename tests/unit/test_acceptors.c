@@ -48,7 +48,7 @@ static void run_on(const char *text)
 	assert_int_equal(model->open(&acceptors, &parts, &options, NULL, &why), 0);
 	assert_int_equal(address_lookup(&list, text, &why), 0);
 	assert_int_equal(listener_open(&listener, &list.at[0], NULL, NULL), 0);
-	assert_int_equal(model->run(&acceptors, &listener, now), 0);
+	assert_int_equal(model->run(&acceptors, &listener, now, NULL), 0);
 }
 
 static void run(void)

@@ -1,5 +1,6 @@
 #include "engine/supervisor/deadline.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #define TIMEOUT   (300 * MS)
 #define ALLOWANCE (500 * MS)
 #define KILL      (500 * MS) /* after SIGTERM */
+#define AGAIN     (250 * MS) /* from a SIGKILL to the next */
 
 static struct deadlines deadlines;
 
@@ -18,6 +20,7 @@ static int open_deadlines(void **state)
 {
 	deadlines = (struct deadlines){
 		.processes = &fake.processes,
+		.report = &fake.report,
 		.session_timeout_us = TIMEOUT,
 		.allowance_us = ALLOWANCE,
 	};
@@ -80,12 +83,52 @@ static void sigkill_follows_half_a_second_after_sigterm(void **state)
 	enforce(told_at + KILL - 1);
 	expect_nothing_sent();
 	enforce(told_at + KILL);
-	expect_sent(-50, SIGKILL);
+	expect_killed(50);
 	assert_int_equal(process->state, PROCESS_KILLED);
 	assert_int_equal(process->end_cause, REASON_DEADLINE);
+}
+
+static void what_sigkill_does_not_end_is_sent_it_again(void **state)
+{
+	struct process *process = fake_process(50, PROCESS_BUSY, START);
+
+	(void)state;
+	process_kill(&fake.processes, process, REASON_DEADLINE, START);
+	expect_killed(50);
+	for (int i = 1; i < 10; i++) {
+		assert_int_equal(deadlines_next(&deadlines), START + i * AGAIN);
+		enforce(START + i * AGAIN - 1);
+		expect_nothing_sent();
+		enforce(START + i * AGAIN);
+		expect_killed(50);
+		assert_int_equal(process->state, PROCESS_KILLED);
+	}
+	process_free(&fake.processes, process);
 	assert_int_equal(deadlines_next(&deadlines), CLOCK_NEVER);
-	enforce(told_at + 3600 * 1000 * MS);
-	expect_nothing_sent();
+}
+
+/* At once where kill(2) says why, and else after a second; once for each process. */
+static void the_log_tells_what_sigkill_does_not_end(void **state)
+{
+	struct process *process = fake_process(50, PROCESS_BUSY, START);
+
+	(void)state;
+	fake.refusal = -EPERM;
+	process_kill(&fake.processes, process, REASON_DEADLINE, START);
+	enforce(START + AGAIN);
+	assert_int_equal(kept_count(&fake.log, "event=unkillable pid=50 error=EPERM"),
+			 1);
+	process_free(&fake.processes, process);
+	fake.refusal = 0;
+	fake.sent_count = 0;
+	process = fake_process(51, PROCESS_BUSY, START);
+	process_kill(&fake.processes, process, REASON_DEADLINE, START);
+	enforce(START + 999 * MS);
+	assert_int_equal(kept_count(&fake.log, "pid=51"), 0);
+	for (int i = 1; i < 10; i++)
+		enforce(START + 1000 * MS + i * AGAIN);
+	assert_int_equal(kept_count(&fake.log, "event=unkillable pid=51 why="), 1);
+	fake.sent_count = 0;
 }
 
 /* An idle worker that leaves by itself may hang; no session ends with it. */
@@ -97,7 +140,7 @@ static void one_that_is_leaving_is_killed_without_a_cause_after_half_a_second(
 	(void)state;
 	process_lost(&fake.processes, process, START);
 	enforce(START + KILL);
-	expect_sent(-50, SIGKILL);
+	expect_killed(50);
 	assert_int_equal(process->end_cause, REASON_NONE);
 }
 
@@ -194,6 +237,8 @@ int main(void)
 			a_session_over_its_time_and_the_allowance_is_sent_sigterm),
 		with_deadlines(the_time_of_a_session_begins_with_its_accept),
 		with_deadlines(sigkill_follows_half_a_second_after_sigterm),
+		with_deadlines(what_sigkill_does_not_end_is_sent_it_again),
+		with_deadlines(the_log_tells_what_sigkill_does_not_end),
 		with_deadlines(
 			one_that_is_leaving_is_killed_without_a_cause_after_half_a_second),
 		with_deadlines(each_is_ended_when_its_own_time_is_over),

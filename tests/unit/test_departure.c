@@ -144,6 +144,24 @@ static void the_end_of_a_stranger_is_told_to_the_model_alone(void **state)
 #define with_departures(function) \
 	cmocka_unit_test_setup_teardown(function, open_parts, parts_close)
 
+static void what_lives_on_at_the_end_is_told_and_its_connection_counts(void **state)
+{
+	struct process *told = serving();
+
+	(void)state;
+	serving();
+	parts_process(PROCESS_IDLE, NOW);
+	processes_kill(&parts.processes, REASON_STOPPED, NOW);
+	told->unkillable = true;
+	parts.line_count = 0;
+	departures_leave(&parts.departures, NOW);
+	assert_int_equal(parts.processes.used, 0);
+	assert_int_equal(parts.sessions.totals.closed[REASON_STOPPED], 2);
+	assert_int_equal(lines_with("event=close"), 2);
+	assert_int_equal(lines_with("event=unkillable"), 3);
+	last_line_has("event=unkillable", "pid=4999999", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +171,8 @@ int main(void)
 		with_departures(spares_that_die_are_replaced_after_ever_longer_pauses),
 		with_departures(a_spare_that_could_not_begin_is_said_to_have_failed),
 		with_departures(the_end_of_a_stranger_is_told_to_the_model_alone),
+		with_departures(
+			what_lives_on_at_the_end_is_told_and_its_connection_counts),
 	};
 
 	return cmocka_run_group_tests_name("departure", tests, NULL, NULL);

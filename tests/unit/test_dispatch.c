@@ -113,7 +113,7 @@ static void an_idle_process_that_takes_nothing_is_killed(void **state)
 	(void)state;
 	serving.hand_over_results[0] = -EAGAIN;
 	assert_int_equal(come(START), 0);
-	expect_sent(-51, SIGKILL);
+	expect_killed(51);
 	assert_int_equal(stuck->state, PROCESS_KILLED);
 	assert_int_equal(stuck->end_cause, REASON_CRASH_SIGNAL);
 	assert_int_equal(stuck->session.client.id, 0);

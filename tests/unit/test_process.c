@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -142,7 +143,7 @@ static void a_signal_goes_to_the_process_group(void **state)
 	assert_int_equal(process->state, PROCESS_ENDING);
 	assert_int_equal(process->since_us, 10);
 	process_kill(&fake.processes, process, REASON_STOPPED, 20);
-	expect_sent(-50, SIGKILL);
+	expect_killed(50);
 	assert_int_equal(process->state, PROCESS_KILLED);
 	assert_int_equal(process->since_us, 20);
 }
@@ -158,6 +159,44 @@ static void a_signal_goes_to_the_process_while_it_has_no_group(void **state)
 	expect_sent(50, SIGTERM);
 	process_kill(&fake.processes, process, REASON_NONE, 20);
 	expect_sent(50, SIGKILL);
+}
+
+/* It may have moved to any group, the supervisor's own included: that is sent nothing. */
+static void a_signal_reaches_a_process_that_has_left_its_group(void **state)
+{
+	struct process *process = fake_process(50, PROCESS_BUSY, 0);
+
+	(void)state;
+	fake.has_left = true;
+	process_terminate(&fake.processes, process, REASON_DEADLINE, 10);
+	assert_int_equal(fake.sent_count, 2);
+	assert_int_equal(fake.sent[0].pid, -50);
+	assert_int_equal(fake.sent[1].pid, 50);
+	fake.sent_count = 0;
+	process_kill(&fake.processes, process, REASON_NONE, 20);
+	expect_killed(50);
+}
+
+static void a_client_that_is_gone_is_told_to_the_process_alone(void **state)
+{
+	struct process *process = fake_process(50, PROCESS_BUSY, 0);
+
+	(void)state;
+	process_hang_up(&fake.processes, process, SIGTERM, 10);
+	expect_sent(50, SIGTERM);
+	assert_int_equal(process->state, PROCESS_HUNG_UP);
+}
+
+static void a_kill_that_is_refused_is_told(void **state)
+{
+	struct process *process = fake_process(50, PROCESS_BUSY, 0);
+
+	(void)state;
+	process_kill(&fake.processes, process, REASON_NONE, 20);
+	expect_killed(50);
+	fake.refusal = -EPERM;
+	assert_int_equal(process_kill_again(&fake.processes, process), -EPERM);
+	expect_killed(50);
 }
 
 static void the_first_cause_of_an_end_counts(void **state)
@@ -199,10 +238,10 @@ static void to_kill_all_kills_each_living_process_once(void **state)
 	assert_int_equal(fake.processes.in[PROCESS_KILLED].count, 10);
 	for (unsigned i = 0; i < fake.sent_count; i++) {
 		assert_int_equal(fake.sent[i].number, SIGKILL);
-		told |= 1U << (-fake.sent[i].pid - 50);
+		told |= 1U << (abs(fake.sent[i].pid) - 50);
 	}
-	/* All but the two that SIGKILL had been sent to before. */
-	assert_int_equal(fake.sent_count, 8);
+	/* All but the two that SIGKILL had been sent to before; each, and its group. */
+	assert_int_equal(fake.sent_count, 2 * 8);
 	assert_int_equal(told, 0x3ff & ~(1U << 4 | 1U << 9));
 	fake.sent_count = 0;
 	processes_kill(&fake.processes, REASON_STOPPED, 20);
@@ -328,6 +367,9 @@ int main(void)
 		faked(even_a_million_slots_can_be_opened),
 		faked(a_signal_goes_to_the_process_group),
 		faked(a_signal_goes_to_the_process_while_it_has_no_group),
+		faked(a_signal_reaches_a_process_that_has_left_its_group),
+		faked(a_client_that_is_gone_is_told_to_the_process_alone),
+		faked(a_kill_that_is_refused_is_told),
 		faked(the_first_cause_of_an_end_counts),
 		faked(a_process_that_is_killed_loses_its_channel),
 		faked(to_kill_all_kills_each_living_process_once),

@@ -394,7 +394,7 @@ static void a_spare_that_does_not_come_to_wait_in_ten_seconds_is_killed(void **s
 	dispatch_stop_spares(dispatch, START + SURPLUS - 1);
 	expect_nothing_sent();
 	dispatch_stop_spares(dispatch, START + SURPLUS);
-	expect_sent(-50, SIGKILL);
+	expect_killed(50);
 	assert_int_equal(said("event=spare-stuck pid=50"), 1);
 	assert_int_equal(fake.processes.in[PROCESS_STARTING].count, 1);
 	/* The next one after a pause. */

@@ -8,7 +8,8 @@
 #include "pair.h"
 #include "parts.h"
 
-#define NOW START_US
+#define NOW      START_US
+#define LEAVE_US 1500000 /* from SIGKILL to the end */
 
 /* One of each state in which a process lives. */
 static struct process *idle, *busy, *accepting, *ending;
@@ -108,14 +109,14 @@ static void after_the_grace_all_that_live_are_killed(void **state)
 	stop_enforce(&parts.stop, 2, kill_us - 1);
 	assert_int_equal(parts.sent_count, 2);
 	stop_enforce(&parts.stop, 2, kill_us);
-	assert_int_equal(parts.sent_count, 6);
+	assert_int_equal(parts.sent_count, 2 + 2 * 4);
 	for (unsigned i = 0; i < parts.processes.touched; i++) {
 		assert_int_equal(parts.processes.at[i].state, PROCESS_KILLED);
 		assert_int_equal(parts.processes.at[i].end_cause, REASON_STOPPED);
 	}
-	for (unsigned i = 2; i < 6; i++)
+	for (unsigned i = 2; i < parts.sent_count; i++)
 		assert_int_equal(parts.sent[i].number, SIGKILL);
-	assert_int_equal(stop_deadline(&parts.stop), CLOCK_NEVER);
+	assert_int_equal(stop_deadline(&parts.stop), kill_us + LEAVE_US);
 }
 
 static void without_a_grace_all_of_that_is_due_at_once(void **state)
@@ -140,13 +141,13 @@ static void a_stop_at_once_leaves_no_time(void **state)
 	assert_int_equal(parts.lingering.count, 1);
 	begin(30 * SECOND_US);
 	stop_at_once(&parts.stop, NOW + 1);
-	assert_int_equal(parts.sent_count, 4);
+	assert_int_equal(parts.sent_count, 2 * 4);
 	assert_int_equal(parts.processes.in[PROCESS_KILLED].count, 4);
 	assert_int_equal(parts.lingering.count, 0);
 	assert_int_equal(parts.admission.listeners[0].fd, -1);
 	assert_true(parts.dispatch.finished);
 	/* No notice any more, and what comes late does not linger. */
-	assert_int_equal(stop_deadline(&parts.stop), CLOCK_NEVER);
+	assert_int_equal(stop_deadline(&parts.stop), NOW + 1 + LEAVE_US);
 	assert_int_equal(lines_with("grace-expired"), 0);
 	sessions_let_go(&parts.sessions, late.server, NOW + 1);
 	assert_int_equal(parts.lingering.count, 0);
@@ -194,6 +195,28 @@ static void a_stop_is_complete_when_nothing_is_left(void **state)
 	close(pair.client);
 }
 
+/* Nor is the end put off by another request. */
+static void the_end_comes_although_a_process_is_left(void **state)
+{
+	(void)state;
+	busy = parts_process(PROCESS_BUSY, NOW);
+	stop_at_once(&parts.stop, NOW);
+	stop_at_once(&parts.stop, NOW + SECOND_US);
+	assert_false(stop_is_complete(&parts.stop));
+	assert_int_equal(stop_deadline(&parts.stop), NOW + LEAVE_US);
+}
+
+/* What programs have left behind, say. */
+static void a_stop_waits_for_strays(void **state)
+{
+	(void)state;
+	parts.model.has_strays = true;
+	begin(30 * SECOND_US);
+	assert_false(stop_is_complete(&parts.stop));
+	parts.model.has_strays = false;
+	assert_true(stop_is_complete(&parts.stop));
+}
+
 /* Closing the last listener is no event that would wake the loop. */
 static void a_complete_stop_does_not_wait_for_the_grace(void **state)
 {
@@ -216,6 +239,8 @@ int main(void)
 		with_parts(a_stop_at_once_leaves_no_time),
 		with_parts(a_killed_process_keeps_the_cause_it_had),
 		with_parts(a_stop_is_complete_when_nothing_is_left),
+		with_parts(the_end_comes_although_a_process_is_left),
+		with_parts(a_stop_waits_for_strays),
 		with_parts(a_complete_stop_does_not_wait_for_the_grace),
 	};
 

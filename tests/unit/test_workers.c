@@ -110,7 +110,7 @@ static void was_killed(const struct process *process)
 	assert_int_equal(process->state, PROCESS_KILLED);
 	assert_int_equal(process->end_cause, REASON_CRASH_SIGNAL);
 	assert_int_equal(process->channel, -1);
-	assert_true(was_sent(parts.sent_count - 1, -process->pid, SIGKILL));
+	assert_true(was_sent(parts.sent_count - 2, -process->pid, SIGKILL));
 }
 
 static void a_worker_is_handed_the_connection_and_its_number(void **state)

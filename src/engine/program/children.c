@@ -2,16 +2,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#define LIST "/proc/thread-self/children"
+
 int children_open(void)
 {
-	return open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	return open(LIST, O_RDONLY | O_CLOEXEC);
+}
+
+int children_try(const char *what, struct why *why)
+{
+	int list = children_open();
+
+	if (list < 0)
+		return why_fail(why, -ENOTSUP,
+				"%s needs " LIST ": %s: mount /proc, on a kernel with "
+				"CONFIG_PROC_CHILDREN",
+				what, strerror(errno));
+	close(list);
+	return 0;
 }
 
 int children_open_of(pid_t pid)
@@ -83,27 +97,4 @@ uint64_t children_draw_line(void)
 		;
 	return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) /
 	       (uint64_t)tick_ns;
-}
-
-struct others {
-	bool (*is_ours)(void *arg, pid_t pid);
-	void *arg;
-};
-
-static void kill_other(void *arg, pid_t pid)
-{
-	const struct others *others = arg;
-
-	if (!others->is_ours(others->arg, pid))
-		kill(pid, SIGKILL);
-}
-
-void children_kill_others(bool (*is_ours)(void *arg, pid_t pid), void *arg)
-{
-	struct others others = { is_ours, arg };
-	int list = children_open();
-
-	children_each(list, kill_other, &others);
-	if (list >= 0)
-		close(list);
 }

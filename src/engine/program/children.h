@@ -2,15 +2,22 @@
 #ifndef ENGINE_CHILDREN_H
 #define ENGINE_CHILDREN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "base/why.h"
 
 /*
  * Opens the list, /proc/thread-self/children. Returns a descriptor, close-on-exec, or -1
  * with errno set. It stays readable after a chroot(2).
  */
 int children_open(void);
+
+/*
+ * Whether the kernel has that list, and /proc is there. Returns 0, or a negative errno
+ * with why filled, which begins with what, that needs it.
+ */
+int children_try(const char *what, struct why *why);
 
 /* The same of another process, with one thread. */
 int children_open_of(pid_t pid);
@@ -30,11 +37,5 @@ uint64_t children_draw_line(void);
 
 /* Calls visit for each child that the list has now. */
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);
-
-/*
- * Sends SIGKILL to the children of which is_ours says no: those whose monitor was killed.
- * Their own children become ours in turn, and SIGCHLD tells.
- */
-void children_kill_others(bool (*is_ours)(void *arg, pid_t pid), void *arg);
 
 #endif

@@ -52,15 +52,8 @@ static void take_privileges(const struct launch *launch)
 {
 	struct privileges_failure failure;
 
-	if (launch->privileges != NULL &&
-	    privileges_take(launch->privileges, launch->parent, &failure) < 0)
+	if (privileges_take(launch->privileges, launch->parent, &failure) < 0)
 		privileges_leave(launch->row, &failure);
-}
-
-/* A session of its own, or, of a monitor, the group that signals are sent to. */
-static int part_from_terminal(const struct launch *launch)
-{
-	return launch->group == 0 ? (int)setsid() : setpgid(0, launch->group);
 }
 
 /* The steps that the supervisor waits for. Returns -1 with errno set if one fails. */
@@ -70,7 +63,7 @@ static int settle(const struct launch *launch)
 		fail_at(launch, PRIVILEGES_PDEATHSIG);
 	if (getppid() != launch->parent)
 		_exit(0);
-	if (part_from_terminal(launch) < 0)
+	if (setsid() < 0)
 		fail_at(launch, PRIVILEGES_SETSID);
 	if (direct_streams(launch) < 0)
 		return -1;
@@ -98,6 +91,22 @@ static int become_program(const struct launch *launch,
 	return (int)GATE(execve, launch->program->path, options->argv, environment->at);
 }
 
+/*
+ * Looks up names, which may take long: with the rights that the program will have, and so
+ * that a signal ends it. No descriptor that the lookup leaves open is the program's.
+ */
+static void look_names_up(struct launchpad *pad)
+{
+	const struct launch *launch = &pad->launch;
+	struct client client = *launch->client;
+
+	client.fd = STDIN_FILENO;
+	child_reset_signals();
+	environment_fill(&pad->environment, launch->program, &client,
+			 launch->connections);
+	close_range(3, ~0U, 0);
+}
+
 static int run(void *arg)
 {
 	struct launchpad *pad = arg;
@@ -106,6 +115,8 @@ static int run(void *arg)
 	/* Before the failure is noted: the supervisor's errno is its own from here on. */
 	atomic_store(&pad->stage, LAUNCHPAD_SETTLED);
 	GATE(futex, &pad->stage, FUTEX_WAKE, 1);
+	if (err == 0 && pad->launch.client != NULL)
+		look_names_up(pad);
 	if (err == 0)
 		err = become_program(&pad->launch, &pad->environment);
 	atomic_store(&pad->launch.row->error, -err);
@@ -147,9 +158,7 @@ static pid_t start_beside(struct launchpad *pad)
 
 pid_t launch_program(struct launchpad *pad)
 {
-	const struct privileges *privileges = pad->launch.privileges;
-
-	if (privileges != NULL && privileges_need_fork(privileges))
+	if (privileges_need_fork(pad->launch.privileges) || pad->launch.client != NULL)
 		return start_apart(pad);
 	return start_beside(pad);
 }

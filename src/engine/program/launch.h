@@ -6,7 +6,7 @@
  * and not for execve(2), which takes as long as a file system does.
  *
  * A child that changes its user or its root is forked instead: others of that user could
- * stop it, and with it the process that waits.
+ * stop it, and with it the process that waits. So is one that looks names up.
  */
 #ifndef ENGINE_LAUNCH_H
 #define ENGINE_LAUNCH_H

@@ -26,8 +26,10 @@ struct launch {
 	int channel;    /* for WARM_CHANNEL; -1: none */
 	int null;       /* /dev/null, open for both */
 	pid_t parent;   /* the caller: the program dies with it */
-	pid_t group;    /* process group to be in; 0: a session of its own */
-	const struct privileges *privileges; /* NULL: taken already */
+	const struct privileges *privileges;
+	/* Whose names the program's process looks up itself; NULL: it has none to. */
+	const struct client *client;
+	unsigned connections;  /* that the client's source has open */
 	struct score_row *row; /* receives the errno, and step, that failed */
 };
 

@@ -2,25 +2,47 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
+#include <linux/futex.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/gate.h"
+#include "base/group.h"
 #include "children.h"
+#include "engine/confine/privileges.h"
+#include "engine/record/scoreboard.h"
 #include "engine/worker/child.h"
 #include "launch.h"
 
 #define TERM_TO_KILL_US 300000 /* for what a program left behind */
+#define SWEEP_US        1000   /* to the next sweep, unless a child ends before */
+#define SWEEP_MOST_US   100000 /* the pause doubles up to this */
 #define EXIT_NOT_BEGUN  127
 #define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all of them; sigwaitinfo(2) sees it */
+#define LAUNCHED        1       /* in the row; or a negative errno */
+#define LOOK_MS         10      /* whether a monitor that is to launch still lives */
+#define LOOKS           100     /* then it is left to itself: somebody has stopped it */
+
+int monitor_check(const struct prong_options *options, struct why *why)
+{
+	if (!options->program->kill_descendants)
+		return 0;
+	if (options->privileges != NULL && options->privileges->root != NULL &&
+	    options->privileges->drop == PRONG_DROP_SUPERVISOR)
+		return why_fail(why, -EINVAL,
+				"kill-descendants needs /proc, which a supervisor "
+				"loses by chroot");
+	return children_try("kill-descendants", why);
+}
 
 bool monitor_is_needed(const struct program *program)
 {
-	return program->options.resolve || program->options.kill_descendants;
+	return program->options.kill_descendants;
 }
 
 static void signal_child(void *number, pid_t pid)
@@ -28,75 +50,94 @@ static void signal_child(void *number, pid_t pid)
 	kill(pid, *(const int *)number);
 }
 
-/* Waits for a SIGCHLD until deadline_us. */
-static void wait_for_child(int64_t deadline_us)
+/* Waits until a child has ended, but not longer than that. Returns whether one has. */
+static bool wait_for_child(int64_t most_us)
 {
-	int64_t left_us = deadline_us - clock_now_us();
-	struct timespec timeout = {
-		.tv_sec = left_us > 0 ? left_us / 1000000 : 0,
-		.tv_nsec = left_us > 0 ? left_us % 1000000 * 1000 : 0,
-	};
+	struct timespec timeout = { .tv_nsec = (long)most_us * 1000 };
 	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	sigtimedwait(&child, NULL, &timeout);
+	return sigtimedwait(&child, NULL, &timeout) == SIGCHLD;
 }
 
-/* Those that are left: TERM to each once, then KILL, also to what becomes ours then. */
+/* Collects children that have ended. Returns whether any are left. */
+static bool has_children(void)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, NULL, WNOHANG | __WALL);
+	while (pid > 0);
+	return pid == 0;
+}
+
+/*
+ * SIGKILL to every child, and to what becomes ours when a child ends, until there is none.
+ * Each end is followed by a sweep at once, since the next generation is ours by then; one
+ * that was just being made when its parent was found is there a moment later.
+ */
+static void kill_descendants(int children)
+{
+	int number = SIGKILL;
+	int64_t pause_us = SWEEP_US;
+
+	while (has_children()) {
+		children_each(children, signal_child, &number);
+		if (wait_for_child(pause_us))
+			pause_us = SWEEP_US;
+		else if (2 * pause_us <= SWEEP_MOST_US)
+			pause_us *= 2;
+	}
+}
+
+/* What is left behind has a moment to end by SIGTERM. */
 static void end_descendants(int children)
 {
 	int64_t deadline_us = clock_now_us() + TERM_TO_KILL_US;
 	int number = SIGTERM;
 
+	if (!has_children())
+		return;
 	children_each(children, signal_child, &number);
-	number = SIGKILL;
-	for (;;) {
-		pid_t pid = waitpid(-1, NULL, WNOHANG);
-
-		if (pid < 0 && errno == ECHILD)
-			return;
-		if (pid > 0)
-			continue;
-		if (clock_now_us() >= deadline_us) {
-			children_each(children, signal_child, &number);
-			deadline_us = clock_now_us() + TERM_TO_KILL_US;
-		}
-		wait_for_child(deadline_us);
-	}
+	while (has_children() && clock_now_us() < deadline_us)
+		wait_for_child(deadline_us - clock_now_us());
+	kill_descendants(children);
 }
 
 /*
- * The program's own end, while orphans of its making are collected by the way. If the
- * supervisor is gone, the program is killed.
+ * The program's own end, while orphans of its making are collected by the way. Returns
+ * false if the supervisor has died first.
  */
-static int wait_for_program(pid_t program)
+static bool wait_for_program(pid_t program, int *status)
 {
 	sigset_t news;
-	int status;
 
 	sigemptyset(&news);
 	sigaddset(&news, SIGCHLD);
+	sigaddset(&news, SIGTERM);
+	sigaddset(&news, MONITOR_HANG_UP);
 	sigaddset(&news, SIGNAL_ORPHANED);
 	for (;;) {
-		pid_t pid = waitpid(-1, &status, WNOHANG);
+		pid_t pid = waitpid(-1, status, WNOHANG | __WALL);
 
 		if (pid == program)
-			return status;
-		if (pid == 0 && sigwaitinfo(&news, NULL) == SIGNAL_ORPHANED)
-			kill(program, SIGKILL);
+			return true;
+		if (pid > 0)
+			continue;
+		switch (sigwaitinfo(&news, NULL)) {
+		case SIGTERM:
+			group_signal(&group_calls, program, SIGTERM);
+			break;
+		case MONITOR_HANG_UP:
+			kill(program, SIGTERM);
+			break;
+		case SIGNAL_ORPHANED:
+			return false;
+		default:
+			break;
+		}
 	}
-}
-
-/*
- * Dying with the supervisor at once would leave behind what the program has started:
- * be told instead. It may be gone already.
- */
-static void be_told_of_supervisors_end(pid_t supervisor)
-{
-	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
-	if (getppid() != supervisor)
-		_exit(EXIT_NOT_BEGUN);
 }
 
 /* Ends as the program did; without a core of our own. */
@@ -112,74 +153,95 @@ static _Noreturn void leave_as(int status)
 	_exit(128 + WTERMSIG(status));
 }
 
-static void must(const struct monitor *monitor, enum privileges_step step, int err)
+/*
+ * Dying with the supervisor at once would leave behind what the program has started: be
+ * told instead, from before there is a program.
+ */
+static int detach(pid_t supervisor)
+{
+	prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
+	if (getppid() != supervisor)
+		_exit(EXIT_NOT_BEGUN);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return setsid() < 0 ? -errno : 0;
+}
+
+static void must(const struct launch *launch, enum privileges_step step, int err)
 {
 	if (err < 0)
-		privileges_leave(monitor->row,
+		privileges_leave(launch->row,
 				 &(struct privileges_failure){ step, -err });
 }
 
-/* Where the root directory will be another, there is no /proc in it: open first. */
-static int prepare(const struct monitor *monitor)
+/* Tells the supervisor, which waits, that there is a program, or why not. */
+static void tell(struct score_row *row, int launched)
 {
-	int children = -1;
-	struct privileges_failure failure;
-
-	must(monitor, PRIVILEGES_SETSID, child_detach(monitor->supervisor, true));
-	must(monitor, PRIVILEGES_CLOSE_RANGE,
-	     child_close_others(3, monitor->client.fd, monitor->null));
-	if (monitor->program->options.kill_descendants) {
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		children = children_open();
-	}
-	if (privileges_take(monitor->privileges, monitor->supervisor, &failure) < 0)
-		privileges_leave(monitor->row, &failure);
-	be_told_of_supervisors_end(monitor->supervisor);
-	return children;
+	atomic_store(&row->launched, launched);
+	GATE(futex, &row->launched, FUTEX_WAKE, 1);
 }
 
-static _Noreturn void watch_over(const struct monitor *monitor)
+static _Noreturn void watch_over(struct launchpad *pad)
 {
-	struct launchpads pads = { 0 };
-	struct launchpad *pad = launchpad_take(&pads);
-	struct launch launch = {
-		.program = monitor->program,
-		.connection = monitor->client.fd,
-		.channel = -1,
-		.null = monitor->null,
-		.parent = getpid(),
-		.group = getpid(),
-		.row = monitor->row,
-	};
-	int children = prepare(monitor);
-	pid_t pid = -ENOMEM;
+	struct launch *launch = &pad->launch;
+	pid_t program = -EMFILE;
+	int children;
 	int status;
 
-	if (pad != NULL) {
-		pad->launch = launch;
-		environment_fill(&pad->environment, monitor->program, &monitor->client,
-				 monitor->connections);
-		pid = launch_program(pad);
-	}
-	if (pid < 0) {
-		atomic_store(&monitor->row->error, -(int)pid);
+	must(launch, PRIVILEGES_SETSID, detach(launch->parent));
+	must(launch, PRIVILEGES_CLOSE_RANGE,
+	     child_close_others(3, launch->connection, launch->null));
+	children = children_open();
+	launch->parent = getpid();
+	if (children >= 0)
+		program = launch_program(pad);
+	tell(launch->row, program < 0 ? program : LAUNCHED);
+	if (program < 0)
+		_exit(EXIT_NOT_BEGUN);
+	/* The connection is the program's: no copy here may keep it open. */
+	close(launch->connection);
+	if (!wait_for_program(program, &status)) {
+		kill_descendants(children);
 		_exit(EXIT_NOT_BEGUN);
 	}
-	/* The connection is the program's: no copy here may keep it open. */
-	close(monitor->client.fd);
-	status = wait_for_program(pid);
-	if (monitor->program->options.kill_descendants) {
-		atomic_store(&monitor->row->program_ended, true);
-		end_descendants(children);
-	}
+	end_descendants(children);
 	leave_as(status);
 }
 
-pid_t monitor_start(const struct monitor *monitor)
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return GATE(waitid, P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid != 0;
+}
+
+/* What the monitor tells; 0: it has ended before, or does not run. */
+static int wait_until_launched(struct score_row *row, pid_t monitor)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
+	int launched;
+
+	for (int i = 0; i < LOOKS; i++) {
+		launched = atomic_load(&row->launched);
+		if (launched != 0 || (i > 0 && has_ended(monitor)))
+			break;
+		GATE(futex, &row->launched, FUTEX_WAIT, 0, &look);
+	}
+	return atomic_load(&row->launched);
+}
+
+pid_t monitor_start(struct launchpad *pad)
 {
 	pid_t pid = fork();
+	int launched;
 
 	if (pid == 0)
-		watch_over(monitor);
-	return pid < 0 ? -errno : pid;
+		watch_over(pad);
+	if (pid < 0)
+		return -errno;
+	launched = wait_until_launched(pad->launch.row, pid);
+	if (launched >= 0)
+		return pid;
+	GATE(waitid, P_PID, pid, NULL, WEXITED);
+	return launched;
 }

@@ -124,7 +124,7 @@ static int locate(struct program *program, struct why *why)
 	return check(program, why);
 }
 
-/* Warm programs wait for their connection alone: there is no attendant to each. */
+/* A warm program has been executed before it has a client, and has no monitor. */
 static int check_prelaunch(const struct program *program, struct why *why)
 {
 	if (program->options.warm == NULL)

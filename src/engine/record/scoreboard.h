@@ -19,7 +19,7 @@ struct score_row {
 	_Atomic int error;
 	_Atomic int failed_step;
 	_Atomic int forbidden_call; /* that the sandbox stopped: its number + 1 */
-	_Atomic bool program_ended; /* what is left is an attendant's cleaning up */
+	_Atomic int launched; /* by a monitor: that there is a program; monitor.c */
 };
 
 #define SCORE_ROWS 63
@@ -119,7 +119,7 @@ static inline void scoreboard_reset(const struct scoreboard *board, unsigned ind
 	atomic_store_explicit(&row->error, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->failed_step, 0, memory_order_relaxed);
 	atomic_store_explicit(&row->forbidden_call, 0, memory_order_relaxed);
-	atomic_store_explicit(&row->program_ended, false, memory_order_relaxed);
+	atomic_store_explicit(&row->launched, 0, memory_order_relaxed);
 	atomic_fetch_and_explicit(mark.leaving, ~mark.bit, memory_order_relaxed);
 }
 

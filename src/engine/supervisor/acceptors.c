@@ -101,16 +101,16 @@ static void close_acceptors(void *self)
 }
 
 /* Lends the listener to the workers, and begins to watch its queue. */
-static int run(void *self, struct listener *listener, int64_t now_us)
+static int run(void *self, struct listener *listener, int64_t now_us, struct why *why)
 {
 	struct acceptors *acceptors = self;
 	const struct workers *workers = &acceptors->workers;
-	int err = workers_run(&acceptors->workers, listener, now_us);
+	int err = workers_run(&acceptors->workers, listener, now_us, why);
 
 	if (err == 0)
 		err = listener_lend(listener);
 	if (err < 0)
-		return err;
+		return why_call(why, err, "watch the listener", "fcntl(2)");
 	acceptors->listener = listener;
 	acceptors->watch = (struct watch){ on_queue, acceptors, 0 };
 	autoscale_start(&acceptors->autoscale, workers->parts.settings->spare,

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 
 #include <linux/sockios.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/holder.h"
 #include "base/tcp_info.h"
 #include "engine/program/children.h"
+#include "engine/program/monitor.h"
 #include "linger.h"
 
 #define LOOK_US       20000    /* between looks at a session, at least */
@@ -60,7 +62,8 @@ static int unread_bytes(int fd)
 static void hang_up(struct custody *custody, struct process *process, int64_t now_us)
 {
 	process->session.look_at_us = CLOCK_NEVER;
-	process_hang_up(custody->processes, process, !custody->monitored, now_us);
+	process_hang_up(custody->processes, process,
+			custody->monitored ? MONITOR_HANG_UP : SIGTERM, now_us);
 }
 
 /* After a reset the bytes that had come before can still be read. */
@@ -315,7 +318,7 @@ static bool end_by_itself(struct custody *custody, struct process *process,
 			  const struct ending *ending, int64_t now_us)
 {
 	struct client *client = &process->session.client;
-	bool group = custody->processes->send(-process->pid, 0) == 0;
+	bool group = custody->processes->calls->send(-process->pid, 0) == 0;
 
 	if (aborts(client->fd)) {
 		close(client->fd);

@@ -1,8 +1,11 @@
 #include "deadline.h"
 
 #include "base/clock.h"
+#include "report.h"
 
 #define TERM_TO_KILL_US 500000
+#define AGAIN_US        250000  /* from a SIGKILL to the next */
+#define UNKILLABLE_US   1000000 /* after the first one the log tells of it */
 
 static int64_t session_deadline(const struct deadlines *deadlines)
 {
@@ -28,6 +31,40 @@ static int64_t ending_deadline(const struct deadlines *deadlines)
 	return oldest == NULL ? CLOCK_NEVER : oldest->since_us + TERM_TO_KILL_US;
 }
 
+static int64_t killed_deadline(const struct deadlines *deadlines)
+{
+	const struct process *oldest = deadlines->processes->in[PROCESS_KILLED].first;
+	int64_t due_us;
+
+	if (oldest == NULL)
+		return CLOCK_NEVER;
+	due_us = oldest->since_us + AGAIN_US;
+	return due_us > deadlines->again_us ? due_us : deadlines->again_us;
+}
+
+static void kill_again(const struct deadlines *deadlines, struct process *process,
+		       int64_t heard_us)
+{
+	int err = process_kill_again(deadlines->processes, process);
+
+	if (process->unkillable ||
+	    (err == 0 && heard_us - process->since_us < UNKILLABLE_US))
+		return;
+	process->unkillable = true;
+	report_unkillable(deadlines->report, process->pid, -err);
+}
+
+/* A process may change its user, and one that is stuck in a call may come out of it. */
+static void repeat_kills(struct deadlines *deadlines, int64_t heard_us)
+{
+	struct process *process = deadlines->processes->in[PROCESS_KILLED].first;
+
+	deadlines->again_us = heard_us + AGAIN_US;
+	for (; process != NULL && process->since_us + AGAIN_US <= heard_us;
+	     process = process->next)
+		kill_again(deadlines, process, heard_us);
+}
+
 void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us)
 {
 	struct processes *processes = deadlines->processes;
@@ -41,6 +78,8 @@ void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us)
 	while (ending_deadline(deadlines) <= heard_us)
 		process_kill(processes, processes->in[PROCESS_ENDING].first,
 			     REASON_NONE, heard_us);
+	if (killed_deadline(deadlines) <= heard_us)
+		repeat_kills(deadlines, heard_us);
 }
 
 int64_t deadlines_next(const struct deadlines *deadlines)
@@ -49,6 +88,7 @@ int64_t deadlines_next(const struct deadlines *deadlines)
 		session_deadline(deadlines),
 		hangup_deadline(deadlines),
 		ending_deadline(deadlines),
+		killed_deadline(deadlines),
 	};
 
 	return clock_first(all, sizeof(all) / sizeof(all[0]));

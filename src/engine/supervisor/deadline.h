@@ -1,14 +1,21 @@
-/* Ending processes over their time: sessions by SIGTERM, those told to end by SIGKILL. */
+/*
+ * Ending processes over their time: sessions by SIGTERM, those told to end by SIGKILL, and
+ * those that this does not end by SIGKILL again, which the log tells of.
+ */
 #ifndef ENGINE_DEADLINE_H
 #define ENGINE_DEADLINE_H
 
 #include "process.h"
 
+struct report;
+
 struct deadlines {
 	struct processes *processes;
+	struct report *report;
 	int64_t session_timeout_us; /* 0: none */
 	int64_t allowance_us;       /* model.h */
 	int64_t hangup_us;          /* for a program whose client is gone, to end */
+	int64_t again_us;           /* no SIGKILL is repeated before */
 };
 
 /*

@@ -17,4 +17,10 @@ struct departures {
 /* owner is a struct departures; the child that info tells of has been collected. */
 void departure(void *owner, const siginfo_t *info, int64_t now_us);
 
+/*
+ * The server ends although processes live that it cannot end: the log names each, and its
+ * connection counts as over.
+ */
+void departures_leave(struct departures *departures, int64_t now_us);
+
 #endif

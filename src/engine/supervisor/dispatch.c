@@ -275,6 +275,14 @@ void dispatch_abandon(struct dispatch *dispatch, int64_t now_us)
 		serving->model->abandon(serving->self, now_us);
 }
 
+bool dispatch_has_strays(const struct dispatch *dispatch)
+{
+	const struct serving *serving = &dispatch->serving;
+
+	return serving->model->has_strays != NULL &&
+	       serving->model->has_strays(serving->self);
+}
+
 void dispatch_finish(struct dispatch *dispatch)
 {
 	dispatch->finished = true;

@@ -70,6 +70,9 @@ void dispatch_drain(struct dispatch *dispatch, int64_t now_us);
 /* The server stops now. */
 void dispatch_abandon(struct dispatch *dispatch, int64_t now_us);
 
+/* Whether processes that must end may live beside those of the table; model.h. */
+bool dispatch_has_strays(const struct dispatch *dispatch);
+
 /* No client is to come any more. */
 void dispatch_finish(struct dispatch *dispatch);
 

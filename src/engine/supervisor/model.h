@@ -89,9 +89,10 @@ struct model {
 
 	/*
 	 * The calling process is the supervisor from now on, and the loop is open.
-	 * listener is the first of all. Returns 0 or a negative errno.
+	 * listener is the first of all. Returns 0, or a negative errno with why filled.
 	 */
-	int (*run)(void *self, struct listener *listener, int64_t now_us);
+	int (*run)(void *self, struct listener *listener, int64_t now_us,
+		   struct why *why);
 
 	/* At the start: says what is not as asked for, and fills its part of the line. */
 	void (*announce)(const void *self, struct start *start);
@@ -163,6 +164,12 @@ struct model {
 
 	/* The server stops now: gives up what no process of it serves. NULL: nothing. */
 	void (*abandon)(void *self, int64_t now_us);
+
+	/* Whether processes that it must end may live beside those of the table. NULL: no. */
+	bool (*has_strays)(const void *self);
+
+	/* The server ends although some live: says so. NULL: there are none. */
+	void (*leave_strays)(const void *self);
 };
 
 /* The model in use, and its state. */

@@ -19,7 +19,7 @@ int processes_open(struct processes *processes, struct loop *loop, unsigned max)
 	table_bytes = max * sizeof(struct process);
 	*processes = (struct processes){
 		.loop = loop,
-		.send = kill,
+		.calls = &group_calls,
 		.max = max,
 		.hash_mask = buckets - 1,
 		.memory_bytes = table_bytes + buckets * sizeof(struct process *),
@@ -185,27 +185,13 @@ void process_lost(struct processes *processes, struct process *process, int64_t 
 	process_set_state(processes, process, PROCESS_ENDING, now_us);
 }
 
-/*
- * To the process group, which the child makes at its start; to the process itself while
- * it has not come so far. The pid is ours: it has not been collected yet.
- */
-static void send_signal(const struct processes *processes,
-			const struct process *process, int number)
-{
-	if (processes->send(-process->pid, number) < 0)
-		processes->send(process->pid, number);
-}
-
-void process_hang_up(struct processes *processes, struct process *process,
-		     bool itself_alone, int64_t now_us)
+void process_hang_up(struct processes *processes, struct process *process, int number,
+		     int64_t now_us)
 {
 	if (process->end_cause == REASON_NONE)
 		process->end_cause = REASON_RESET;
 	process_set_state(processes, process, PROCESS_HUNG_UP, now_us);
-	if (itself_alone)
-		processes->send(process->pid, SIGTERM);
-	else
-		send_signal(processes, process, SIGTERM);
+	processes->calls->send(process->pid, number);
 }
 
 void process_terminate(struct processes *processes, struct process *process,
@@ -214,7 +200,7 @@ void process_terminate(struct processes *processes, struct process *process,
 	if (process->end_cause == REASON_NONE)
 		process->end_cause = cause;
 	process_set_state(processes, process, PROCESS_ENDING, now_us);
-	send_signal(processes, process, SIGTERM);
+	group_signal(processes->calls, process->pid, SIGTERM);
 }
 
 void process_kill(struct processes *processes, struct process *process,
@@ -224,7 +210,12 @@ void process_kill(struct processes *processes, struct process *process,
 		process->end_cause = cause;
 	process_drop_channel(processes, process);
 	process_set_state(processes, process, PROCESS_KILLED, now_us);
-	send_signal(processes, process, SIGKILL);
+	process_kill_again(processes, process);
+}
+
+int process_kill_again(const struct processes *processes, const struct process *process)
+{
+	return group_signal(processes->calls, process->pid, SIGKILL);
 }
 
 void processes_kill(struct processes *processes, enum reason cause, int64_t now_us)

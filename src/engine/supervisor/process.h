@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "base/group.h"
 #include "base/loop.h"
 #include "engine/record/reason.h"
 #include "engine/record/scoreboard.h"
@@ -32,6 +33,7 @@ struct process {
 	int channel;      /* our end of its socketpair; -1: none (any more) */
 	int watched;      /* the descriptor of it that is in the loop; -1: none */
 	bool left_idle;   /* it was idle, and left without being told to */
+	bool unkillable;  /* the log tells of it: SIGKILL did not end it */
 	unsigned vintage; /* of the files that a warm program was started from */
 	enum reason
 		end_cause; /* why the supervisor ended it; REASON_NONE: it did not */
@@ -49,9 +51,9 @@ struct process_list {
 
 struct processes {
 	struct loop *loop;
-	struct scoreboard board;            /* a row for each slot */
-	int (*send)(pid_t pid, int number); /* kill(2); a test has another */
-	uint64_t started;                   /* processes, in all */
+	struct scoreboard board; /* a row for each slot */
+	const struct group_calls *calls;
+	uint64_t started; /* processes, in all */
 
 	struct process *at;
 	unsigned max;
@@ -99,21 +101,25 @@ void process_drop_channel(struct processes *processes, struct process *process);
 void process_lost(struct processes *processes, struct process *process, int64_t now_us);
 
 /*
- * Sends SIGTERM to the process, or to its group, since its client is gone; deadline.h
- * terminates the group later.
+ * Sends a signal to the process alone, since its client is gone; deadline.h terminates it
+ * and its group later.
  */
-void process_hang_up(struct processes *processes, struct process *process,
-		     bool itself_alone, int64_t now_us);
+void process_hang_up(struct processes *processes, struct process *process, int number,
+		     int64_t now_us);
 
-/* Sends SIGTERM to its process group; deadline.h sends SIGKILL later. */
+/* Sends SIGTERM to it and its process group; deadline.h sends SIGKILL later. */
 void process_terminate(struct processes *processes, struct process *process,
 		       enum reason cause, int64_t now_us);
 
-/* Sends SIGKILL to its process group. cause counts if there was none before. */
+/* Sends SIGKILL to it and its process group. cause counts if there was none before. */
 void process_kill(struct processes *processes, struct process *process,
 		  enum reason cause, int64_t now_us);
 
-/* Does so to every living process. */
+/* Sends it to one in state KILLED once more. Returns 0 or a negative errno of kill(2). */
+int process_kill_again(const struct processes *processes,
+		       const struct process *process);
+
+/* Kills every living process. */
 void processes_kill(struct processes *processes, enum reason cause, int64_t now_us);
 
 static inline bool processes_are_all_taken(const struct processes *processes)

@@ -40,11 +40,13 @@ static int open_programs(void *self, const struct model_parts *parts,
 			 struct why *why)
 {
 	struct programs *programs = self;
+	int err;
 
 	programs->parts = *parts;
 	programs->program = malloc(sizeof(*programs->program));
 	programs->launchpads = (struct launchpads){ 0 };
 	programs->vintage = (struct vintage){ 0 };
+	programs->strays = (struct strays){ .sweep_us = CLOCK_NEVER };
 	programs->look_us = CLOCK_NEVER;
 	custody_open(&programs->custody, parts->processes, parts->sessions);
 	if (programs->program == NULL)
@@ -52,13 +54,9 @@ static int open_programs(void *self, const struct model_parts *parts,
 	if (sandbox_is_set())
 		return why_fail(why, -ENOTSUP,
 				"programs cannot be started where a sandbox has been");
-	if (options->program->kill_descendants && options->privileges != NULL &&
-	    options->privileges->root != NULL &&
-	    options->privileges->drop == PRONG_DROP_SUPERVISOR)
-		return why_fail(
-			why, -EINVAL,
-			"kill-descendants needs /proc, which a supervisor loses "
-			"by chroot");
+	err = monitor_check(options, why);
+	if (err < 0)
+		return err;
 	*trial = (struct trial){
 		.run = find,
 		.state = programs->program,
@@ -90,9 +88,10 @@ static void settle(const void *self, struct settings *settings)
 					 : programs->program->options.hangup_grace);
 }
 
-static int run(void *self, struct listener *listener, int64_t now_us)
+static int run(void *self, struct listener *listener, int64_t now_us, struct why *why)
 {
 	struct programs *programs = self;
+	int err;
 
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
@@ -100,9 +99,12 @@ static int run(void *self, struct listener *listener, int64_t now_us)
 		strays_open(&programs->strays, programs->parts.processes);
 	/* What programs leave behind becomes ours, and is seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return -errno;
-	return custody_start(&programs->custody, monitor_is_needed(programs->program),
-			     programs->program->options.ignore_hangup);
+		return why_call(why, -errno, "adopt what programs leave behind",
+				"prctl(PR_SET_CHILD_SUBREAPER)");
+	err = custody_start(&programs->custody, monitor_is_needed(programs->program),
+			    programs->program->options.ignore_hangup);
+	return err < 0 ? why_call(why, err, "watch connections", "epoll_create1(2)")
+		       : 0;
 }
 
 static void announce(const void *self, struct start *start)
@@ -149,33 +151,20 @@ static struct launchpad *prepare_launch(struct programs *programs,
 	return pad;
 }
 
-static pid_t start_cold(struct programs *programs, const struct process *process,
-			const struct client *client)
+/* Its names the program's process looks up itself. */
+static void describe_client(const struct programs *programs, struct launchpad *pad,
+			    const struct client *client)
 {
 	unsigned connections = sessions_of_source(programs->parts.sessions, client);
-	struct launchpad *pad = prepare_launch(programs, process);
 
-	if (pad == NULL)
-		return -ENOMEM;
 	pad->launch.connection = client->fd;
-	environment_fill(&pad->environment, programs->program, client, connections);
-	return launch_program(pad);
-}
-
-static pid_t start_monitored(struct programs *programs, const struct process *process,
-			     const struct client *client)
-{
-	struct monitor monitor = {
-		.program = programs->program,
-		.privileges = programs->parts.privileges,
-		.client = *client,
-		.connections = sessions_of_source(programs->parts.sessions, client),
-		.row = process_row(programs->parts.processes, process),
-		.supervisor = programs->supervisor,
-		.null = *programs->parts.null_fd,
-	};
-
-	return monitor_start(&monitor);
+	if (programs->program->options.resolve) {
+		pad->launch.client = client;
+		pad->launch.connections = connections;
+	} else {
+		environment_fill(&pad->environment, programs->program, client,
+				 connections);
+	}
 }
 
 /* A warm program says that it waits, or is not there any more. */
@@ -235,12 +224,16 @@ static pid_t start_warm(struct programs *programs, struct process *process)
 static pid_t start(void *self, struct process *process, const struct client *client)
 {
 	struct programs *programs = self;
+	struct launchpad *pad;
 
 	if (client == NULL)
 		return start_warm(programs, process);
-	return monitor_is_needed(programs->program)
-		       ? start_monitored(programs, process, client)
-		       : start_cold(programs, process, client);
+	pad = prepare_launch(programs, process);
+	if (pad == NULL)
+		return -ENOMEM;
+	describe_client(programs, pad, client);
+	return monitor_is_needed(programs->program) ? monitor_start(pad)
+						    : launch_program(pad);
 }
 
 /* What it said may be long ago. Returns 0 or what hand_over() is to return. */
@@ -312,13 +305,6 @@ static enum reason judge(const struct process *process, const siginfo_t *info,
 	return custody_has_ended(process) ? REASON_EOF : REASON_DONE;
 }
 
-/* Monitors may have been killed, and have left children to us. */
-static void end_strays(const struct programs *programs)
-{
-	if (programs->program->options.kill_descendants)
-		strays_kill(&programs->strays);
-}
-
 static enum reason unbegun(void *self, const struct process *process,
 			   const struct client *client, int64_t now_us)
 {
@@ -349,8 +335,9 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	enum reason reason;
 	bool reset;
 
+	/* A monitor that was killed has left children to us. */
 	if (info->si_code != CLD_EXITED)
-		end_strays(programs);
+		strays_expect(&programs->strays);
 	if (client->id == 0)
 		return process->state == PROCESS_STARTING ||
 				       process->state == PROCESS_IDLE ||
@@ -377,7 +364,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 
 static void stranger_ended(void *self)
 {
-	end_strays(self);
+	strays_expect(&((struct programs *)self)->strays);
 }
 
 static unsigned wanted(const void *self)
@@ -408,8 +395,8 @@ static void tick(void *self, int64_t heard_us, int64_t now_us)
 	struct process *process = programs->parts.processes->in[PROCESS_BUSY].first;
 	int64_t pause_us;
 
-	(void)now_us;
 	leftovers_look(&programs->custody.leftovers, heard_us);
+	strays_sweep(&programs->strays, now_us);
 	if (programs->look_us > heard_us)
 		return;
 	pause_us = clock_now_us();
@@ -438,10 +425,13 @@ static unsigned count_descriptors(const struct settings *settings, unsigned proc
 static int64_t deadline(const void *self)
 {
 	const struct programs *programs = self;
+	const int64_t all[] = {
+		leftovers_deadline(&programs->custody.leftovers),
+		programs->look_us,
+		programs->strays.sweep_us,
+	};
 
-	int64_t leftovers_us = leftovers_deadline(&programs->custody.leftovers);
-
-	return leftovers_us < programs->look_us ? leftovers_us : programs->look_us;
+	return clock_first(all, sizeof(all) / sizeof(all[0]));
 }
 
 /* What programs have left to other processes is theirs when the server stops. */
@@ -457,6 +447,20 @@ static void abandon(void *self, int64_t now_us)
 	struct programs *programs = self;
 
 	leftovers_release(&programs->custody.leftovers, now_us);
+}
+
+static bool has_strays(const void *self)
+{
+	const struct programs *programs = self;
+
+	return strays_may_live(&programs->strays);
+}
+
+static void leave_strays(const void *self)
+{
+	const struct programs *programs = self;
+
+	strays_report(&programs->strays, programs->parts.report);
 }
 
 static bool is_asked(const struct prong_options *options)
@@ -491,4 +495,6 @@ const struct model model_programs = {
 	.deadline = deadline,
 	.drain = drain,
 	.abandon = abandon,
+	.has_strays = has_strays,
+	.leave_strays = leave_strays,
 };

@@ -132,8 +132,12 @@ int64_t reaper_deadline(const struct reaper *reaper)
 
 void reaper_wait(struct reaper *reaper)
 {
-	siginfo_t info;
+	static const struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+	sigset_t child;
 
-	while (reaper->processes->used > 0 && waitid(P_ALL, 0, &info, WEXITED) == 0)
-		reaper->ended(reaper->owner, &info, clock_now_us());
+	if (collect(reaper, P_ALL, 0, clock_now_us()))
+		return;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigtimedwait(&child, NULL, &moment);
 }

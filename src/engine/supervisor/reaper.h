@@ -28,7 +28,10 @@ void reaper_collect(struct reaper *reaper, struct exits *exits, int64_t now_us);
 /* When it next has to look of its own accord; CLOCK_NEVER: after a SIGCHLD. */
 int64_t reaper_deadline(const struct reaper *reaper);
 
-/* Waits until every child in the table has ended. All of them must have been killed. */
+/*
+ * Without the loop: collects the children that have ended or, if none has, waits a moment
+ * for one. SIGCHLD must be blocked.
+ */
 void reaper_wait(struct reaper *reaper);
 
 #endif

@@ -218,6 +218,20 @@ void report_grace_expired(struct report *report, int64_t sessions)
 	log_end(log);
 }
 
+void report_unkillable(struct report *report, pid_t pid, int error)
+{
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_ERROR, "unkillable"))
+		return;
+	log_number(log, "pid", pid);
+	if (error != 0)
+		log_error(log, error);
+	else
+		log_text(log, "why", "it has been sent SIGKILL, and has not ended yet");
+	log_end(log);
+}
+
 static void log_totals(struct report *report, const char *event,
 		       const struct totals *totals, uint64_t processes, int64_t sources)
 {

@@ -65,6 +65,9 @@ void report_ready(struct report *report);
 
 void report_stopping(struct report *report, int signal, int64_t sessions,
 		     int64_t grace_us);
+/* SIGKILL has not ended a process: kill(2) failed with error, or, if that is 0, it lives. */
+void report_unkillable(struct report *report, pid_t pid, int error);
+
 void report_grace_expired(struct report *report, int64_t sessions);
 void report_signal_ignored(struct report *report, int64_t now_us);
 

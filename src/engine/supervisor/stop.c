@@ -2,15 +2,17 @@
 
 #include "admission.h"
 #include "base/clock.h"
+#include "dispatch.h"
 #include "linger.h"
 #include "report.h"
 
-#define NOTICE_US 500000 /* from SIGTERM to SIGKILL; of a short grace, a tenth */
+#define NOTICE_US 500000  /* from SIGTERM to SIGKILL; of a short grace, a tenth */
+#define LEAVE_US  1500000 /* from SIGKILL to the end */
 
 void stop_open(struct stop *stop)
 {
 	stop->requested = false;
-	stop->term_at_us = stop->kill_at_us = CLOCK_NEVER;
+	stop->term_at_us = stop->kill_at_us = stop->leave_at_us = CLOCK_NEVER;
 }
 
 void stop_begin(struct stop *stop, int signal, int64_t sessions, int64_t grace_us,
@@ -29,6 +31,8 @@ void stop_at_once(struct stop *stop, int64_t now_us)
 {
 	stop->requested = true;
 	stop->term_at_us = stop->kill_at_us = CLOCK_NEVER;
+	if (stop->leave_at_us == CLOCK_NEVER)
+		stop->leave_at_us = now_us + LEAVE_US;
 	admission_close(stop->admission, now_us);
 	linger_finish(stop->lingering);
 	processes_kill(stop->processes, REASON_STOPPED, now_us);
@@ -59,14 +63,16 @@ bool stop_is_complete(const struct stop *stop)
 {
 	return stop->requested && stop->processes->used == 0 &&
 	       stop->lingering->count == 0 && stop->lingering->pending == 0 &&
-	       admission_is_over(stop->admission);
+	       admission_is_over(stop->admission) &&
+	       !dispatch_has_strays(stop->admission->dispatch);
 }
 
 int64_t stop_deadline(const struct stop *stop)
 {
+	const int64_t all[] = { stop->term_at_us, stop->kill_at_us, stop->leave_at_us };
+
 	/* It may have been completed by closing a listener: no event tells that. */
 	if (stop_is_complete(stop))
 		return 0;
-	return stop->term_at_us < stop->kill_at_us ? stop->term_at_us
-						   : stop->kill_at_us;
+	return clock_first(all, sizeof(all) / sizeof(all[0]));
 }

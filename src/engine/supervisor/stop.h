@@ -1,6 +1,7 @@
 /*
  * Stopping the server, in its grades: no new clients; SIGTERM shortly before the grace
- * expires; SIGKILL when it has, or at a second request. See prongd(8), SIGNALS.
+ * expires; SIGKILL when it has, or at a second request; and the end, even if a process is
+ * left that SIGKILL has not ended. See prongd(8), SIGNALS.
  */
 #ifndef ENGINE_STOP_H
 #define ENGINE_STOP_H
@@ -17,7 +18,8 @@ struct stop {
 	struct lingering *lingering;
 	struct report *report;
 	bool requested;
-	int64_t term_at_us, kill_at_us; /* CLOCK_NEVER: not to come */
+	/* CLOCK_NEVER: not to come. At leave_at_us it ends whatever still lives. */
+	int64_t term_at_us, kill_at_us, leave_at_us;
 };
 
 void stop_open(struct stop *stop);

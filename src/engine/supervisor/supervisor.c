@@ -142,6 +142,17 @@ static int wait_for_events(struct prong *server, int64_t now_us)
 	return loop_wait(&server->loop, next_deadline(server));
 }
 
+/* Nothing is left, or what is left cannot be ended. */
+static bool has_stopped(struct prong *server, int64_t now_us)
+{
+	if (stop_is_complete(&server->stop))
+		return true;
+	if (now_us < server->stop.leave_at_us)
+		return false;
+	departures_leave(&server->departures, now_us);
+	return true;
+}
+
 /* The supervisor's whole life. Each line is one function; one place blocks. */
 static int run(void *arg)
 {
@@ -152,7 +163,7 @@ static int run(void *arg)
 		int64_t now_us = clock_now_us();
 
 		reaper_collect(&server->reaper, &server->signals.exits, now_us);
-		if (stop_is_complete(&server->stop))
+		if (has_stopped(server, now_us))
 			break;
 		obey_signals(server, now_us);
 		admission_admit(&server->admission, now_us);
@@ -170,6 +181,14 @@ int supervise(struct prong *server)
 
 void supervisor_end_all(struct prong *server)
 {
-	stop_at_once(&server->stop, clock_now_us());
-	reaper_wait(&server->reaper);
+	const struct serving *serving = &server->dispatch.serving;
+	int64_t now_us = clock_now_us();
+
+	stop_at_once(&server->stop, now_us);
+	while (!has_stopped(server, now_us)) {
+		reaper_wait(&server->reaper);
+		now_us = clock_now_us();
+		if (serving->model->tick != NULL)
+			serving->model->tick(serving->self, now_us, now_us);
+	}
 }

@@ -47,11 +47,11 @@ static bool needs_session(const struct workers *workers)
 	return !workers->parts.sandbox->on || has_terminal();
 }
 
-int workers_run(void *self, struct listener *listener, int64_t now_us)
+int workers_run(void *self, struct listener *listener, int64_t now_us, struct why *why)
 {
 	struct workers *workers = self;
 
-	(void)listener, (void)now_us;
+	(void)listener, (void)now_us, (void)why;
 	workers->supervisor = getpid();
 	workers->session = needs_session(workers);
 	return 0;

@@ -47,7 +47,7 @@ int workers_hear(struct workers *workers, struct process *process);
 int workers_open(void *self, const struct model_parts *parts,
 		 const struct prong_options *options, struct trial *trial,
 		 struct why *why);
-int workers_run(void *self, struct listener *listener, int64_t now_us);
+int workers_run(void *self, struct listener *listener, int64_t now_us, struct why *why);
 
 /* model.announce: the sandbox. */
 void workers_announce(const void *self, struct start *start);
