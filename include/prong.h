@@ -101,29 +101,31 @@ struct prong_program {
 	int64_t hangup_grace;
 
 	/*
-	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST and
-	 * REMOTE_HOST, where a name has that address in its turn. The program's
-	 * process does so before its exec; it is forked.
+	 * Look up the names of both ends: TCPREMOTEHOST, TCPLOCALHOST, REMOTE_HOST, where
+	 * a name has that address in its turn. The program is forked for that.
 	 */
 	bool resolve;
 
 	/*
-	 * When the program has ended, end what it has left behind too, whatever
-	 * group or session that has moved to: SIGTERM, then SIGKILL. A process of
-	 * prong's own between the supervisor and each program does that. The supervisor then collects orphans (PR_SET_CHILD_SUBREAPER), and
-	 * takes any child that it does not know for one, but those from before prong_run().
+	 * When the program has ended, end what it has left behind in any group or session:
+	 * SIGTERM, then SIGKILL. That costs a process for each. The supervisor collects
+	 * orphans: children that it does not know, but for those from before prong_run().
 	 */
 	bool kill_descendants;
 
 	/*
-	 * The path of prong's shim, prong-warm.so: options.spare programs are then
-	 * kept ready, exec'd and linked, waiting before main() for a connection.
-	 * The shim is preloaded (ld.so(8)), so the program must be dynamically
-	 * linked with glibc and not setuid; where it is not, the log says so at the
-	 * start and programs are started cold. Not together with resolve or
-	 * kill_descendants. NULL: cold.
+	 * The path of prong's shim, prong-warm.so: options.spare programs are then kept
+	 * ready, linked, waiting before main() for a connection. The shim is preloaded
+	 * (ld.so(8)); a program that is not dynamically linked with glibc, or is setuid, is
+	 * started cold, as the log says. Not with resolve or kill_descendants. NULL: cold.
 	 */
 	const char *warm;
+
+	/*
+	 * Let programs look into each other, as by ptrace(2). Otherwise each has a domain of
+	 * landlock(7): it cannot, nor can it reach abstract UNIX sockets of others.
+	 */
+	bool allow_debugging;
 };
 
 /* Who takes connections off the kernel's queue. */

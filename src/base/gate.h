@@ -7,6 +7,8 @@
 #ifndef BASE_GATE_H
 #define BASE_GATE_H
 
+#include <sys/syscall.h>
+
 #include <stddef.h>
 
 /*

@@ -18,6 +18,7 @@
 struct findings {
 	bool finished;
 	struct sandbox sandbox;
+	int apart; /* 0, or why processes cannot be kept apart: a negative errno */
 	struct score_row row; /* unused: nobody reads it */
 	struct privileges_failure failure;
 	int error; /* of the trial */
@@ -39,6 +40,19 @@ static bool try_sandbox(struct findings *findings)
 	return sandbox_confine(sandbox, &findings->row, &findings->failure) == 0;
 }
 
+/* Landlock may be missing, or, to a process with its capabilities, refused. */
+static int try_apart(struct privileges *mine)
+{
+	struct privileges_failure failure;
+	int err = privileges_open_domain(mine);
+
+	if (err == 0 && privileges_enclose(mine, &failure) < 0)
+		err = -failure.error;
+	if (err < 0)
+		mine->domain = -1;
+	return err;
+}
+
 /* In the order in which supervisor and children will do it. */
 static _Noreturn void rehearse(const struct privileges *privileges,
 			       const struct trial *trial, pid_t parent,
@@ -51,6 +65,8 @@ static _Noreturn void rehearse(const struct privileges *privileges,
 		_exit(0);
 	if (sandbox_install(&findings->sandbox) < 0)
 		findings->sandbox.on = findings->sandbox.landlock = false;
+	mine.apart = trial->apart;
+	findings->apart = try_apart(&mine);
 	if (privileges_take(&mine, parent, &findings->failure) < 0)
 		_exit(0);
 	findings->error = trial->run(findings->state, &findings->why);
@@ -80,15 +96,17 @@ static int check_signalling(const struct privileges *privileges, pid_t pid,
 			"cannot end processes of that user: this needs CAP_KILL");
 }
 
-static int preflight_result(const struct privileges *privileges,
-			    const struct trial *trial, struct sandbox *sandbox,
-			    const struct findings *findings, struct why *why)
+static int preflight_result(struct privileges *privileges, const struct trial *trial,
+			    struct sandbox *sandbox, const struct findings *findings,
+			    struct why *why)
 {
 	if (!findings->finished && findings->failure.step != PRIVILEGES_NONE)
 		return privileges_explain(privileges, &findings->failure, why);
 	if (!findings->finished)
 		return why_fail(why, -ECHILD,
 				"a process with these rights and limits does not live");
+	privileges->apart = trial->apart && findings->apart == 0;
+	privileges->apart_error = -findings->apart;
 	sandbox->on = findings->sandbox.on;
 	sandbox->landlock = findings->sandbox.landlock;
 	if (trial->size > 0)
@@ -98,7 +116,7 @@ static int preflight_result(const struct privileges *privileges,
 	return findings->error;
 }
 
-static int try_in_child(const struct privileges *privileges, const struct trial *trial,
+static int try_in_child(struct privileges *privileges, const struct trial *trial,
 			struct sandbox *sandbox, struct why *why)
 {
 	size_t size = sizeof(struct findings) + trial->size;
@@ -127,10 +145,10 @@ static int try_in_child(const struct privileges *privileges, const struct trial 
 	return err;
 }
 
-int preflight_run(const struct privileges *privileges, const struct trial *trial,
+int preflight_run(struct privileges *privileges, const struct trial *trial,
 		  struct sandbox *sandbox, struct why *why)
 {
-	if (privileges->given || sandbox->on || trial->in_child)
+	if (privileges->given || sandbox->on || trial->in_child || trial->apart)
 		return try_in_child(privileges, trial, sandbox, why);
 	return trial->run(trial->state, why);
 }

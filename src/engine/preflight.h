@@ -12,11 +12,12 @@
 
 /*
  * Tries, in a child where privileges, a sandbox or the trial need one; else here. What the
- * trial finds is in its state; of sandbox only that stays on which this system has.
+ * trial finds is in its state; of sandbox only that stays on which this system has; and
+ * privileges tell whether processes are kept apart.
  * Returns 0, or a negative errno with a sentence in why: that of the step that failed, or
  * of the trial.
  */
-int preflight_run(const struct privileges *privileges, const struct trial *trial,
+int preflight_run(struct privileges *privileges, const struct trial *trial,
 		  struct sandbox *sandbox, struct why *why);
 
 #endif

@@ -117,6 +117,10 @@ static int begin(struct prong *server, struct why *why)
 				  clock_now_us(), why);
 	if (err < 0)
 		return err;
+	err = privileges_open_domain(server->privileges);
+	if (err < 0)
+		return why_call(why, err, "keep programs apart",
+				"landlock_create_ruleset(2)");
 	err = confine_workers(server, why);
 	privileges_settle(server->privileges);
 	return err;

@@ -249,6 +249,7 @@ static const struct effect {
 	{ "allow-new-privs", SERVICE, has_sandbox,
 	  "needs a program, or --sandbox off: there is no sandbox that allows new "
 	  "privileges" },
+	{ "allow-debugging", SERVICE, always, FOR_PROGRAMS },
 	{ "env", SERVICE, always, FOR_PROGRAMS },
 	{ "chdir", SERVICE, always, FOR_PROGRAMS },
 	{ "umask", SERVICE, always, FOR_PROGRAMS },

@@ -292,6 +292,10 @@ static const struct option_row rows[] = {
 	  "let a program, and what it starts, gain rights by set-user-ID, set-group-ID and "
 	  "file capabilities, as sudo and mail need; a program of root always may",
 	  option_flag, FIELD(privileges.allow_new_privs), 0, 0, NULL },
+	{ 0, "allow-debugging", NULL, NULL,
+	  "program: let each look into the others, as debuggers do (ptrace(2)); otherwise each "
+	  "is kept to itself and what it starts",
+	  option_flag, FIELD(program.allow_debugging), 0, 0, NULL },
 	{ 0, "env", "NAME[=VALUE]", NULL,
 	  "program: give it this variable beside PATH and those of the connection; "
 	  "without a value, that of prongd's own environment; repeatable",

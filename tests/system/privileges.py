@@ -1,6 +1,7 @@
 """Who a process is, as /proc tells, and places where other users may go."""
 
 import contextlib
+import ctypes
 import os
 import pwd
 import re
@@ -10,10 +11,24 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from harness import eventually
 from proc import state, status
 
 NUMBER = 54321  # a user and a group that nobody has
+LANDLOCK_CREATE_RULESET = 444  # on every machine
+
+
+def landlock_version():
+    """Of landlock(7), as the kernel has it; -1 without."""
+    call = ctypes.CDLL(None).syscall
+    return call(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+
+
+needs_landlock = pytest.mark.skipif(
+    landlock_version() < 6, reason="needs landlock(7) of Linux 6.12"
+)
 
 
 class Identity(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 
 from harness import PRONGD, SANITIZED, environment, eventually
 from logline import reasons
+from privileges import needs_landlock
 from proc import name_of, status
 from test_command_line import expect_refusal
 
@@ -20,7 +21,7 @@ pytestmark = [
 
 RIGHTS = ("--user", "daemon", "--chroot", "/", "--rlimit", "nofile=64")
 EPERM = "error=EPERM"
-STEPS = [
+ORDINARY = [
     # the call, what is to become of it, what the log says failed
     ("prlimit64", EPERM, "setrlimit"),
     ("chroot", EPERM, "chroot"),
@@ -30,13 +31,28 @@ STEPS = [
     ("setresuid", EPERM, "setresuid"),
     ("capset", EPERM, "capset"),
     ("setresuid", "retval=0", "setuid"),  # it "succeeds" without effect
+]
+STEPS = ORDINARY + [
     ("prctl", f"{EPERM}:when=2", "prctl(PR_SET_PDEATHSIG)"),
     ("prctl", f"{EPERM}:when=3", "prctl(PR_SET_NO_NEW_PRIVS)"),
     ("prctl", EPERM, "prctl(PR_SET_PDEATHSIG)"),
 ]
 
-NAMES = [f"{call}:{fate}" for call, fate, _ in STEPS]
-each_step = pytest.mark.parametrize("call, fate, name", STEPS, ids=NAMES)
+# Programs are put apart first; before its rights go an attendant makes itself a subreaper.
+DOMAIN = ("landlock_restrict_self", EPERM, "landlock_restrict_self")
+PROGRAM_STEPS = ORDINARY + [
+    DOMAIN,
+    ("prctl", f"{EPERM}:when=2", "prctl(PR_SET_NO_NEW_PRIVS)"),
+    ("prctl", f"{EPERM}:when=3", "prctl(PR_SET_PDEATHSIG)"),
+    ("prctl", EPERM, "prctl(PR_SET_PDEATHSIG)"),
+]
+
+def each_of(steps):
+    names = [f"{call}:{fate}" for call, fate, _ in steps]
+    return pytest.mark.parametrize("call, fate, name", steps, ids=names)
+
+
+each_step = each_of(STEPS)
 
 
 @contextlib.contextmanager
@@ -125,7 +141,8 @@ def expect_no_program(server, ran, step, path):
     assert ran.exists()
 
 
-@each_step
+@needs_landlock
+@each_of(PROGRAM_STEPS)
 def test_a_program_that_would_keep_a_right_is_not_run(
     prongd, program, tmp_path, call, fate, name
 ):
@@ -134,7 +151,8 @@ def test_a_program_that_would_keep_a_right_is_not_run(
     expect_no_program(server, ran, (call, fate, name), tmp_path / "trace")
 
 
-@each_step
+@needs_landlock
+@each_of(PROGRAM_STEPS)
 def test_a_program_with_a_monitor_that_would_keep_a_right_is_not_run(
     prongd, program, tmp_path, call, fate, name
 ):
@@ -143,7 +161,8 @@ def test_a_program_with_a_monitor_that_would_keep_a_right_is_not_run(
     expect_no_program(server, ran, (call, fate, name), tmp_path / "trace")
 
 
-@each_step
+@needs_landlock
+@each_of(PROGRAM_STEPS)
 def test_a_warm_program_that_would_keep_a_right_is_not_run(
     prongd, program, tmp_path, call, fate, name
 ):
@@ -175,7 +194,7 @@ def test_many_failures_are_few_lines(prongd, tmp_path):
     assert len(lines) <= seconds + 2
 
 
-AT_THE_START = [step for step in STEPS if step[0] != "prctl"] + [
+AT_THE_START = ORDINARY + [
     ("prctl", f"{EPERM}:when=1", "prctl(PR_SET_PDEATHSIG)"),
     ("prctl", f"{EPERM}:when=2", "prctl(PR_SET_NO_NEW_PRIVS)"),
 ]
@@ -210,7 +229,7 @@ def test_a_trial_takes_limits_when_its_supervisor_will_have_dropped_the_right_to
 
 
 # The supervisor's own calls, its trial having gone well; each is made once.
-SUPERVISORS_OWN = [step for step in STEPS if step[0] not in ("prlimit64", "prctl")]
+SUPERVISORS_OWN = [step for step in ORDINARY if step[0] != "prlimit64"]
 
 
 @pytest.mark.parametrize("call, fate, name", SUPERVISORS_OWN)

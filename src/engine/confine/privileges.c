@@ -12,6 +12,7 @@
 
 #include "base/call.h"
 #include "base/gate.h"
+#include "domain.h"
 #include "engine/record/reason.h"
 #include "engine/record/scoreboard.h"
 
@@ -77,6 +78,7 @@ int privileges_open(struct privileges **out, const struct prong_privileges *opti
 	if (privileges == NULL)
 		return -ENOMEM;
 	privileges->given = options != NULL;
+	privileges->domain = -1;
 	if (options == NULL)
 		options = &none;
 	privileges->options = *options;
@@ -112,6 +114,8 @@ void privileges_close(struct privileges *privileges)
 {
 	if (privileges == NULL)
 		return;
+	if (privileges->domain >= 0)
+		close(privileges->domain);
 	free((void *)privileges->options.groups);
 	free((void *)privileges->options.limits);
 	free((void *)privileges->options.root);
@@ -279,6 +283,30 @@ static bool death_signal_fails(pid_t supervisor, struct privileges_failure *fail
 	return false;
 }
 
+int privileges_open_domain(struct privileges *privileges)
+{
+	int domain;
+
+	if (!privileges->apart)
+		return 0;
+	domain = domain_open(domain_version(), privileges->options.allow_new_privs);
+	if (domain < 0)
+		return domain;
+	privileges->domain = domain;
+	return 0;
+}
+
+int privileges_enclose(const struct privileges *privileges,
+		       struct privileges_failure *failure)
+{
+	if (privileges->domain < 0)
+		return 0;
+	if ((!privileges->options.allow_new_privs && new_privileges_stay(failure)) ||
+	    failed(failure, PRIVILEGES_LANDLOCK, domain_enter(privileges->domain)))
+		return -1;
+	return 0;
+}
+
 int privileges_take(const struct privileges *privileges, pid_t supervisor,
 		    struct privileges_failure *failure)
 {
@@ -288,7 +316,8 @@ int privileges_take(const struct privileges *privileges, pid_t supervisor,
 	    (!privileges->keeps_root && root_fails(options, failure)) ||
 	    identity_fails(privileges, failure) ||
 	    (!privileges->keeps_ids && death_signal_fails(supervisor, failure)) ||
-	    (!options->allow_new_privs && new_privileges_stay(failure)))
+	    (!options->allow_new_privs && privileges->domain < 0 &&
+	     new_privileges_stay(failure)))
 		return -1;
 	return 0;
 }

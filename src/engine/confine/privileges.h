@@ -48,6 +48,9 @@ struct privileges {
 	uint64_t soft_files;
 	bool is_settled;       /* privileges_settle() has looked at what follows */
 	bool has_capabilities; /* and so children do */
+	bool apart;            /* each child has a domain of its own; domain.h */
+	int apart_error;       /* why not, though asked for: an errno */
+	int domain;            /* what privileges_enclose() enters; -1: nothing */
 };
 
 struct privileges_failure {
@@ -90,6 +93,17 @@ bool privileges_need_gate(const struct privileges *privileges);
  * could stop it, and its new root may lie on a slow file system.
  */
 bool privileges_need_fork(const struct privileges *privileges);
+
+/* Prepares what children enter that are kept apart. Returns 0 or a negative errno. */
+int privileges_open_domain(struct privileges *privileges);
+
+/*
+ * In a child, before privileges_take(): keeps it apart from all processes that are not of
+ * its making, if its privileges say so. As long as it may: a new user has no right to it
+ * but by no_new_privs, which comes first here where it is to be set at all.
+ */
+int privileges_enclose(const struct privileges *privileges,
+		       struct privileges_failure *failure);
 
 /*
  * Takes all steps, in a process whose parent is supervisor (0: a supervisor's own) and

@@ -56,6 +56,15 @@ static void take_privileges(const struct launch *launch)
 		privileges_leave(launch->row, &failure);
 }
 
+/* While the process still has the right to it, and the descriptor. */
+static void enclose(const struct launch *launch)
+{
+	struct privileges_failure failure;
+
+	if (privileges_enclose(launch->privileges, &failure) < 0)
+		privileges_leave(launch->row, &failure);
+}
+
 /* The steps that the supervisor waits for. Returns -1 with errno set if one fails. */
 static int settle(const struct launch *launch)
 {
@@ -65,6 +74,7 @@ static int settle(const struct launch *launch)
 		_exit(0);
 	if (setsid() < 0)
 		fail_at(launch, PRIVILEGES_SETSID);
+	enclose(launch);
 	if (direct_streams(launch) < 0)
 		return -1;
 	take_privileges(launch);

@@ -183,13 +183,14 @@ static void tell(struct score_row *row, int launched)
 static _Noreturn void watch_over(struct launchpad *pad)
 {
 	struct launch *launch = &pad->launch;
+	const int keep[] = { launch->connection, launch->null,
+			     launch->privileges->domain };
 	pid_t program = -EMFILE;
 	int children;
 	int status;
 
 	must(launch, PRIVILEGES_SETSID, detach(launch->parent));
-	must(launch, PRIVILEGES_CLOSE_RANGE,
-	     child_close_others(3, launch->connection, launch->null));
+	must(launch, PRIVILEGES_CLOSE_RANGE, child_close_others(3, keep, 3));
 	children = children_open();
 	launch->parent = getpid();
 	if (children >= 0)

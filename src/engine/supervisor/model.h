@@ -60,6 +60,7 @@ struct trial {
 	void *state; /* what run() finds; copied to the child and back */
 	size_t size;
 	bool in_child; /* run() changes the process that calls it */
+	bool apart;    /* processes shall be kept apart, where that can be */
 };
 
 /* self is the state of the model in use. Functions that may be NULL say so. */

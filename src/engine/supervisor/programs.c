@@ -3,12 +3,10 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -62,6 +60,7 @@ static int open_programs(void *self, const struct model_parts *parts,
 		.state = programs->program,
 		.size = sizeof(*programs->program),
 		.in_child = options->program->directory != NULL,
+		.apart = !options->program->allow_debugging,
 	};
 	return program_prepare(programs->program, options->program, options->spare,
 			       why);
@@ -79,13 +78,11 @@ static void close_programs(void *self)
 static void settle(const void *self, struct settings *settings)
 {
 	const struct programs *programs = self;
+	int64_t grace_ms = programs->program->options.hangup_grace;
 
 	if (programs->program->options.warm == NULL || programs->program->cold != NULL)
 		settings->spare = 0;
-	settings->hangup_us =
-		clock_us_from_ms(programs->program->options.hangup_grace == 0
-					 ? HANGUP_MS
-					 : programs->program->options.hangup_grace);
+	settings->hangup_us = clock_us_from_ms(grace_ms == 0 ? HANGUP_MS : grace_ms);
 }
 
 static int run(void *self, struct listener *listener, int64_t now_us, struct why *why)
@@ -110,17 +107,19 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 static void announce(const void *self, struct start *start)
 {
 	const struct programs *programs = self;
-
-	bool may_gain = programs->parts.privileges->options.allow_new_privs &&
-			!privileges_are_fixed();
+	const struct privileges *privileges = programs->parts.privileges;
+	const struct program *program = programs->program;
+	bool may_gain = privileges->options.allow_new_privs && !privileges_are_fixed();
 
 	start->new_privs = may_gain ? "yes" : "no";
-	if (!may_gain && programs->program->gains != NULL)
-		report_no_new_privs(programs->parts.report, programs->program->path,
-				    programs->program->gains);
-	if (programs->program->cold != NULL)
-		report_cold(programs->parts.report, programs->program->path,
-			    programs->program->cold);
+	start->separated = privileges->apart ? "yes" : "no";
+	if (privileges->apart_error != 0)
+		report_not_separated(programs->parts.report, privileges->apart_error);
+	if (!may_gain && program->gains != NULL)
+		report_no_new_privs(programs->parts.report, program->path,
+				    program->gains);
+	if (program->cold != NULL)
+		report_cold(programs->parts.report, program->path, program->cold);
 }
 
 static void plan_look(struct programs *programs, int64_t at_us)

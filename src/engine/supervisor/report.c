@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,6 +118,22 @@ void report_no_new_privs(struct report *report, const char *program, const char 
 	log_end(log);
 }
 
+void report_not_separated(struct report *report, int error)
+{
+	struct log *log = &report->log;
+
+	if (!log_begin(log, LOG_WARNING, "not-separated"))
+		return;
+	log_text(log, "error", strerrorname_np(error));
+	log_text(log, "why",
+		 error == EPERM
+			 ? "programs can look into each other: without no_new_privs "
+			   "landlock(7) needs CAP_SYS_ADMIN"
+			 : "programs can look into each other: there is no landlock(7) "
+			   "for them here");
+	log_end(log);
+}
+
 void report_sandbox_unavailable(struct report *report)
 {
 	struct log *log = &report->log;
@@ -170,6 +187,8 @@ void report_start(struct report *report, const struct start *start)
 		log_text(log, "sandbox", start->sandbox);
 	if (start->new_privs != NULL)
 		log_text(log, "new_privs", start->new_privs);
+	if (start->separated != NULL)
+		log_text(log, "separated", start->separated);
 	log_end(log);
 }
 

@@ -40,7 +40,7 @@ struct ending {
 struct start {
 	pid_t pid;
 	unsigned max_processes, spare, reuse;
-	const char *accept, *sandbox, *new_privs;
+	const char *accept, *sandbox, *new_privs, *separated;
 };
 
 void report_listen(struct report *report, const struct listener *listener);
@@ -53,6 +53,7 @@ void report_listen_failed(struct report *report, const char *text,
 /* At the start: what was asked for is not to be had, and why. */
 void report_cold(struct report *report, const char *program, const char *why);
 void report_no_new_privs(struct report *report, const char *program, const char *gains);
+void report_not_separated(struct report *report, int error);
 void report_sandbox_unavailable(struct report *report);
 void report_descriptors_short(struct report *report, const struct shortage *shortage,
 			      unsigned max_processes);

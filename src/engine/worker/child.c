@@ -56,16 +56,27 @@ int child_shut_terminals(int first, int last)
 	return 0;
 }
 
-int child_close_others(int first, int a, int b)
+/* The lowest that is to be kept, from first on; -1: none. */
+static int next_kept(int first, const int *keep, int count)
 {
-	int keep[] = { a < b ? a : b, a < b ? b : a };
+	int next = -1;
+
+	for (int i = 0; i < count; i++)
+		if (keep[i] >= first && (next < 0 || keep[i] < next))
+			next = keep[i];
+	return next;
+}
+
+int child_close_others(int first, const int *keep, int count)
+{
+	int next = next_kept(first, keep, count);
 	int err = 0;
 
-	for (int i = 0; i < 2 && err == 0; i++) {
-		if (keep[i] > first)
-			err = (int)CALL(close_range, first, keep[i] - 1, 0);
-		if (keep[i] >= first)
-			first = keep[i] + 1;
+	while (next >= 0 && err == 0) {
+		if (next > first)
+			err = (int)CALL(close_range, first, next - 1, 0);
+		first = next + 1;
+		next = next_kept(first, keep, count);
 	}
 	return err < 0 ? err : (int)CALL(close_range, first, ~0U, 0);
 }

@@ -26,10 +26,11 @@ int child_detach(pid_t supervisor, bool session);
 int child_shut_terminals(int first, int last);
 
 /*
- * Closes the descriptors from first up but a and b (-1: none). Returns 0 or a negative
- * errno of close_range(2): the process may have the listeners then, and must not go on.
+ * Closes the descriptors from first up but the count in keep (-1: none). Returns 0 or a
+ * negative errno of close_range(2): the process may have the listeners then, and must not
+ * go on.
  */
-int child_close_others(int first, int a, int b);
+int child_close_others(int first, const int *keep, int count);
 
 /* Unblocks every signal. Dispositions are the defaults already; signals.h. */
 void child_reset_signals(void);

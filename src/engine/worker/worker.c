@@ -93,7 +93,10 @@ static void must(const struct worker *worker, enum privileges_step step, int err
 /* Becomes a process that has the rights, and the descriptors, to serve and no other. */
 static void prepare(const struct worker *worker)
 {
-	int connection = worker->client.id != 0 ? worker->client.fd : -1;
+	const int keep[] = {
+		worker->listener >= 0 ? worker->listener : worker->channel,
+		worker->client.id != 0 ? worker->client.fd : -1,
+	};
 	int first = worker->sandbox.on ? 0 : worker->settings.keep_fds;
 	struct privileges_failure failure;
 
@@ -106,10 +109,7 @@ static void prepare(const struct worker *worker)
 	if (privileges_take(worker->privileges, worker->supervisor, &failure) < 0 ||
 	    sandbox_confine(&worker->sandbox, worker->row, &failure) < 0)
 		privileges_leave(worker->row, &failure);
-	must(worker, PRIVILEGES_CLOSE_RANGE,
-	     child_close_others(
-		     first, worker->listener >= 0 ? worker->listener : worker->channel,
-		     connection));
+	must(worker, PRIVILEGES_CLOSE_RANGE, child_close_others(first, keep, 2));
 }
 
 /* One connection after the other, of those that come on the listener. */
