@@ -435,13 +435,19 @@ static void refuse_new_tcp(struct listener *listener)
 	};
 	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
 
-	if (setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-		       sizeof(filter)) == 0)
-		return;
-	listener->deaf = !listener->lent &&
+	bool filtered = setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+				   sizeof(filter)) == 0;
+
+	listener->deaf = !filtered && !listener->lent &&
 			 set_least_ttl(listener->fd, &listener->address, 255) == 0;
-	if (!listener->deaf)
+	listener->silent = filtered || listener->deaf;
+	if (!listener->silent)
 		listen(listener->fd, 0);
+}
+
+bool listener_shakes_hands(const struct listener *listener)
+{
+	return listener->silent;
 }
 
 void listener_let_hear(const struct listener *listener, int fd)

@@ -22,9 +22,10 @@ struct listener {
 	bool adopted;           /* somebody else has it too, and goes on with it */
 	bool shut;              /* UNIX, and takes no new clients: only accept(2) */
 				/* tells whether its queue is empty */
-	bool deaf;              /* TCP, and clients it accepts hear nothing: */
-				/* listener_let_hear() */
-	bool lent;              /* workers of ours wait in accept(2) on it */
+	bool silent;     /* TCP, and SYNs are not heard: listener_shakes_hands() */
+	bool deaf;       /* TCP, and clients it accepts hear nothing: */
+			 /* listener_let_hear() */
+	bool lent;       /* workers of ours wait in accept(2) on it */
 	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
 
@@ -99,6 +100,14 @@ int listener_lend(struct listener *listener);
  * Returns 0, or a negative errno of fcntl(2) if accept(2) would go on blocking.
  */
 int listener_refuse_new(struct listener *listener);
+
+/*
+ * After that: whether no handshake begins any more, but those that have begun may still
+ * bring clients, which a close would reset. A UNIX client is in the queue as soon as it is
+ * connected, an adopted listener stays open, and with a queue of length 0 new ones go on
+ * coming.
+ */
+bool listener_shakes_hands(const struct listener *listener);
 
 /* After that: lets a client that was accepted as fd receive. */
 void listener_let_hear(const struct listener *listener, int fd);

@@ -82,11 +82,13 @@ def test_while_some_wait_no_others_are_taken(unfiltered):
     assert server.expect_exit()["accepted"] == "2"
 
 
-def test_under_load_no_client_that_connected_is_cut(prongd):
+@pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]], ids=["filter", "TTL"])
+@pytest.mark.parametrize("words", [["-n", 4, "echo"], ["-r", "always", "echo"],
+                                   ["--", "cat"]], ids=str)  # fmt: skip
+def test_under_load_no_client_that_connected_is_cut(prongd, words, options):
     """They come all the time, so that some are in a handshake when it stops."""
     counts = {"served": 0, "lost": 0}
-    server = prongd("-n", 4, "echo", verbose=False,
-                    preexec_fn=lambda: refuse(SO_ATTACH_FILTER))  # fmt: skip
+    server = prongd(*words, verbose=False, preexec_fn=lambda: refuse(*options))
     host, _, port = server.texts[0].rpartition(":")
     address = (host, int(port))
 

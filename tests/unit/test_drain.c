@@ -12,7 +12,8 @@
 #include "clients.h"
 #include "parts.h"
 
-#define NOW START_US
+#define NOW  START_US
+#define OVER (NOW + ADMISSION_HANDSHAKES_US) /* no handshake goes on any more */
 
 static struct listener *const listener = &parts.admission.listeners[0];
 
@@ -27,6 +28,7 @@ static void queued_clients_are_served_and_then_the_listener_closes(void **state)
 	admit_at(NOW);
 	for (uint64_t i = 1; i <= 3; i++)
 		parts_server_of(i);
+	admit_at(OVER);
 	assert_true(admission_is_over(&parts.admission));
 	assert_true(parts.dispatch.finished);
 	assert_int_equal(listener->fd, -1);
@@ -34,7 +36,8 @@ static void queued_clients_are_served_and_then_the_listener_closes(void **state)
 	assert_int_equal(try_to_come(&address), -ECONNREFUSED);
 }
 
-static void an_empty_queue_ends_admission_at_the_next_turn(void **state)
+/* Clients for which it is connected already may be on their way into the queue. */
+static void an_empty_queue_ends_admission_once_handshakes_are_over(void **state)
 {
 	(void)state;
 	admit_at(NOW);
@@ -42,10 +45,14 @@ static void an_empty_queue_ends_admission_at_the_next_turn(void **state)
 	admission_drain(&parts.admission, START_US);
 	assert_true(parts.dispatch.draining);
 	assert_true(parts.model.drained);
-	admission_admit(&parts.admission, NOW);
+	admit_at(OVER - 1);
+	assert_false(admission_is_over(&parts.admission));
+	assert_int_equal(admission_deadline(&parts.admission), OVER);
+	admission_admit(&parts.admission, OVER);
 	assert_true(admission_is_over(&parts.admission));
 	assert_true(parts.dispatch.finished);
 	assert_int_equal(parts.loop.watched, 0);
+	assert_int_equal(admission_deadline(&parts.admission), CLOCK_NEVER);
 }
 
 static void at_the_limit_the_queue_is_served_as_processes_end(void **state)
@@ -59,7 +66,7 @@ static void at_the_limit_the_queue_is_served_as_processes_end(void **state)
 		admit_at(NOW);
 		parts_end(parts_server_of(i), NOW);
 	}
-	admit_at(NOW);
+	admit_at(OVER);
 	assert_true(parts.dispatch.finished);
 	assert_int_equal(parts.sessions.totals.closed[REASON_DONE], 3);
 	assert_int_equal(parts.sessions.totals.accepted, 3);
@@ -102,6 +109,8 @@ static void a_unix_path_is_free_while_its_queue_is_served(void **state)
 	assert_int_equal(try_to_come(&address), -ENOENT);
 	admit_at(NOW);
 	parts_server_of(1);
+	assert_int_equal(parts.admission.listeners[1].fd, -1);
+	admit_at(OVER);
 	assert_true(parts.dispatch.finished);
 	assert_int_equal(rmdir(folder), 0);
 }
@@ -120,7 +129,7 @@ static void a_queue_that_workers_have_emptied_ends_admission(void **state)
 	assert_false(admission_is_over(&parts.admission));
 	served = accept(listener->fd, NULL, NULL); /* as a worker does */
 	assert_true(served >= 0);
-	admit_at(NOW);
+	admit_at(OVER);
 	assert_true(admission_is_over(&parts.admission));
 	close(served);
 }
@@ -136,6 +145,7 @@ static void clients_that_workers_leave_in_the_queue_are_admitted(void **state)
 	admit_at(NOW);
 	parts_server_of(1);
 	parts_server_of(2);
+	admit_at(OVER);
 	assert_true(admission_is_over(&parts.admission));
 }
 
@@ -147,12 +157,13 @@ static void a_held_client_is_served_before_admission_is_over(void **state)
 	admit_at(NOW);
 	admission_drain(&parts.admission, START_US);
 	admit_at(NOW);
+	assert_int_equal(admission_deadline(&parts.admission), NOW + BACKOFF_FIRST_US);
+	admit_at(OVER);
 	assert_int_equal(listener->fd, -1);
 	assert_false(admission_is_over(&parts.admission));
 	assert_false(parts.dispatch.finished);
-	assert_int_equal(admission_deadline(&parts.admission), NOW + BACKOFF_FIRST_US);
 	parts.model.error = 0;
-	admit_at(NOW + BACKOFF_FIRST_US);
+	admit_at(OVER + SECOND_US);
 	parts_server_of(1);
 	assert_true(admission_is_over(&parts.admission));
 	assert_true(parts.dispatch.finished);
@@ -188,8 +199,9 @@ static void a_stop_has_no_more_to_say_of_the_limit(void **state)
 	admit_at(NOW);
 	assert_int_equal(admission_deadline(&parts.admission), NOW + SECOND_US);
 	admission_drain(&parts.admission, START_US);
-	assert_int_equal(admission_deadline(&parts.admission), CLOCK_NEVER);
+	assert_int_equal(admission_deadline(&parts.admission), OVER);
 	admit_at(NOW + SECOND_US);
+	assert_int_equal(admission_deadline(&parts.admission), CLOCK_NEVER);
 	assert_int_equal(lines_with("limit-cleared"), 0);
 }
 
@@ -197,7 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_listener(queued_clients_are_served_and_then_the_listener_closes),
-		with_listener(an_empty_queue_ends_admission_at_the_next_turn),
+		with_listener(an_empty_queue_ends_admission_once_handshakes_are_over),
 		with_listener(at_the_limit_the_queue_is_served_as_processes_end),
 		with_listener(of_a_shared_listener_only_those_queued_at_the_stop_come),
 		with_listener(a_unix_path_is_free_while_its_queue_is_served),

@@ -273,10 +273,15 @@ static void admit_batch(struct admission *admission, int64_t now_us)
  */
 static void close_empty_listeners(struct admission *admission)
 {
-	for (unsigned i = 0; i < admission->listener_count; i++)
-		if (admission->listeners[i].fd >= 0 &&
-		    listener_queue_is_empty(&admission->listeners[i]))
+	for (unsigned i = 0; i < admission->listener_count; i++) {
+		const struct listener *listener = &admission->listeners[i];
+
+		if (listener->fd >= 0 &&
+		    !(admission->handshakes_us != 0 &&
+		      listener_shakes_hands(listener)) &&
+		    listener_queue_is_empty(listener))
 			close_listener(admission, i);
+	}
 }
 
 void admission_admit(struct admission *admission, int64_t now_us)
@@ -287,6 +292,8 @@ void admission_admit(struct admission *admission, int64_t now_us)
 		admit_batch(admission, now_us);
 		return;
 	}
+	if (admission->handshakes_us <= now_us)
+		admission->handshakes_us = 0;
 	close_empty_listeners(admission);
 	admission->turns.waiting = open_listeners(admission) & ~admission->failing;
 	admit_batch(admission, now_us);
@@ -375,6 +382,9 @@ int64_t admission_deadline(const struct admission *admission)
 
 	if (admission->turns.waiting != 0)
 		return 0;
+	if (admission->handshakes_us != 0 && open_listeners(admission) != 0 &&
+	    admission->handshakes_us < deadline_us)
+		deadline_us = admission->handshakes_us;
 	/* Not watched although a client could be taken: accepting pauses. */
 	if (could_take(admission) && !is_watched(admission) &&
 	    admission->accept.until_us < deadline_us)
@@ -396,6 +406,7 @@ void admission_drain(struct admission *admission, int64_t now_us)
 	dispatch_drain(admission->dispatch, now_us);
 	saturation_forget(&admission->saturation);
 	admission->draining = true;
+	admission->handshakes_us = now_us + ADMISSION_HANDSHAKES_US;
 	admission->accepts = true;
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		if (listener_refuse_new(&admission->listeners[i]) < 0)
@@ -423,6 +434,7 @@ void admission_open(struct admission *admission)
 	admission->watched = admission->failing = 0;
 	admission->turns = (struct turns){ 0 };
 	admission->draining = false;
+	admission->handshakes_us = 0;
 	admission->accepts = true;
 	admission->held = (struct client){ .fd = -1 };
 	admission->accept = (struct backoff){ 0 };

@@ -15,6 +15,13 @@
 
 #define LISTENERS_MAX TURNS_MAX
 
+/*
+ * At the stop, for handshakes that have begun: a client takes its connection for open as
+ * soon as it has the SYN-ACK, and the kernel tells of it only once the client's ACK is
+ * there. Closing a listener in between resets that client.
+ */
+#define ADMISSION_HANDSHAKES_US 20000
+
 struct dispatch;
 struct report;
 struct sessions;
@@ -33,6 +40,7 @@ struct admission {
 	struct turns turns; /* those that may have a client */
 	bool accepts;       /* false: workers do, until the stop */
 	bool draining;      /* only clients that are queued already are taken */
+	int64_t handshakes_us; /* until when they may come to their end; 0: no more */
 
 	/* Listeners whose own accept(2) fails; the others go on meanwhile. */
 	uint64_t failing;
