@@ -67,7 +67,8 @@ typedef int prong_handler(struct prong_conn *conn, void *arg);
 
 /* Where a program's standard error goes. */
 enum prong_stderr {
-	PRONG_STDERR_KEEP,       /* where the supervisor's goes */
+	PRONG_STDERR_LOG,     /* to the log, a line "said" each; nowhere without one */
+	PRONG_STDERR_INHERIT, /* where the supervisor's goes, which it can then spoil */
 	PRONG_STDERR_CONNECTION, /* to the client */
 	PRONG_STDERR_NULL,       /* nowhere */
 };
@@ -121,10 +122,7 @@ struct prong_program {
 	 */
 	const char *warm;
 
-	/*
-	 * Let programs look into each other, as by ptrace(2). Otherwise each has a domain of
-	 * landlock(7): it cannot, nor can it reach abstract UNIX sockets of others.
-	 */
+	/* Let programs debug each other, and reach abstract UNIX sockets; landlock(7). */
 	bool allow_debugging;
 };
 

@@ -52,13 +52,19 @@ static void add_string(struct log *log, const char *text)
 	add(log, text, strlen(text));
 }
 
-static void add_escaped(struct log *log, const char *value)
+/* Half an escape, or no closing quote, would spoil the line. */
+#define ESCAPE_ROOM 8
+
+/* Returns how many bytes were added before only room bytes were left. */
+static size_t add_escaped(struct log *log, const char *bytes, size_t length,
+			  size_t room)
 {
+	size_t most = sizeof(log->line) - LINE_END_ROOM - ESCAPE_ROOM - room;
 	bool json = log->format == LOG_FORMAT_JSON;
 	char escape[8];
 
-	for (const char *p = value; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)bytes[i];
 
 		if (c == '"' || c == '\\')
 			snprintf(escape, sizeof(escape), "\\%c", c);
@@ -67,19 +73,18 @@ static void add_escaped(struct log *log, const char *value)
 				 c);
 		else
 			snprintf(escape, sizeof(escape), "%c", c);
-		/* Half an escape, or no closing quote, would spoil the line. */
-		if (log->length + strlen(escape) + 8 >=
-		    sizeof(log->line) - LINE_END_ROOM)
-			return;
+		if (log->length + strlen(escape) >= most)
+			return i;
 		add_string(log, escape);
 	}
+	return length;
 }
 
-static bool needs_quotes(const char *value)
+static bool needs_quotes(const char *bytes, size_t length)
 {
-	if (*value == '\0')
+	if (length == 0)
 		return true;
-	for (const char *p = value; *p != '\0'; p++)
+	for (const char *p = bytes; p < bytes + length; p++)
 		if (*p <= ' ' || *p > '~' || *p == '"' || *p == '=' || *p == '\\')
 			return true;
 	return false;
@@ -106,18 +111,26 @@ static bool has_room(const struct log *log, const char *key, const char *value)
 	       sizeof(log->line) - LINE_END_ROOM;
 }
 
-void log_text(struct log *log, const char *key, const char *value)
+size_t log_bytes(struct log *log, const char *key, const char *bytes, size_t length,
+		 size_t room)
 {
-	bool quoted = log->format == LOG_FORMAT_JSON || needs_quotes(value);
+	bool quoted = log->format == LOG_FORMAT_JSON || needs_quotes(bytes, length);
+	size_t added;
 
 	if (!has_room(log, key, ""))
-		return;
+		return 0;
 	add_key(log, key);
 	if (quoted)
 		add_string(log, "\"");
-	add_escaped(log, value);
+	added = add_escaped(log, bytes, length, room);
 	if (quoted)
 		add_string(log, "\"");
+	return added;
+}
+
+void log_text(struct log *log, const char *key, const char *value)
+{
+	log_bytes(log, key, value, strlen(value), 0);
 }
 
 void log_number(struct log *log, const char *key, int64_t value)

@@ -55,6 +55,13 @@ bool log_begin(struct log *log, enum log_severity severity, const char *event);
 
 /* Each adds key=value. Values are escaped; the line stays one line, of ASCII. */
 void log_text(struct log *log, const char *key, const char *value);
+
+/*
+ * The same for bytes that may be anything: as many as leave room bytes of the line for what
+ * follows. Returns how many those were.
+ */
+size_t log_bytes(struct log *log, const char *key, const char *bytes, size_t length,
+		 size_t room);
 void log_number(struct log *log, const char *key, int64_t value);
 void log_address(struct log *log, const char *key, const struct address *address);
 

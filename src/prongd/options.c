@@ -163,7 +163,8 @@ static const char *const sandbox_words[] = {
 };
 
 static const char *const stderr_words[] = {
-	[PRONG_STDERR_KEEP] = "keep",
+	[PRONG_STDERR_LOG] = "log",
+	[PRONG_STDERR_INHERIT] = "inherit",
 	[PRONG_STDERR_CONNECTION] = "connection",
 	[PRONG_STDERR_NULL] = "null",
 	NULL,
@@ -304,8 +305,9 @@ static const struct option_row rows[] = {
 	  FIELD(program.directory), 0, 0, NULL },
 	{ 0, "umask", "MASK", NULL, "program: start it with this file mode mask, octal",
 	  value_umask, FIELD(program), 0, 0, NULL },
-	{ 0, "stderr", "WHERE", "keep",
-	  "program: its standard error: keep (prongd's own), connection or null",
+	{ 0, "stderr", "WHERE", "log",
+	  "program: its standard error: to the log, line by line (log), prongd's own "
+	  "(inherit), connection or null",
 	  option_word, FIELD(program.error_output), 0, 0, stderr_words },
 	{ 0, "on-hangup", "WHAT", "end:5s",
 	  "program: after a reset by its client: end it by TERM and, after DURATION, its "

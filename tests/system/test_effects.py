@@ -19,7 +19,7 @@ IDLE = [
     (["--chdir", "/", "echo"], f"--chdir {FOR_PROGRAMS}"),
     (["--umask", "022", "discard"], f"--umask {FOR_PROGRAMS}"),
     (["--env", "A=1", "chargen"], f"--env {FOR_PROGRAMS}"),
-    (["--stderr", "keep", "daytime"], f"--stderr {FOR_PROGRAMS}"),
+    (["--stderr", "inherit", "daytime"], f"--stderr {FOR_PROGRAMS}"),
     (["--on-hangup", "end", "time"], f"--on-hangup {FOR_PROGRAMS}"),
     (["--resolve", "echo"], f"--resolve {FOR_PROGRAMS}"),
     (["--kill-descendants", "echo"], f"--kill-descendants {FOR_PROGRAMS}"),

@@ -71,8 +71,8 @@ def test_a_program_cannot_reach_the_terminal(prongd, terminal, kind, public):
     script = public / "tries.py"
     script.write_text(TRIES)
     script.chmod(0o644)
-    server = on_terminal(prongd, terminal, "-q", *KINDS[kind], "--", "/usr/bin/python3",
-                         script, verbose=False)  # fmt: skip
+    server = on_terminal(prongd, terminal, "-q", "--stderr", "inherit", *KINDS[kind],
+                         "--", "/usr/bin/python3", script, verbose=False)  # fmt: skip
     assert server.ask() == b"True\n"
     # The terminal passes on later what was written to its other end.
     eventually(lambda: b"seen" in written(terminal[0]), "standard error arrives")

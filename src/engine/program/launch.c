@@ -18,7 +18,9 @@
 static int direct_error_output(const struct launch *launch)
 {
 	switch (launch->program->options.error_output) {
-	case PRONG_STDERR_KEEP:
+	case PRONG_STDERR_LOG:
+		return dup2(launch->error, 2);
+	case PRONG_STDERR_INHERIT:
 		errno = -child_shut_terminals(2, 2);
 		return errno != 0 ? -1 : 0;
 	case PRONG_STDERR_CONNECTION:

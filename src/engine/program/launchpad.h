@@ -24,6 +24,7 @@ struct launch {
 	const struct program *program;
 	int connection; /* stays the caller's */
 	int channel;    /* for WARM_CHANNEL; -1: none */
+	int error;      /* to be its standard error, where that is logged */
 	int null;       /* /dev/null, open for both */
 	pid_t parent;   /* the caller: the program dies with it */
 	const struct privileges *privileges;

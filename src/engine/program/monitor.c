@@ -183,14 +183,14 @@ static void tell(struct score_row *row, int launched)
 static _Noreturn void watch_over(struct launchpad *pad)
 {
 	struct launch *launch = &pad->launch;
-	const int keep[] = { launch->connection, launch->null,
+	const int keep[] = { launch->connection, launch->null, launch->error,
 			     launch->privileges->domain };
 	pid_t program = -EMFILE;
 	int children;
 	int status;
 
 	must(launch, PRIVILEGES_SETSID, detach(launch->parent));
-	must(launch, PRIVILEGES_CLOSE_RANGE, child_close_others(3, keep, 3));
+	must(launch, PRIVILEGES_CLOSE_RANGE, child_close_others(3, keep, 4));
 	children = children_open();
 	launch->parent = getpid();
 	if (children >= 0)
@@ -198,8 +198,10 @@ static _Noreturn void watch_over(struct launchpad *pad)
 	tell(launch->row, program < 0 ? program : LAUNCHED);
 	if (program < 0)
 		_exit(EXIT_NOT_BEGUN);
-	/* The connection is the program's: no copy here may keep it open. */
+	/* Both are the program's: no copy here may keep them open. */
 	close(launch->connection);
+	if (launch->error != launch->null)
+		close(launch->error);
 	if (!wait_for_program(program, &status)) {
 		kill_descendants(children);
 		_exit(EXIT_NOT_BEGUN);

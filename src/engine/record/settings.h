@@ -18,7 +18,8 @@ struct settings {
 	int64_t grace_us, linger_us;
 	int64_t hangup_us; /* for a program whose client is gone */
 	size_t linger_bytes;
-	int ready_fd; /* 0: none */
+	bool hears_programs; /* their standard error is logged */
+	int ready_fd;        /* 0: none */
 	int keep_fds;
 };
 

@@ -19,6 +19,8 @@
 #define LOOK_US       20000    /* between looks at a session, at least */
 #define BUSY_LOOK_US  100000   /* while bytes move */
 #define LOOK_SHARE    8        /* an eighth of the time since they last moved */
+#define LOOKS_US      20000    /* at least, from a look at all sessions to the next */
+#define LOOK_COST     20       /* and as many times as long as it took */
 #define LOOKS_UNSEEN  2        /* before it is believed that no process has it */
 #define RESET_MOST_US 10000000 /* for the program to read what came before a reset */
 
@@ -28,6 +30,7 @@ void custody_open(struct custody *custody, struct processes *processes,
 	*custody = (struct custody){
 		.processes = processes,
 		.sessions = sessions,
+		.look_us = CLOCK_NEVER,
 	};
 	leftovers_open(&custody->leftovers, sessions,
 		       sessions->settings->session_timeout_us);
@@ -150,8 +153,7 @@ static bool aborts(int fd)
 	       linger.l_onoff != 0 && linger.l_linger == 0;
 }
 
-void custody_check_idle(struct custody *custody, struct process *process,
-			int64_t now_us)
+static void check_idle(struct custody *custody, struct process *process, int64_t now_us)
 {
 	int64_t timeout_us = custody->sessions->settings->idle_timeout_us;
 	struct session *session = &process->session;
@@ -168,7 +170,7 @@ void custody_check_idle(struct custody *custody, struct process *process,
 	}
 }
 
-bool custody_has_ended(const struct process *process)
+static bool has_ended(const struct process *process)
 {
 	const struct session *session = &process->session;
 	char byte;
@@ -189,7 +191,7 @@ static void release(struct custody *custody, struct process *process, int64_t no
 		score_add(&row->bytes_in, traffic.in_bytes);
 		score_add(&row->bytes_out, traffic.out_bytes);
 	}
-	session->ended = custody_has_ended(process);
+	session->ended = has_ended(process);
 	process_unwatch(custody->processes, process);
 	if (aborts(session->client.fd))
 		close(session->client.fd);
@@ -232,7 +234,7 @@ static bool is_on_its_way(struct custody *custody, struct process *process)
 	return bytes > 0;
 }
 
-void custody_look(struct custody *custody, struct process *process, int64_t now_us)
+static void look(struct custody *custody, struct process *process, int64_t now_us)
 {
 	struct session *session = &process->session;
 	int has;
@@ -257,6 +259,71 @@ void custody_look(struct custody *custody, struct process *process, int64_t now_
 		session->look_at_us = CLOCK_NEVER;
 	else if (session->unseen == 0)
 		plan_look(session, now_us);
+}
+
+void custody_plan(struct custody *custody, int64_t at_us)
+{
+	if (at_us < custody->look_us)
+		custody->look_us = at_us;
+}
+
+static void look_at(struct custody *custody, struct process *process, int64_t heard_us)
+{
+	struct session *session = &process->session;
+
+	if (session->look_at_us <= heard_us)
+		look(custody, process, heard_us);
+	if (session->idle_at_us <= heard_us && process->state == PROCESS_BUSY)
+		check_idle(custody, process, heard_us);
+	if (process->state != PROCESS_BUSY)
+		return;
+	custody_plan(custody, session->look_at_us);
+	custody_plan(custody, session->idle_at_us);
+}
+
+void custody_tick(struct custody *custody, int64_t heard_us)
+{
+	struct process *process = custody->processes->in[PROCESS_BUSY].first;
+	int64_t pause_us;
+
+	leftovers_look(&custody->leftovers, heard_us);
+	if (custody->look_us > heard_us)
+		return;
+	pause_us = clock_now_us();
+	custody->look_us = CLOCK_NEVER;
+	while (process != NULL) {
+		struct process *next = process->next;
+
+		look_at(custody, process, heard_us);
+		process = next;
+	}
+	/* With many sessions there would always be one that is due. */
+	pause_us = LOOK_COST * (clock_now_us() - pause_us);
+	if (pause_us < LOOKS_US)
+		pause_us = LOOKS_US;
+	if (custody->look_us < heard_us + pause_us)
+		custody->look_us = heard_us + pause_us;
+}
+
+int64_t custody_deadline(const struct custody *custody)
+{
+	int64_t leftovers_us = leftovers_deadline(&custody->leftovers);
+
+	return leftovers_us < custody->look_us ? leftovers_us : custody->look_us;
+}
+
+enum reason custody_judge(const struct process *process, const siginfo_t *info,
+			  bool reset)
+{
+	if (process->end_cause != REASON_NONE)
+		return process->end_cause;
+	if (info->si_code != CLD_EXITED)
+		return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
+	if (reset)
+		return REASON_RESET;
+	if (info->si_status != 0)
+		return REASON_FAILED;
+	return has_ended(process) ? REASON_EOF : REASON_DONE;
 }
 
 /* close(2) would wait for the client, with the time that the program has set. */

@@ -17,6 +17,7 @@ struct custody {
 	struct leftovers leftovers;
 	bool monitored; /* a process of ours stands between: the program is its child */
 	bool ignores_hangup; /* a reset ends no program */
+	int64_t look_us;     /* when to look at all sessions; CLOCK_NEVER */
 };
 
 void custody_open(struct custody *custody, struct processes *processes,
@@ -37,22 +38,16 @@ void custody_begin(struct custody *custody, struct process *process, int64_t now
 void custody_hear(struct custody *custody, struct process *process, uint32_t events,
 		  int64_t now_us);
 
-/*
- * Looks whether the program has closed its connection, and lets the client go if no other
- * process has it either; and whether one whose client has reset has read everything.
- * Sets process->session.look_at_us to the time of the next look.
- */
-void custody_look(struct custody *custody, struct process *process, int64_t now_us);
+/* There is something to look at by then. */
+void custody_plan(struct custody *custody, int64_t at_us);
 
-/*
- * Ends the session if no byte has moved for the idle timeout. Sets
- * process->session.idle_at_us to the time at which that may next be so.
- */
-void custody_check_idle(struct custody *custody, struct process *process,
-			int64_t now_us);
+/* Looks at what is due, and the time at which that is next to be done; CLOCK_NEVER. */
+void custody_tick(struct custody *custody, int64_t heard_us);
+int64_t custody_deadline(const struct custody *custody);
 
-/* Whether the client has ended its sending, and all that it sent is read. */
-bool custody_has_ended(const struct process *process);
+/* How its session ended: what ended it outweighs how the program took that. */
+enum reason custody_judge(const struct process *process, const siginfo_t *info,
+			  bool reset);
 
 /*
  * The program has ended as *ending tells, whose info is not NULL. Returns whether its

@@ -14,6 +14,7 @@
 #include "base/holder.h"
 #include "base/tcp_info.h"
 #include "linger.h"
+#include "voice.h"
 
 #define LOOK_US    10000 /* from the end of the program to the second look */
 #define LOOK_SHARE 8     /* and then an eighth of the time since that end */
@@ -52,6 +53,7 @@ void leftovers_close(struct leftovers *leftovers)
 static void end(struct leftovers *leftovers, struct leftover *leftover, int64_t now_us)
 {
 	leftover->ending.info = &leftover->info;
+	voice_end(leftovers->voices, leftover->ending.voice, now_us);
 	sessions_end(leftovers->sessions, &leftover->client, &leftover->ending, now_us);
 	leftovers->count--;
 	leftovers->sessions->lingering->pending--;

@@ -16,6 +16,8 @@
 
 #define LEFTOVER_MAX 1024 /* where there are more, the oldest is closed */
 
+struct voices;
+
 struct leftover {
 	struct client client; /* id 0: the place is free */
 	struct ending ending;
@@ -34,7 +36,8 @@ struct leftovers {
 	int64_t look_us;            /* not before: looks cost time */
 	int64_t session_timeout_us; /* 0: none */
 	bool draining;
-	int probe; /* holder.h; -1: not started */
+	int probe;             /* holder.h; -1: not started */
+	struct voices *voices; /* where ending.voice is from; NULL: nothing is heard */
 };
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,

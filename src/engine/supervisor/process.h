@@ -14,6 +14,8 @@
 #include "engine/record/scoreboard.h"
 #include "session.h"
 
+struct voice;
+
 enum process_state {
 	PROCESS_FREE,
 	PROCESS_STARTING,  /* a spare that has not said yet that it waits */
@@ -30,11 +32,12 @@ struct process {
 	enum process_state state;
 	int64_t since_us; /* of the state */
 	pid_t pid;
-	int channel;      /* our end of its socketpair; -1: none (any more) */
-	int watched;      /* the descriptor of it that is in the loop; -1: none */
-	bool left_idle;   /* it was idle, and left without being told to */
-	bool unkillable;  /* the log tells of it: SIGKILL did not end it */
-	unsigned vintage; /* of the files that a warm program was started from */
+	int channel;         /* our end of its socketpair; -1: none (any more) */
+	int watched;         /* the descriptor of it that is in the loop; -1: none */
+	bool left_idle;      /* it was idle, and left without being told to */
+	bool unkillable;     /* the log tells of it: SIGKILL did not end it */
+	struct voice *voice; /* its standard error, while that is heard; NULL */
+	unsigned vintage;    /* of the files that a warm program was started from */
 	enum reason
 		end_cause; /* why the supervisor ended it; REASON_NONE: it did not */
 	struct session session;

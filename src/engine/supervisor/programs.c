@@ -25,12 +25,18 @@
 
 #define HANGUP_MS    5000 /* for a program whose client is gone, to end */
 #define SPARE_AGE_US INT64_C(3600000000) /* libraries get old, too */
-#define LOOKS_US     20000 /* at least, from a look at all sessions to the next */
-#define LOOK_COST    20    /* and as many times as long as it took */
 
 static int find(void *program, struct why *why)
 {
 	return program_find(program, why);
+}
+
+/* Whether lines of programs would come into the log. */
+static bool hears(const struct prong_options *options)
+{
+	return options->program->error_output == PRONG_STDERR_LOG &&
+	       (options->log_fd > 0 || options->log != NULL) &&
+	       options->log_level >= PRONG_LOG_NORMAL;
 }
 
 static int open_programs(void *self, const struct model_parts *parts,
@@ -45,9 +51,14 @@ static int open_programs(void *self, const struct model_parts *parts,
 	programs->launchpads = (struct launchpads){ 0 };
 	programs->vintage = (struct vintage){ 0 };
 	programs->strays = (struct strays){ .sweep_us = CLOCK_NEVER };
-	programs->look_us = CLOCK_NEVER;
+	programs->voices = (struct voices){ 0 };
 	custody_open(&programs->custody, parts->processes, parts->sessions);
+	programs->custody.leftovers.voices = &programs->voices;
 	if (programs->program == NULL)
+		return why_fail(why, -ENOMEM, "no memory");
+	if (hears(options) &&
+	    voices_open(&programs->voices, parts->processes->loop, parts->report,
+			parts->processes->max + LEFTOVER_MAX) < 0)
 		return why_fail(why, -ENOMEM, "no memory");
 	if (sandbox_is_set())
 		return why_fail(why, -ENOTSUP,
@@ -70,6 +81,7 @@ static void close_programs(void *self)
 {
 	struct programs *programs = self;
 
+	voices_close(&programs->voices);
 	custody_close(&programs->custody);
 	launchpads_close(&programs->launchpads);
 	free(programs->program);
@@ -82,6 +94,7 @@ static void settle(const void *self, struct settings *settings)
 
 	if (programs->program->options.warm == NULL || programs->program->cold != NULL)
 		settings->spare = 0;
+	settings->hears_programs = programs->voices.at != NULL;
 	settings->hangup_us = clock_us_from_ms(grace_ms == 0 ? HANGUP_MS : grace_ms);
 }
 
@@ -122,18 +135,12 @@ static void announce(const void *self, struct start *start)
 		report_cold(programs->parts.report, program->path, program->cold);
 }
 
-static void plan_look(struct programs *programs, int64_t at_us)
-{
-	if (at_us < programs->look_us)
-		programs->look_us = at_us;
-}
-
 /*
  * What every program is launched with, but its environment; without a client it waits on
  * its channel. NULL: no memory.
  */
 static struct launchpad *prepare_launch(struct programs *programs,
-					const struct process *process)
+					const struct process *process, int error)
 {
 	struct launchpad *pad = launchpad_take(&programs->launchpads);
 
@@ -143,6 +150,7 @@ static struct launchpad *prepare_launch(struct programs *programs,
 			.connection = *programs->parts.null_fd,
 			.channel = -1,
 			.null = *programs->parts.null_fd,
+			.error = error,
 			.parent = programs->supervisor,
 			.privileges = programs->parts.privileges,
 			.row = process_row(programs->parts.processes, process),
@@ -198,9 +206,9 @@ static unsigned look_at_files(struct programs *programs)
 }
 
 /* A warm spare: its streams are /dev/null until a connection comes on its channel. */
-static pid_t start_warm(struct programs *programs, struct process *process)
+static pid_t start_warm(struct programs *programs, struct process *process, int error)
 {
-	struct launchpad *pad = prepare_launch(programs, process);
+	struct launchpad *pad = prepare_launch(programs, process, error);
 	int pair[2];
 	pid_t pid;
 
@@ -220,19 +228,41 @@ static pid_t start_warm(struct programs *programs, struct process *process)
 	return pid;
 }
 
-static pid_t start(void *self, struct process *process, const struct client *client)
+static pid_t start_program(struct programs *programs, struct process *process,
+			   const struct client *client, int error)
 {
-	struct programs *programs = self;
 	struct launchpad *pad;
 
 	if (client == NULL)
-		return start_warm(programs, process);
-	pad = prepare_launch(programs, process);
+		return start_warm(programs, process, error);
+	pad = prepare_launch(programs, process, error);
 	if (pad == NULL)
 		return -ENOMEM;
 	describe_client(programs, pad, client);
 	return monitor_is_needed(programs->program) ? monitor_start(pad)
 						    : launch_program(pad);
+}
+
+static pid_t start(void *self, struct process *process, const struct client *client)
+{
+	struct programs *programs = self;
+	struct voices *voices = &programs->voices;
+	int error = *programs->parts.null_fd;
+	int64_t now_us = clock_now_us();
+	pid_t pid;
+
+	if (voices->at == NULL)
+		return start_program(programs, process, client, error);
+	process->voice = voice_open(voices, &error, now_us);
+	if (process->voice == NULL)
+		return -errno;
+	pid = start_program(programs, process, client, error);
+	close(error);
+	if (pid < 0)
+		voice_end(voices, process->voice, now_us);
+	else
+		process->voice->pid = pid;
+	return pid;
 }
 
 /* What it said may be long ago. Returns 0 or what hand_over() is to return. */
@@ -271,7 +301,7 @@ static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_
 	struct process *process = &processes->at[index];
 
 	custody_hear(&programs->custody, process, events, now_us);
-	plan_look(programs, process->session.look_at_us);
+	custody_plan(&programs->custody, process->session.look_at_us);
 }
 
 static void begin(void *self, struct process *process, int64_t now_us)
@@ -281,27 +311,14 @@ static void begin(void *self, struct process *process, int64_t now_us)
 	int64_t timeout_us = programs->parts.settings->idle_timeout_us;
 
 	/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
+	if (process->voice != NULL)
+		process->voice->conn = session->client.id;
 	process_watch(programs->parts.processes, process, session->client.fd, 0,
 		      on_hangup, programs);
 	custody_begin(&programs->custody, process, now_us);
 	session->idle_at_us = timeout_us > 0 ? now_us + timeout_us : CLOCK_NEVER;
-	plan_look(programs, session->look_at_us);
-	plan_look(programs, session->idle_at_us);
-}
-
-/* What ended it outweighs how the program took that. */
-static enum reason judge(const struct process *process, const siginfo_t *info,
-			 bool reset)
-{
-	if (process->end_cause != REASON_NONE)
-		return process->end_cause;
-	if (info->si_code != CLD_EXITED)
-		return info->si_status == SIGPIPE ? REASON_RESET : REASON_CRASH_SIGNAL;
-	if (reset)
-		return REASON_RESET;
-	if (info->si_status != 0)
-		return REASON_FAILED;
-	return custody_has_ended(process) ? REASON_EOF : REASON_DONE;
+	custody_plan(&programs->custody, session->look_at_us);
+	custody_plan(&programs->custody, session->idle_at_us);
 }
 
 static enum reason unbegun(void *self, const struct process *process,
@@ -324,6 +341,17 @@ static enum reason unbegun(void *self, const struct process *process,
 	return REASON_REFUSED_PRIVILEGES;
 }
 
+/* Its last lines come before the line that tells its end. */
+static void hush(struct programs *programs, struct process *process, int64_t now_us)
+{
+	struct voices *voices = &programs->voices;
+
+	if (process->voice == NULL || voice_drain(voices, process->voice, now_us))
+		return;
+	voice_end(voices, process->voice, now_us);
+	process->voice = NULL;
+}
+
 static unsigned ended(void *self, struct process *process, const siginfo_t *info,
 		      int64_t now_us, struct ending *ending)
 {
@@ -337,12 +365,15 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	/* A monitor that was killed has left children to us. */
 	if (info->si_code != CLD_EXITED)
 		strays_expect(&programs->strays);
-	if (client->id == 0)
+	hush(programs, process, now_us);
+	if (client->id == 0) {
+		voice_end(&programs->voices, process->voice, now_us);
 		return process->state == PROCESS_STARTING ||
 				       process->state == PROCESS_IDLE ||
 				       process->left_idle
 			       ? OUTCOME_SPARE_DIED
 			       : 0;
+	}
 	reason = unbegun(programs, process, client, now_us);
 	reset = process->session.reset_at_us != 0 ||
 		(client->fd >= 0 && tcp_info_take_error(client->fd));
@@ -351,14 +382,16 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 		score_add(&row->bytes_out, traffic.out_bytes);
 	}
 	if (reason == REASON_NONE)
-		reason = judge(process, info, reset);
+		reason = custody_judge(process, info, reset);
 	else if (process->end_cause == REASON_NONE)
 		process->end_cause = reason; /* the connection was never a program's */
 	ending_fill(ending, reason, process->pid, row);
 	ending->info = info;
-	if (custody_end(&programs->custody, process, ending, now_us))
-		return OUTCOME_SESSION;
-	return 0;
+	ending->voice = process->voice;
+	if (!custody_end(&programs->custody, process, ending, now_us))
+		return 0;
+	voice_end(&programs->voices, process->voice, now_us);
+	return OUTCOME_SESSION;
 }
 
 static void stranger_ended(void *self)
@@ -373,60 +406,27 @@ static unsigned wanted(const void *self)
 	return programs->parts.settings->spare;
 }
 
-static void look_at(struct programs *programs, struct process *process,
-		    int64_t heard_us)
-{
-	struct session *session = &process->session;
-
-	if (session->look_at_us <= heard_us)
-		custody_look(&programs->custody, process, heard_us);
-	if (session->idle_at_us <= heard_us && process->state == PROCESS_BUSY)
-		custody_check_idle(&programs->custody, process, heard_us);
-	if (process->state != PROCESS_BUSY)
-		return;
-	plan_look(programs, session->look_at_us);
-	plan_look(programs, session->idle_at_us);
-}
-
 static void tick(void *self, int64_t heard_us, int64_t now_us)
 {
 	struct programs *programs = self;
-	struct process *process = programs->parts.processes->in[PROCESS_BUSY].first;
-	int64_t pause_us;
 
-	leftovers_look(&programs->custody.leftovers, heard_us);
+	custody_tick(&programs->custody, heard_us);
+	voices_tick(&programs->voices, now_us);
 	strays_sweep(&programs->strays, now_us);
-	if (programs->look_us > heard_us)
-		return;
-	pause_us = clock_now_us();
-	programs->look_us = CLOCK_NEVER;
-	while (process != NULL) {
-		struct process *next = process->next;
-
-		look_at(programs, process, heard_us);
-		process = next;
-	}
-	/* With many sessions there would always be one that is due. */
-	pause_us = LOOK_COST * (clock_now_us() - pause_us);
-	if (pause_us < LOOKS_US)
-		pause_us = LOOKS_US;
-	if (programs->look_us < heard_us + pause_us)
-		programs->look_us = heard_us + pause_us;
 }
 
-/* A connection for each that serves, and a channel for each that waits. */
+/* A connection for each that serves, or a channel for each that waits; and its pipe. */
 static unsigned count_descriptors(const struct settings *settings, unsigned processes)
 {
-	(void)settings;
-	return processes;
+	return settings->hears_programs ? 2 * processes : processes;
 }
 
 static int64_t deadline(const void *self)
 {
 	const struct programs *programs = self;
 	const int64_t all[] = {
-		leftovers_deadline(&programs->custody.leftovers),
-		programs->look_us,
+		custody_deadline(&programs->custody),
+		voices_deadline(&programs->voices),
 		programs->strays.sweep_us,
 	};
 
@@ -439,6 +439,7 @@ static void drain(void *self, int64_t now_us)
 	struct programs *programs = self;
 
 	leftovers_drain(&programs->custody.leftovers, now_us);
+	voices_drain(&programs->voices, now_us);
 }
 
 static void abandon(void *self, int64_t now_us)

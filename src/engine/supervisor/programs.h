@@ -12,6 +12,7 @@
 #include "engine/program/vintage.h"
 #include "model.h"
 #include "strays.h"
+#include "voice.h"
 
 struct program;
 
@@ -23,7 +24,7 @@ struct programs {
 	struct vintage vintage; /* of warm programs */
 	pid_t supervisor;
 	struct custody custody;
-	int64_t look_us; /* when to look at all sessions; CLOCK_NEVER */
+	struct voices voices;
 };
 
 extern const struct model model_programs;

@@ -9,6 +9,7 @@
 #include "engine/confine/privileges.h"
 
 #define SECOND_US     1000000
+#define SAID_ROOM     80               /* behind a program's line: two numbers */
 #define FAULT_PACE_US (SECOND_US / 10) /* faults can be caused from outside */
 
 /* "SEGV"; a real-time signal has no name of its own and is given as a number. */
@@ -458,6 +459,26 @@ void report_reap(struct report *report, const siginfo_t *info)
 		return;
 	log_number(log, "pid", info->si_pid);
 	log_exit(log, info);
+	log_end(log);
+}
+
+void report_said(struct report *report, const struct said *said)
+{
+	struct log *log = &report->log;
+	size_t cut = said->cut;
+
+	if (!log_begin(log, LOG_INFO, "said"))
+		return;
+	if (said->conn != 0)
+		log_number(log, "conn", (int64_t)said->conn);
+	if (said->pid != 0)
+		log_number(log, "pid", said->pid);
+	if (said->text != NULL)
+		cut += said->length -
+		       log_bytes(log, "text", said->text, said->length, SAID_ROOM);
+	if (cut > 0)
+		log_number(log, "cut_bytes", (int64_t)cut);
+	log_suppressed(log, said->dropped);
 	log_end(log);
 }
 

@@ -18,6 +18,7 @@
 
 struct listener;
 struct shortage;
+struct voice;
 
 struct report {
 	struct log log;
@@ -33,7 +34,18 @@ struct ending {
 	pid_t pid;
 	const siginfo_t *info; /* how the process ended, where that is to be said */
 	uint64_t bytes_in, bytes_out;
-	int forbidden_call; /* of a crash-sandbox; -1: not known */
+	int forbidden_call;  /* of a crash-sandbox; -1: not known */
+	struct voice *voice; /* of a program that left processes behind; NULL */
+};
+
+/* A line of a program's standard error; voice.h. */
+struct said {
+	uint64_t conn;    /* 0: it has no connection */
+	pid_t pid;        /* 0: of no process in particular */
+	const char *text; /* any bytes; NULL: only what was dropped is to be told */
+	size_t length;
+	size_t cut;       /* bytes of the line that are not in text */
+	uint64_t dropped; /* lines that were not logged before it */
 };
 
 /* What the line "start" tells; NULL: that field is left out. */
@@ -104,6 +116,7 @@ void report_close(struct report *report, const struct client *client,
 		  const struct ending *ending, int64_t now_us);
 void report_reap(struct report *report, const siginfo_t *info);
 
+void report_said(struct report *report, const struct said *said);
 void report_refused(struct report *report, const struct client *client,
 		    enum reason reason, int64_t now_us);
 
