@@ -3,7 +3,7 @@
  *
  * The calling process becomes the supervisor: it listens, accepts, gives each
  * connection to a worker process, and collects the workers when they end.
- * A crash, a leak or a break-in stays inside one connection.
+ * A crash or a leak stays inside one connection; in a sandbox, so does a break-in.
  *
  *	static int echo(struct prong_conn *conn, void *arg) { ... }
  *
