@@ -16,6 +16,7 @@ import pytest
 from harness import PRONGD, eventually
 from privileges import needs_landlock
 from proc import name_of, parent, status
+from sockets import exchange, receive_all
 
 CALLS = ["pidfd_getfd", "ptrace", "process_vm_readv", "process_vm_writev", "mem", "fd"]
 LOOKS = ["link", "kcmp"]
@@ -221,11 +222,12 @@ def test_programs_move_and_link_files_between_directories(prongd, public):
 @needs_landlock
 def test_prongd_as_a_program_serves_programs(prongd):
     """Domains nest; 16 of them at most (landlock(7))."""
-    inner = f"exec {PRONGD} -q -l unix:@$$ --ready-fd 1 -- sh -c 'echo inner'"
-    server = prongd("--grace", "1s", "--", "sh", "-c", inner)
+    inner = f"{PRONGD} -q -l unix:@$$ --ready-fd 1 -- sh -c 'echo inner'"
+    server = prongd("--", "sh", "-c", f"{inner} & read line; kill $!; wait")
     with server.connect() as client:
         name = client.recv(100).decode().strip()
         assert name.startswith("unix:@")
         with socket.socket(socket.AF_UNIX) as other:
             other.connect("\0" + name[6:])
-            assert other.recv(100) == b"inner\n"
+            assert receive_all(other) == b"inner\n"
+        assert exchange(client, b"enough\n") == b""
