@@ -28,7 +28,8 @@ def test_a_banner_comes_before_anything_else(prongd, tmp_path, serve, listen):
 
 
 def test_a_banner_does_not_wait_for_the_program(prongd):
-    server = prongd("--banner", "hello", "--grace", "0", "--", "sleep", "100")
+    server = prongd("--banner", "hello", "--grace", "0", "--stderr", "null", "--",
+                    "sleep", "100")  # fmt: skip
     with server.connect() as client:
         assert receive_exactly(client, 5) == b"hello"
 

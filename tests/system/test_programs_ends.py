@@ -279,7 +279,8 @@ def test_programs_die_with_their_supervisor(prongd, options):
 
 @pytest.mark.parametrize("options", MODES)
 def test_the_line_of_a_close_tells_how_the_program_ended(prongd, options):
-    server = prongd(*options, "--", "sh", "-c", "read how; eval $how")
+    # It reads to the end, so that it does not end before the client.
+    server = prongd(*options, "--", "sh", "-c", "read how; read end; eval $how")
     ways = {b"exit 0\n": "0", b"exit 7\n": "7", b"kill -HUP $$\n": "HUP"}
     for count, way in enumerate(ways, 1):
         with contextlib.suppress(ConnectionError):
