@@ -5,8 +5,10 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench bench-check bench-100k lint analyze fuzz install clean help \
-	setup-build setup-test setup-lint setup-bench setup-fuzz
+.PHONY: build build-asan run test bench bench-check bench-100k lint analyze fuzz torture builds \
+	install clean help \
+	setup-build setup-test setup-lint setup-bench setup-fuzz \
+	setup-builds
 
 # Ninja keeps the processors busy; two Mesons or two apt-gets at once would collide.
 .NOTPARALLEL:
@@ -44,16 +46,22 @@ analyze: setup-lint build	## gcc -fanalyzer and clang --analyze over src/
 fuzz: setup-fuzz		## fuzz each parser for 20 s; ARGS="SECONDS [NAME]..."
 	@scripts/fuzz $(ARGS)
 
+torture: setup-test build	## fail each system call once; ARGS="[--sample N] [--seed N] [MODE]..."
+	@tests/torture/run.py $(ARGS)
+
+builds: setup-builds build		## build with LTO, for other processors, with musl; ARGS="[NAME]..."
+	@scripts/builds $(ARGS)
+
 # A build that was set up for another PREFIX learns of the one asked for now.
 install: build			## install to PREFIX (DESTDIR is honoured)
 	@$(if $(filter-out file,$(origin PREFIX)),scripts/meson configure build --prefix=$(PREFIX))
 	@scripts/meson install -C build
 
 clean:				## remove what was built
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-fuzz build-others
 
 help:				## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup-build setup-test setup-lint setup-bench setup-fuzz:
+setup-build setup-test setup-lint setup-bench setup-fuzz setup-builds:
 	@scripts/setup $(@:setup-%=%)

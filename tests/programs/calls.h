@@ -21,11 +21,11 @@ static const struct {
 	ROW(openat), ROW(unlinkat), ROW(mkdirat), ROW(renameat2), ROW(linkat),
 	ROW(symlinkat), ROW(mknodat), ROW(truncate), ROW(fchmodat), ROW(fchownat),
 	ROW(chdir), ROW(chroot), ROW(mount), ROW(umount2), ROW(readlinkat),
-	ROW(newfstatat), ROW(statx), ROW(fstat), ROW(getdents64), ROW(pread64),
+	ROW(statx), ROW(fstat), ROW(getdents64), ROW(pread64),
 	ROW(inotify_init1), ROW(fanotify_init), ROW(faccessat), ROW(lseek), ROW(fsync),
 	ROW(utimensat), ROW(setxattr), ROW(socket), ROW(socketpair), ROW(bind),
 	ROW(listen), ROW(connect), ROW(setsockopt), ROW(sendmmsg), ROW(recvmmsg),
-	ROW(accept), ROW(sendmsg), ROW(dup), ROW(dup3), ROW(fcntl), ROW(ioctl),
+	ROW(sendmsg), ROW(dup), ROW(dup3), ROW(fcntl), ROW(ioctl),
 	ROW(pipe2), ROW(eventfd2), ROW(signalfd4), ROW(timerfd_create),
 	ROW(epoll_create1), ROW(memfd_create), ROW(userfaultfd), ROW(bpf), ROW(seccomp),
 	ROW(perf_event_open), ROW(io_uring_setup), ROW(io_setup), ROW(splice), ROW(tee),
@@ -50,6 +50,12 @@ static const struct {
 	ROW(name_to_handle_at), ROW(accept4), ROW(getsockopt), ROW(shutdown),
 	ROW(close_range), ROW(epoll_ctl), ROW(waitid), ROW(sendto), ROW(recvfrom),
 	ROW(recvmsg), ROW(rt_sigprocmask), ROW(getppid), ROW(readv),
+#ifdef SYS_newfstatat
+	ROW(newfstatat),
+#endif
+#ifdef SYS_accept
+	ROW(accept),
+#endif
 #ifdef SYS_openat2
 	ROW(openat2),
 #endif

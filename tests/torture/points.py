@@ -1,0 +1,123 @@
+"""Which calls can be failed, where, and with what: the points of the sweep.
+
+A point is (mode, phase, call, error, when): in a server of this mode, traced from its
+start or attached to when it runs, the when-th call of each process fails with error.
+"""
+
+import collections
+import random
+import re
+
+# The command line behind the options that every mode has; {} is a scratch directory.
+MODES = {
+    "fresh": ["-s", "0", "echo"],
+    "spare": ["-s", "2", "echo"],
+    "pool": ["-r", "always", "-s", "2", "echo"],
+    "accepting": ["-r", "always", "-s", "2", "--accept", "workers", "echo"],
+    "unsandboxed": ["--sandbox", "off", "-s", "1", "echo"],
+    "user": ["--user", "nobody", "-s", "1", "echo"],
+    "limits": ["--rlimit", "nofile=32", "-s", "1", "--idle-timeout", "30s",
+               "--session-timeout", "60s", "echo"],
+    "admission": ["--max-per-source", "50", "--rate", "1000/s", "--at-limit",
+                  "refuse:busy", "-s", "1", "echo"],
+    "program": ["--", "/bin/cat"],
+    "program-user": ["--user", "nobody", "--", "/bin/cat"],
+    "descendants": ["--kill-descendants", "--", "/bin/cat"],
+    "resolve": ["--resolve", "--", "/bin/cat"],
+    "warm": ["--warm", "-s", "2", "--", "/bin/cat"],
+    "unix": ["-s", "1", "echo"],
+}  # fmt: skip
+PHASES = ["start", "attached"]
+CLIENT = "connect"  # the mode of prong connect; its only phase is the start
+
+USUAL = ["EPERM", "ENOMEM"]
+ERRORS = {
+    "accept4": ["EMFILE", "ECONNABORTED", "ENOMEM", "EPERM"],
+    "bind": ["EADDRINUSE", "EACCES"],
+    "brk": ["ENOMEM"],
+    "clone": ["EAGAIN", "ENOMEM"],
+    "close_range": ["EINVAL", "ENOMEM", "EPERM"],
+    "connect": ["ECONNREFUSED", "EINTR", "ENETUNREACH", "EPERM"],
+    "dup2": ["EMFILE", "EBUSY", "EINTR"],
+    "epoll_create1": ["EMFILE", "ENOMEM"],
+    "epoll_ctl": ["ENOMEM", "ENOSPC"],
+    "epoll_wait": ["EINTR"],
+    "execve": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
+    "fcntl": ["EMFILE"],
+    "getrandom": ["EAGAIN", "ENOSYS"],
+    "getsockname": ["ENOBUFS"],
+    "kill": ["EPERM", "ESRCH"],
+    "landlock_create_ruleset": ["ENOSYS", "EOPNOTSUPP"],
+    "landlock_restrict_self": ["E2BIG", "EPERM"],
+    "listen": ["EADDRINUSE"],
+    "madvise": ["ENOMEM", "EINVAL"],
+    "mmap": ["ENOMEM"],
+    "munmap": ["ENOMEM"],
+    "openat": ["EMFILE", "EACCES", "ENOENT"],
+    "poll": ["EINTR", "ENOMEM"],
+    "prctl": ["EPERM", "EINVAL"],
+    "read": ["EINTR", "EIO"],
+    "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM"],
+    "recvmsg": ["ENOMEM", "EINTR", "ECONNRESET"],
+    "rt_sigaction": ["EINVAL"],
+    "rt_sigprocmask": ["EINVAL"],
+    "seccomp": ["EINVAL", "EPERM"],
+    "sendmsg": ["ENOBUFS", "ETOOMANYREFS", "EPIPE", "EAGAIN"],
+    "sendto": ["EINTR", "EPIPE", "ENOBUFS", "ENOMEM"],
+    "setresgid": ["EPERM"],
+    "setresuid": ["EAGAIN", "EPERM"],
+    "setsockopt": ["ENOMEM", "EPERM", "ENOPROTOOPT"],
+    "shutdown": ["ENOTCONN"],
+    "signalfd4": ["EMFILE", "ENOMEM"],
+    "socket": ["EMFILE", "EAFNOSUPPORT"],
+    "socketpair": ["EMFILE", "ENFILE", "ENOMEM"],
+    "wait4": ["EINTR", "ECHILD"],
+    "waitid": ["EINTR", "ECHILD"],
+    "write": ["EINTR", "EIO", "ENOSPC", "EPIPE"],
+}
+# Those that do not return, that libc's start cannot go on without, or that cannot fail.
+# close(2) closes even if it fails; strace could only leave the descriptor open.
+EXEMPT = {"exit", "exit_group", "rt_sigreturn", "arch_prctl", "set_tid_address",
+          "set_robust_list", "restart_syscall", "close", "getpid", "getppid", "gettid",
+          "getuid", "geteuid", "getgid", "getegid", "umask", "uname"}  # fmt: skip
+
+Point = collections.namedtuple("Point", "mode phase call error when")
+
+
+def calls_in(trace):
+    """{call: the most that one process made of it} in what strace -f has written."""
+    made = collections.defaultdict(collections.Counter)
+    for line in trace.splitlines():
+        if match := re.match(r"(\d+) +(\w+)\(", line):
+            made[match[1]][match[2]] += 1
+    most = collections.Counter()
+    for counts in made.values():
+        most |= counts
+    return most
+
+
+def whens(count):
+    """The first four, the middle one and the last one."""
+    chosen = {*range(1, min(count, 4) + 1), count}
+    return sorted(chosen | ({count // 2} if count > 8 else set()))
+
+
+def points_of(mode, phase, trace):
+    """Every point of a mode and phase, from a trace without a failure. The first
+    execve(2) from the start on is that of the program itself, and the first mprotect(2)
+    is of libc, before main()."""
+    for call, count in sorted(calls_in(trace).items()):
+        if call in EXEMPT:
+            continue
+        for when in whens(count):
+            if phase == "start" and when == 1 and call in ("execve", "mprotect"):
+                continue
+            for error in ERRORS.get(call, USUAL):
+                yield Point(mode, phase, call, error, when)
+
+
+def sample(points, count, seed):
+    """count of them in an order that the seed chooses; the same for the same seed."""
+    points = sorted(points)
+    random.Random(seed).shuffle(points)
+    return points[:count]

@@ -1,0 +1,73 @@
+#!/usr/bin/python3 -B
+"""Fail each system call of prongd and prong connect once, and see that it holds.
+
+  tests/torture/run.py [--seed N] [--sample N] [--jobs N] [MODE...]
+
+Without --sample, every point. Each complaint is printed with the injection that shows
+it again: strace -f -e inject=CALL:error=ERROR:when=N. The status is 1 if there is one.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from attempt import attempt
+from points import CLIENT, MODES, PHASES, Point, points_of, sample
+
+
+def find_points(modes, jobs):
+    """All points of the modes, and complaints of the runs in which nothing failed."""
+    kinds = [(mode, phase) for mode in modes for phase in PHASES
+             if (mode, phase) != (CLIENT, "attached")]  # fmt: skip
+    with ThreadPoolExecutor(jobs) as pool:
+        found = pool.map(lambda kind: attempt(Point(*kind, None, None, None)), kinds)
+    points, complaints = [], []
+    for (mode, phase), (complained, log, trace) in zip(kinds, found):
+        points += points_of(mode, phase, trace)
+        complaints += [(Point(mode, phase, None, None, None), complained, log)] * bool(complained)
+    return points, complaints
+
+
+def tell(point, complaints, log):
+    what = "nothing fails"
+    if point.call:
+        what = f"{point.call}:error={point.error}:when={point.when}"
+    print(f"{point.mode}, {point.phase}: {what}: {'; '.join(complaints)}")
+    print("".join(f"    {line}\n" for line in log.splitlines()[-3:]), end="", flush=True)
+
+
+def torture(points, jobs):
+    """Attempts all of them; how many did not hold."""
+    bad = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for point, (complaints, log, _) in zip(points, pool.map(attempt, points)):
+            if complaints:
+                bad += 1
+                tell(point, complaints, log)
+    return bad
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--sample", type=int)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("mode", nargs="*", default=[*MODES, CLIENT])
+    given = parser.parse_args()
+    if shutil.which("strace") is None or os.geteuid() != 0:
+        sys.exit("torture: needs strace, and root for --user")
+    points, complaints = find_points(given.mode, given.jobs)
+    for complaint in complaints:
+        tell(*complaint)
+    chosen = sample(points, given.sample, given.seed)
+    print(f"torture: {len(chosen)} of {len(points)} points, seed {given.seed}", flush=True)
+    bad = torture(chosen, given.jobs) + len(complaints)
+    print(f"torture: {bad} did not hold" if bad else "torture: all held")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
