@@ -1,21 +1,19 @@
-"""A sample of the sweep of failing system calls, other points each day; see torture/."""
+"""A sample of the sweep of failing system calls, which a seed chooses; see torture/."""
 
 import os
 import subprocess
-import time
 
 import pytest
 
 from harness import BUILD, ROOT, SANITIZED
 
-SECONDS = 60 * 60 * 24
 SAMPLE = int(os.environ.get("TORTURE_SAMPLE", 40))
 
 
 @pytest.mark.alone
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own")
 def test_a_call_that_fails_costs_one_client_at_most(root):
-    seed = os.environ.get("TORTURE_SEED", str(int(time.time()) // SECONDS))
+    seed = os.environ.get("TORTURE_SEED", "3")
     words = [ROOT / "tests" / "torture" / "run.py", "--seed", seed, "--sample", SAMPLE]
     result = subprocess.run([str(word) for word in words], capture_output=True, text=True,
                             env={**os.environ, "PRONG_BUILD": str(BUILD)}, timeout=300)  # fmt: skip
