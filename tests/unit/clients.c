@@ -39,14 +39,15 @@ int clients_and_parts(void **state)
 
 void listen_on(const char *text)
 {
+	struct admission *admission = &parts.admission;
+	unsigned index = admission->listener_count++;
 	struct address_list list = { 0 };
 
 	assert_int_equal(address_lookup(&list, text, NULL), 0);
 	assert_int_equal(
-		listener_open(
-			&parts.admission.listeners[parts.admission.listener_count++],
-			&list.at[0], NULL, NULL),
+		listener_open(&admission->listeners[index], &list.at[0], NULL, NULL),
 		0);
+	admission->open |= turns_bit(index);
 }
 
 int try_to_come(const struct address *address)

@@ -30,6 +30,7 @@ static void open_listener(void)
 	assert_int_equal(address_lookup(&list, "127.0.0.1:0", NULL), 0);
 	assert_int_equal(listener_open(listener, &list.at[0], NULL, NULL), 0);
 	parts.admission.listener_count = 1;
+	parts.admission.open = turns_bit(0);
 }
 
 static void begin(int64_t grace_us)
@@ -182,6 +183,7 @@ static void a_stop_is_complete_when_nothing_is_left(void **state)
 	open_listener();
 	assert_false(stop_is_complete(&parts.stop));
 	listener_close(&parts.admission.listeners[0]);
+	parts.admission.open = 0;
 	assert_true(stop_is_complete(&parts.stop));
 	parts.settings.linger_us = SECOND_US;
 	sessions_let_go(&parts.sessions, pair.server, NOW);

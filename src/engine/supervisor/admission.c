@@ -165,23 +165,13 @@ static void close_listener(struct admission *admission, unsigned index)
 {
 	unwatch(admission, index);
 	turns_drop(&admission->turns, index);
+	admission->open &= ~turns_bit(index);
 	listener_close(&admission->listeners[index]);
-}
-
-/* The listeners that are open, as a set of bits. */
-static uint64_t open_listeners(const struct admission *admission)
-{
-	uint64_t open = 0;
-
-	for (unsigned i = 0; i < admission->listener_count; i++)
-		if (admission->listeners[i].fd >= 0)
-			open |= turns_bit(i);
-	return open;
 }
 
 bool admission_is_over(const struct admission *admission)
 {
-	return admission->held.id == 0 && open_listeners(admission) == 0;
+	return admission->held.id == 0 && admission->open == 0;
 }
 
 /* A descriptor is missing. Returns whether one could be made free. */
@@ -263,7 +253,7 @@ static void admit_batch(struct admission *admission, int64_t now_us)
 	if (failures == ACCEPTS_AT_ONCE)
 		pause_listener(admission, index, admission->error, now_us);
 	/* Once a client can be taken again, the loop tells which listeners have one. */
-	if (!may_accept(admission, now_us))
+	if (turns->waiting != 0 && !may_accept(admission, now_us))
 		turns->waiting = 0;
 }
 
@@ -289,13 +279,14 @@ void admission_admit(struct admission *admission, int64_t now_us)
 	if (admission->held.id != 0 && dispatch_has_room(admission->dispatch))
 		retry_held(admission, now_us);
 	if (!admission->draining) {
-		admit_batch(admission, now_us);
+		if (admission->turns.waiting != 0)
+			admit_batch(admission, now_us);
 		return;
 	}
 	if (admission->handshakes_us <= now_us)
 		admission->handshakes_us = 0;
 	close_empty_listeners(admission);
-	admission->turns.waiting = open_listeners(admission) & ~admission->failing;
+	admission->turns.waiting = admission->open & ~admission->failing;
 	admit_batch(admission, now_us);
 	close_empty_listeners(admission);
 	if (admission_is_over(admission))
@@ -360,7 +351,7 @@ void admission_settle(struct admission *admission, int64_t now_us)
 	end_pauses(admission, now_us);
 	settle_watches(admission,
 		       may_accept(admission, now_us)
-			       ? open_listeners(admission) & ~admission->failing
+			       ? admission->open & ~admission->failing
 			       : 0,
 		       now_us);
 	if (!admission->draining)
@@ -372,8 +363,7 @@ void admission_settle(struct admission *admission, int64_t now_us)
 /* Every listener is in the loop, but for those that fail by themselves. */
 static bool is_watched(const struct admission *admission)
 {
-	return (open_listeners(admission) & ~admission->failing &
-		~admission->watched) == 0;
+	return (admission->open & ~admission->failing & ~admission->watched) == 0;
 }
 
 int64_t admission_deadline(const struct admission *admission)
@@ -382,11 +372,11 @@ int64_t admission_deadline(const struct admission *admission)
 
 	if (admission->turns.waiting != 0)
 		return 0;
-	if (admission->handshakes_us != 0 && open_listeners(admission) != 0 &&
+	if (admission->handshakes_us != 0 && admission->open != 0 &&
 	    admission->handshakes_us < deadline_us)
 		deadline_us = admission->handshakes_us;
 	/* Not watched although a client could be taken: accepting pauses. */
-	if (could_take(admission) && !is_watched(admission) &&
+	if (!is_watched(admission) && could_take(admission) &&
 	    admission->accept.until_us < deadline_us)
 		deadline_us = admission->accept.until_us;
 	for (uint64_t left = admission->failing; left != 0; left &= left - 1) {
@@ -431,7 +421,7 @@ void admission_close(struct admission *admission, int64_t now_us)
 void admission_open(struct admission *admission)
 {
 	admission->listener_count = 0;
-	admission->watched = admission->failing = 0;
+	admission->open = admission->watched = admission->failing = 0;
 	admission->turns = (struct turns){ 0 };
 	admission->draining = false;
 	admission->handshakes_us = 0;
@@ -446,6 +436,8 @@ void admission_open(struct admission *admission)
 
 int admission_start(struct admission *admission)
 {
+	for (unsigned i = 0; i < admission->listener_count; i++)
+		admission->open |= turns_bit(i);
 	admission->reserve_fd = fcntl(admission->null_fd, F_DUPFD_CLOEXEC, 0);
 	return admission->reserve_fd < 0 ? -errno : 0;
 }

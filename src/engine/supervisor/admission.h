@@ -36,10 +36,11 @@ struct admission {
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
 	struct watch watches[LISTENERS_MAX];
-	uint64_t watched;   /* the listeners that are in the loop, a turns_bit() each */
-	struct turns turns; /* those that may have a client */
-	bool accepts;       /* false: workers do, until the stop */
-	bool draining;      /* only clients that are queued already are taken */
+	uint64_t open;         /* the listeners that are open, a turns_bit() each */
+	uint64_t watched;      /* those that are in the loop */
+	struct turns turns;    /* those that may have a client */
+	bool accepts;          /* false: workers do, until the stop */
+	bool draining;         /* only clients that are queued already are taken */
 	int64_t handshakes_us; /* until when they may come to their end; 0: no more */
 
 	/* Listeners whose own accept(2) fails; the others go on meanwhile. */

@@ -71,6 +71,8 @@ int64_t stop_deadline(const struct stop *stop)
 {
 	const int64_t all[] = { stop->term_at_us, stop->kill_at_us, stop->leave_at_us };
 
+	if (!stop->requested)
+		return CLOCK_NEVER;
 	/* It may have been completed by closing a listener: no event tells that. */
 	if (stop_is_complete(stop))
 		return 0;
