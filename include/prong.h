@@ -412,7 +412,7 @@ struct prong_options {
  *
  * Returns 0; -EINVAL for an option out of range, a malformed address or prefix, or more
  * than 64 listeners; -EPERM or another errno of the step of rights that failed;
- * -ENOTSUP for a strict sandbox that is not to be had; -EADDRINUSE, -EACCES, -EEXIST
+ * -ENOTSUP for what this kernel lacks, as for a strict sandbox; -EADDRINUSE, -EACCES, -EEXIST
  * (the path is there and is no socket), -EADDRNOTAVAIL and others of bind(2); -E2BIG
  * for an option that this version does not know; -EHOSTUNREACH for a name that does not
  * resolve; -ENAMETOOLONG for a UNIX path over 107 bytes; -ENOENT, -EACCES, -ENOEXEC for

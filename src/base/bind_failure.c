@@ -87,5 +87,5 @@ int bind_failure_explain(const struct address *address, int err, struct why *why
 	default:
 		break;
 	}
-	return why_fail(why, err, "%s", strerror(-err));
+	return why_fail(why, why_kernels(err), "%s", strerror(-err));
 }

@@ -147,11 +147,15 @@ static int open_here(struct listener *out, const struct address *address,
 	if (listener.fd < 0)
 		return bind_failure_explain(address, -errno, why);
 	err = set_options(listener.fd, address);
-	if (err == 0)
-		err = bind_address(listener.fd, address);
+	if (err < 0) {
+		close(listener.fd);
+		return why_kernels(
+			why_fail(why, err, "setsockopt(2): %s", strerror(-err)));
+	}
+	err = bind_address(listener.fd, address);
 	bound = err == 0;
 	if (err < 0)
-		bind_failure_explain(address, err, why);
+		err = bind_failure_explain(address, err, why);
 	else if (file != NULL && has_file(address))
 		err = set_file(address->any.un.sun_path, file, why);
 	if (err == 0) {
@@ -159,7 +163,7 @@ static int open_here(struct listener *out, const struct address *address,
 		if (err == 0)
 			err = learn_identity(&listener);
 		if (err < 0)
-			bind_failure_explain(address, err, why);
+			err = bind_failure_explain(address, err, why);
 	}
 	if (err < 0) {
 		close(listener.fd);
@@ -331,7 +335,8 @@ int listener_adopt(struct listener *out, int fd, const char *name, struct why *w
 	else
 		err = set_adopted(fd, address_family(address));
 	if (err < 0)
-		return why_fail(why, err, "descriptor %d: %s", fd, strerror(-err));
+		return why_fail(why, why_kernels(err), "descriptor %d: %s", fd,
+				strerror(-err));
 	address_normalize(address);
 	address->both_families = takes_both_families(fd, address);
 	*out = listener;

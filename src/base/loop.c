@@ -3,11 +3,14 @@
 #include <sys/epoll.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "clock.h"
 
 #define EVENTS_AT_ONCE 64
+#define REMOVALS_TRIED 3
+#define STALL_MS       5
 
 int loop_open(struct loop *loop)
 {
@@ -34,8 +37,18 @@ int loop_add(struct loop *loop, int fd, uint32_t events, const struct watch *wat
 
 void loop_remove(struct loop *loop, int fd)
 {
-	if (epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL) == 0)
+	int err = epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL);
+
+	/* What stays would be told of for as long as a child has a copy. */
+	for (int i = 1; i < REMOVALS_TRIED && err < 0 && errno != ENOENT; i++)
+		err = epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL);
+	if (err == 0)
 		loop->watched--;
+}
+
+void loop_stall(struct loop *loop)
+{
+	loop->stalled = true;
 }
 
 /*
@@ -57,10 +70,15 @@ static void note_heard(struct loop *loop, int events, int64_t began_us)
 int loop_wait(struct loop *loop, int64_t deadline_us)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
-	int64_t now_us = clock_now_us();
-	int n = epoll_wait(loop->fd, events, EVENTS_AT_ONCE,
-			   clock_timeout_ms(deadline_us, now_us));
+	int64_t now_us;
+	int n;
 
+	if (loop->stalled)
+		poll(NULL, 0, STALL_MS);
+	loop->stalled = false;
+	now_us = clock_now_us();
+	n = epoll_wait(loop->fd, events, EVENTS_AT_ONCE,
+		       clock_timeout_ms(deadline_us, now_us));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	note_heard(loop, n, now_us);

@@ -27,6 +27,7 @@ struct loop {
 	int64_t heard_us; /* all that had happened by then has been told */
 	bool quiet;       /* the last wait found nothing */
 	unsigned watched; /* descriptors */
+	bool stalled;     /* the next wait is put off; loop_stall() */
 
 	int64_t first_full_us; /* when the first of the full looks in a row began */
 	unsigned full_looks;   /* in a row, which may have left something untold */
@@ -44,6 +45,12 @@ int loop_add(struct loop *loop, int fd, uint32_t events, const struct watch *wat
 
 /* Before every close(2): a copy in a child would keep the registration alive. */
 void loop_remove(struct loop *loop, int fd);
+
+/*
+ * An owner can do nothing with what it was told of, and would be told again at once: the
+ * next wait begins some milliseconds later, so that nothing spins.
+ */
+void loop_stall(struct loop *loop);
 
 /*
  * Waits until something happens, or until deadline_us (clock_now_us(); CLOCK_NEVER), and

@@ -52,6 +52,11 @@ int why_call(struct why *why, int error, const char *what, const char *call)
 			cure);
 }
 
+int why_kernels(int error)
+{
+	return error == -EINVAL ? -ENOTSUP : error;
+}
+
 void why_prepend(struct why *why, const char *format, ...)
 {
 	struct why said;

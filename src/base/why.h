@@ -36,6 +36,12 @@ int why_fail(struct why *why, int error, const char *format, ...)
  */
 int why_call(struct why *why, int error, const char *what, const char *call);
 
+/*
+ * The error of a system call, for a caller to whom -EINVAL is the mark of bad usage: what
+ * the kernel calls invalid although it was checked here, it lacks. -ENOTSUP for -EINVAL.
+ */
+int why_kernels(int error);
+
 /* Puts words before what another part has said: "allow: " and the like. */
 void why_prepend(struct why *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

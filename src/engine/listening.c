@@ -6,6 +6,7 @@
 
 #include "engine/supervisor/admission.h"
 #include "engine/supervisor/report.h"
+#include "engine/supervisor/opening.h"
 
 #define PORT_TRIES 32 /* until a port is free on all addresses of a name */
 
@@ -177,9 +178,9 @@ static int open_text(struct admission *admission, const char *text,
 			"all of its addresses",
 			text);
 	for (unsigned i = 0; i < outcome.failed; i++)
-		report_listen_failed(report, text, &outcome.failures[i].address,
-				     -outcome.failures[i].error,
-				     outcome.failures[i].why.text);
+		opening_listen_failed(report, text, &outcome.failures[i].address,
+				      -outcome.failures[i].error,
+				      outcome.failures[i].why.text);
 	return 0;
 }
 

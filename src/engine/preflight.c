@@ -136,7 +136,7 @@ static int try_in_child(struct privileges *privileges, const struct trial *trial
 		rehearse(privileges, trial, parent, findings);
 	err = pid < 0 ? (int)pid : check_signalling(privileges, pid, why);
 	if (pid < 0)
-		why_call(why, err, "make a process", "clone(2)");
+		err = why_kernels(why_call(why, err, "make a process", "clone(2)"));
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	if (err == 0)

@@ -11,6 +11,7 @@
 #include "base/outlet.h"
 #include "base/why.h"
 #include "engine/supervisor/supervisor.h"
+#include "engine/supervisor/opening.h"
 
 #define READY_WAIT_US 1000000 /* for the reader of ready_fd, at most */
 #define CHILD_DESCRIPTORS \
@@ -150,12 +151,12 @@ static void announce(struct prong *server)
 	};
 
 	for (unsigned i = 0; i < admission->listener_count; i++)
-		report_listen(&server->report, &admission->listeners[i]);
+		opening_listen(&server->report, &admission->listeners[i]);
 	serving->model->announce(serving->self, &start);
 	if (descriptors_are_short(&server->descriptors, &shortage))
-		report_descriptors_short(&server->report, &shortage,
-					 server->processes.max);
-	report_start(&server->report, &start);
+		opening_descriptors_short(&server->report, &shortage,
+					  server->processes.max);
+	opening_start(&server->report, &start);
 	log_flush(
 		&server->report.log); /* before the reader of ready_fd is waited for */
 }

@@ -319,7 +319,7 @@ static void after_a_finish_each_is_closed_at_once(void **state)
 	close(pair.client);
 }
 
-static void what_cannot_be_watched_is_closed_at_once(void **state)
+static void what_cannot_be_watched_has_its_time_all_the_same(void **state)
 {
 	struct pair pair = pair_unix();
 	int epoll = fake.loop.fd;
@@ -328,6 +328,9 @@ static void what_cannot_be_watched_is_closed_at_once(void **state)
 	fake.loop.fd = -1;
 	start_at(&pair, START);
 	fake.loop.fd = epoll;
+	assert_int_equal(lingering->count, 1);
+	assert_int_equal(linger_deadline(lingering), START + PATIENCE);
+	linger_expire(lingering, START + PATIENCE);
 	assert_int_equal(lingering->count, 0);
 	expect_end(pair.client);
 	close(pair.client);
@@ -352,7 +355,7 @@ int main(void)
 		faked(when_there_are_too_many_the_oldest_is_closed),
 		faked(to_finish_closes_all),
 		faked(after_a_finish_each_is_closed_at_once),
-		faked(what_cannot_be_watched_is_closed_at_once),
+		faked(what_cannot_be_watched_has_its_time_all_the_same),
 	};
 
 	return cmocka_run_group_tests_name("linger", tests, NULL, NULL);

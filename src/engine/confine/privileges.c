@@ -349,7 +349,8 @@ int privileges_explain(const struct privileges *privileges,
 	if (failure->error == EPERM)
 		hint = getuid() == 0 ? " (a capability is missing)"
 				     : " (this needs root, or its capability)";
-	return why_fail(why, -failure->error, "cannot change rights: %s%s%.100s: %s%s",
+	return why_fail(why, why_kernels(-failure->error),
+			"cannot change rights: %s%s%.100s: %s%s",
 			privileges_step_name((int)failure->step),
 			*what != '\0' ? " " : "", what, strerror(failure->error), hint);
 }

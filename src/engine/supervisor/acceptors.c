@@ -9,6 +9,7 @@
 #include "engine/admit/source.h"
 #include "report.h"
 #include "tally.h"
+#include "opening.h"
 
 static struct totals count(const struct acceptors *acceptors)
 {
@@ -53,6 +54,7 @@ static void settle_watch(struct acceptors *acceptors, int64_t now_us)
 	struct loop *loop = acceptors->workers.parts.processes->loop;
 	bool watch = acceptors->autoscale.state == AUTOSCALE_WATCHES;
 	struct autoscale_view view;
+	int err;
 
 	if (watch == acceptors->watched)
 		return;
@@ -61,10 +63,13 @@ static void settle_watch(struct acceptors *acceptors, int64_t now_us)
 		loop_remove(loop, acceptors->listener->fd);
 		return;
 	}
-	if (loop_add(loop, acceptors->listener->fd, EPOLLIN, &acceptors->watch) == 0) {
+	err = loop_add(loop, acceptors->listener->fd, EPOLLIN, &acceptors->watch);
+	if (err == 0) {
 		acceptors->watched = true;
 		return;
 	}
+	report_events_failed(acceptors->workers.parts.report, "epoll_ctl", -err,
+			     now_us);
 	view = look(acceptors);
 	autoscale_missed(&acceptors->autoscale, &view, now_us);
 }
@@ -110,7 +115,7 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 	if (err == 0)
 		err = listener_lend(listener);
 	if (err < 0)
-		return why_call(why, err, "watch the listener", "fcntl(2)");
+		return why_call(why, err, "lend the listener to workers", "fcntl(2)");
 	acceptors->listener = listener;
 	acceptors->watch = (struct watch){ on_queue, acceptors, 0 };
 	autoscale_start(&acceptors->autoscale, workers->parts.settings->spare,

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/holder.h"
 #include "base/tcp_info.h"
+#include "base/why.h"
 #include "engine/program/children.h"
 #include "engine/program/monitor.h"
 #include "linger.h"
@@ -36,11 +37,16 @@ void custody_open(struct custody *custody, struct processes *processes,
 		       sessions->settings->session_timeout_us);
 }
 
-int custody_start(struct custody *custody, bool monitored, bool ignores_hangup)
+int custody_start(struct custody *custody, bool monitored, bool ignores_hangup,
+		  struct why *why)
 {
+	int err = leftovers_start(&custody->leftovers);
+
 	custody->ignores_hangup = ignores_hangup;
 	custody->monitored = monitored;
-	return leftovers_start(&custody->leftovers);
+	return err < 0 ? why_call(why, err, "look after connections",
+				  "epoll_create1(2)")
+		       : 0;
 }
 
 void custody_close(struct custody *custody)
@@ -310,6 +316,23 @@ int64_t custody_deadline(const struct custody *custody)
 	int64_t leftovers_us = leftovers_deadline(&custody->leftovers);
 
 	return leftovers_us < custody->look_us ? leftovers_us : custody->look_us;
+}
+
+static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_us)
+{
+	struct custody *custody = owner;
+	struct process *process = &custody->processes->at[index];
+
+	custody_hear(custody, process, events, now_us);
+	custody_plan(custody, process->session.look_at_us);
+}
+
+/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
+int custody_watch(struct custody *custody, struct process *process,
+		  const struct client *client)
+{
+	return process_watch(custody->processes, process, client->fd, 0, on_hangup,
+			     custody);
 }
 
 enum reason custody_judge(const struct process *process, const siginfo_t *info,

@@ -23,10 +23,18 @@ struct custody {
 void custody_open(struct custody *custody, struct processes *processes,
 		  struct sessions *sessions);
 
-/* In the supervisor. Returns 0 or a negative errno of epoll_create1(2). */
-int custody_start(struct custody *custody, bool monitored, bool ignores_hangup);
+/* In the supervisor. Returns 0, or a negative errno with why filled. */
+int custody_start(struct custody *custody, bool monitored, bool ignores_hangup,
+		  struct why *why);
 
 void custody_close(struct custody *custody);
+
+/*
+ * The program of process is to have client: watches the connection before, since a program
+ * that is not watched would go on after a reset. Returns 0 or a negative errno.
+ */
+int custody_watch(struct custody *custody, struct process *process,
+		  const struct client *client);
 
 /* A program has the connection of process->session now. */
 void custody_begin(struct custody *custody, struct process *process, int64_t now_us);

@@ -79,10 +79,8 @@ void linger_start(struct lingering *lingering, int fd, int64_t patience_us,
 		return;
 	}
 	end(lingering, index);
-	if (loop_add(lingering->loop, fd, EPOLLIN, &lingering->at[index].watch) < 0) {
-		linger_close_fd(fd);
-		return;
-	}
+	/* Without a watch it is read from no more: a reply has its time all the same. */
+	loop_add(lingering->loop, fd, EPOLLIN, &lingering->at[index].watch);
 	lingering->at[index].fd = fd;
 	lingering->at[index].unread_bytes = unread_bytes;
 	lingering->at[index].until_us = now_us + patience_us;

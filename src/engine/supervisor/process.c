@@ -128,6 +128,7 @@ static void forget_pid(struct processes *processes, struct process *process)
 
 void process_free(struct processes *processes, struct process *process)
 {
+	process_unwatch(processes, process);
 	process_drop_channel(processes, process);
 	if (process->pid > 0) {
 		list_remove(&processes->in[process->state], process);

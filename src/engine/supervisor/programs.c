@@ -22,8 +22,10 @@
 #include "engine/program/program.h"
 #include "engine/program/warm.h"
 #include "report.h"
+#include "opening.h"
 
 #define HANGUP_MS    5000 /* for a program whose client is gone, to end */
+#define ERRNO_MOST   4095 /* of the kernel, MAX_ERRNO */
 #define SPARE_AGE_US INT64_C(3600000000) /* libraries get old, too */
 
 static int find(void *program, struct why *why)
@@ -101,7 +103,6 @@ static void settle(const void *self, struct settings *settings)
 static int run(void *self, struct listener *listener, int64_t now_us, struct why *why)
 {
 	struct programs *programs = self;
-	int err;
 
 	(void)listener, (void)now_us;
 	programs->supervisor = getpid();
@@ -111,10 +112,8 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return why_call(why, -errno, "adopt what programs leave behind",
 				"prctl(PR_SET_CHILD_SUBREAPER)");
-	err = custody_start(&programs->custody, monitor_is_needed(programs->program),
-			    programs->program->options.ignore_hangup);
-	return err < 0 ? why_call(why, err, "watch connections", "epoll_create1(2)")
-		       : 0;
+	return custody_start(&programs->custody, monitor_is_needed(programs->program),
+			     programs->program->options.ignore_hangup, why);
 }
 
 static void announce(const void *self, struct start *start)
@@ -127,12 +126,12 @@ static void announce(const void *self, struct start *start)
 	start->new_privs = may_gain ? "yes" : "no";
 	start->separated = privileges->apart ? "yes" : "no";
 	if (privileges->apart_error != 0)
-		report_not_separated(programs->parts.report, privileges->apart_error);
+		opening_not_separated(programs->parts.report, privileges->apart_error);
 	if (!may_gain && program->gains != NULL)
-		report_no_new_privs(programs->parts.report, program->path,
-				    program->gains);
+		opening_no_new_privs(programs->parts.report, program->path,
+				     program->gains);
 	if (program->cold != NULL)
-		report_cold(programs->parts.report, program->path, program->cold);
+		opening_cold(programs->parts.report, program->path, program->cold);
 }
 
 /*
@@ -217,14 +216,15 @@ static pid_t start_warm(struct programs *programs, struct process *process, int 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	process->channel = pair[0];
-	pad->launch.channel = pair[1];
-	environment_fill_warm(&pad->environment, programs->program);
-	process->vintage = look_at_files(programs);
-	pid = launch_program(pad);
+	pid = process_watch(programs->parts.processes, process, pair[0], EPOLLIN,
+			    on_waiting, programs);
+	if (pid == 0) {
+		pad->launch.channel = pair[1];
+		environment_fill_warm(&pad->environment, programs->program);
+		process->vintage = look_at_files(programs);
+		pid = launch_program(pad);
+	}
 	close(pair[1]);
-	if (pid > 0)
-		process_watch(programs->parts.processes, process, pair[0], EPOLLIN,
-			      on_waiting, programs);
 	return pid;
 }
 
@@ -232,9 +232,13 @@ static pid_t start_program(struct programs *programs, struct process *process,
 			   const struct client *client, int error)
 {
 	struct launchpad *pad;
+	int err;
 
 	if (client == NULL)
 		return start_warm(programs, process, error);
+	err = custody_watch(&programs->custody, process, client);
+	if (err < 0)
+		return err;
 	pad = prepare_launch(programs, process, error);
 	if (pad == NULL)
 		return -ENOMEM;
@@ -285,23 +289,18 @@ static int hand_over(void *self, struct process *process, const struct client *c
 
 	if (err == 0 && process->vintage != look_at_files(programs))
 		err = -ESTALE;
+	if (err == 0)
+		err = custody_watch(&programs->custody, process, client);
 	if (err < 0)
 		return err;
 	environment_fill(&environment, programs->program, client,
 			 sessions_of_source(programs->parts.sessions, client));
 	/* The channel is kept until the program has taken it; custody.c. */
-	return pass_send(process->channel, environment.text, environment.used,
-			 client->fd);
-}
-
-static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_us)
-{
-	struct programs *programs = owner;
-	struct processes *processes = programs->parts.processes;
-	struct process *process = &processes->at[index];
-
-	custody_hear(&programs->custody, process, events, now_us);
-	custody_plan(&programs->custody, process->session.look_at_us);
+	err = pass_send(process->channel, environment.text, environment.used,
+			client->fd);
+	if (err < 0)
+		process_unwatch(programs->parts.processes, process);
+	return err;
 }
 
 static void begin(void *self, struct process *process, int64_t now_us)
@@ -310,11 +309,8 @@ static void begin(void *self, struct process *process, int64_t now_us)
 	struct session *session = &process->session;
 	int64_t timeout_us = programs->parts.settings->idle_timeout_us;
 
-	/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
 	if (process->voice != NULL)
 		process->voice->conn = session->client.id;
-	process_watch(programs->parts.processes, process, session->client.fd, 0,
-		      on_hangup, programs);
 	custody_begin(&programs->custody, process, now_us);
 	session->idle_at_us = timeout_us > 0 ? now_us + timeout_us : CLOCK_NEVER;
 	custody_plan(&programs->custody, session->look_at_us);
@@ -330,7 +326,7 @@ static enum reason unbegun(void *self, const struct process *process,
 	int error = atomic_load(&row->error);
 
 	/* A monitor that has been broken into may have written what is no errno. */
-	if (error == 0 || strerrorname_np(error) == NULL)
+	if (error <= 0 || error > ERRNO_MOST)
 		return REASON_NONE;
 	if (step == 0) {
 		report_exec_failed(programs->parts.report, client,

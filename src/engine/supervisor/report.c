@@ -50,147 +50,39 @@ static void log_exit(struct log *log, const siginfo_t *info)
 		log_signal(log, info->si_status);
 }
 
-/* Only an error number that has a name can be one: a worker may have written it. */
+/* Kernels, and the filters of containers, have errors of which libc knows no name. */
 static void log_error(struct log *log, int error)
 {
 	const char *name = strerrorname_np(error);
 
-	if (name == NULL)
-		return;
-	log_text(log, "error", name);
-	log_text(log, "why", strerrordesc_np(error));
-}
-
-void report_listen(struct report *report, const struct listener *listener)
-{
-	char text[ADDRESS_TEXT_MAX];
-	struct log *log = &report->log;
-
-	address_format(&listener->address, text, sizeof(text));
-	notify_add_address(&report->notify, text);
-	if (!log_begin(log, LOG_INFO, "listen"))
-		return;
-	log_address(log, "address", &listener->address);
-	if (listener->name != NULL && listener->name[0] != '\0')
-		log_text(log, "name", listener->name);
-	log_end(log);
-}
-
-void report_listen_failed(struct report *report, const char *text,
-			  const struct address *address, int error, const char *why)
-{
-	struct log *log = &report->log;
-	const char *name = strerrorname_np(error);
-
-	if (!log_begin(log, LOG_WARNING, "listen-failed"))
-		return;
-	log_address(log, "address", address);
-	log_text(log, "of", text);
 	if (name != NULL)
 		log_text(log, "error", name);
-	log_text(log, "why", why);
-	log_end(log);
-}
-
-void report_cold(struct report *report, const char *program, const char *why)
-{
-	struct log *log = &report->log;
-
-	if (!log_begin(log, LOG_WARNING, "cold"))
-		return;
-	log_text(log, "program", program);
-	log_text(log, "why", why);
-	log_end(log);
-}
-
-void report_no_new_privs(struct report *report, const char *program, const char *gains)
-{
-	struct log *log = &report->log;
-	char why[160];
-
-	if (!log_begin(log, LOG_WARNING, "no-new-privs"))
-		return;
-	log_text(log, "program", program);
-	snprintf(why, sizeof(why),
-		 "its %s has no effect, which may break it: --allow-new-privs lets it "
-		 "gain rights",
-		 gains);
-	log_text(log, "why", why);
-	log_end(log);
-}
-
-void report_not_separated(struct report *report, int error)
-{
-	struct log *log = &report->log;
-
-	if (!log_begin(log, LOG_WARNING, "not-separated"))
-		return;
-	log_text(log, "error", strerrorname_np(error));
-	log_text(log, "why",
-		 error == EPERM
-			 ? "programs can look into each other: without no_new_privs "
-			   "landlock(7) needs CAP_SYS_ADMIN"
-			 : "programs can look into each other: there is no landlock(7) "
-			   "for them here");
-	log_end(log);
-}
-
-void report_sandbox_unavailable(struct report *report)
-{
-	struct log *log = &report->log;
-
-	if (!log_begin(log, LOG_WARNING, "sandbox-unavailable"))
-		return;
-	log_text(log, "why", "no seccomp filter can be set here");
-	log_end(log);
-}
-
-void report_descriptors_short(struct report *report, const struct shortage *shortage,
-			      unsigned max_processes)
-{
-	struct log *log = &report->log;
-	char why[160];
-
-	if (!log_begin(log, LOG_ERROR, "descriptors-short"))
-		return;
-	log_number(log, "limit", (int64_t)shortage->limit);
-	log_number(log, "needed", (int64_t)shortage->needed);
-	log_number(log, "missing", (int64_t)(shortage->needed - shortage->limit));
-	log_number(log, "max_processes", max_processes);
-	snprintf(
-		why, sizeof(why),
-		"the hard limit of open files (RLIMIT_NOFILE) is too low for "
-		"max-processes: raise it (ulimit -Hn %llu; in a unit LimitNOFILE=%llu), "
-		"or lower max-processes",
-		(unsigned long long)shortage->needed,
-		(unsigned long long)shortage->needed);
-	log_text(log, "why", why);
-	log_end(log);
-}
-
-void report_start(struct report *report, const struct start *start)
-{
-	struct log *log = &report->log;
-
-	if (!log_begin(log, LOG_INFO, "start"))
-		return;
-	log_number(log, "pid", start->pid);
-	log_text(log, "version", PRONG_VERSION);
-	log_number(log, "max_processes", start->max_processes);
-	log_number(log, "spare", start->spare);
-	if (start->reuse == PRONG_REUSE_ALWAYS)
-		log_text(log, "reuse", "always");
 	else
-		log_number(log, "reuse", start->reuse);
-	if (start->accept != NULL)
-		log_text(log, "accept", start->accept);
-	if (start->sandbox != NULL)
-		log_text(log, "sandbox", start->sandbox);
-	if (start->new_privs != NULL)
-		log_text(log, "new_privs", start->new_privs);
-	if (start->separated != NULL)
-		log_text(log, "separated", start->separated);
-	log_end(log);
+		log_number(log, "error", error);
+	log_text(log, "why", name != NULL ? strerrordesc_np(error) : "Unknown error");
+}
+
+/* What to do about it, where it is the server's own. */
+static void log_cure(struct log *log, int error)
+{
+	static const struct {
+		int error;
+		const char *cure;
+	} cures[] = {
+		{ EAGAIN, "raise TasksMax=, ulimit -u or kernel.pid_max" },
+		{ EMFILE, "raise LimitNOFILE= or ulimit -n" },
+		{ ENFILE, "raise fs.file-max" },
+		{ ENOMEM, "raise MemoryMax=, or have fewer processes" },
+		{ ENOSPC, "epoll_ctl(2): raise fs.epoll.max_user_watches" },
+		{ EPERM, "a container's seccomp profile, or systemd's "
+			 "SystemCallFilter=, has to allow the call" },
+		{ ENOSYS, "a container's seccomp profile, or systemd's "
+			  "SystemCallFilter=, has to allow the call" },
+	};
+
+	for (size_t i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
+		if (cures[i].error == error)
+			log_text(log, "cure", cures[i].cure);
 }
 
 void report_ready_failed(struct report *report, int error)
@@ -327,6 +219,7 @@ void report_accept_failed(struct report *report, int error, int64_t now_us)
 	if (!begin_throttled(log, &report->accept, now_us, LOG_ERROR, "accept-failed"))
 		return;
 	log_error(log, error);
+	log_cure(log, error);
 	log_end(log);
 }
 
@@ -338,7 +231,21 @@ void report_fork_failed(struct report *report, int error, unsigned processes,
 	if (!begin_throttled(log, &report->fork, now_us, LOG_ERROR, "fork-failed"))
 		return;
 	log_error(log, error);
+	log_cure(log, error);
 	log_number(log, "processes", processes);
+	log_end(log);
+}
+
+void report_events_failed(struct report *report, const char *call, int error,
+			  int64_t now_us)
+{
+	struct log *log = &report->log;
+
+	if (!begin_throttled(log, &report->events, now_us, LOG_ERROR, "events-failed"))
+		return;
+	log_text(log, "call", call);
+	log_error(log, error);
+	log_cure(log, error);
 	log_end(log);
 }
 

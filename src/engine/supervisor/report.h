@@ -24,7 +24,7 @@ struct report {
 	struct log log;
 	struct notify notify;
 	struct throttle accept, fork, exec, privileges, crash, failed, spare, signal,
-		totals;
+		totals, events;
 	struct throttle refused[REASON_COUNT];
 };
 
@@ -47,28 +47,6 @@ struct said {
 	size_t cut;       /* bytes of the line that are not in text */
 	uint64_t dropped; /* lines that were not logged before it */
 };
-
-/* What the line "start" tells; NULL: that field is left out. */
-struct start {
-	pid_t pid;
-	unsigned max_processes, spare, reuse;
-	const char *accept, *sandbox, *new_privs, *separated;
-};
-
-void report_listen(struct report *report, const struct listener *listener);
-void report_start(struct report *report, const struct start *start);
-
-/* One of the addresses of text, a name, is not listened on, but another one is. */
-void report_listen_failed(struct report *report, const char *text,
-			  const struct address *address, int error, const char *why);
-
-/* At the start: what was asked for is not to be had, and why. */
-void report_cold(struct report *report, const char *program, const char *why);
-void report_no_new_privs(struct report *report, const char *program, const char *gains);
-void report_not_separated(struct report *report, int error);
-void report_sandbox_unavailable(struct report *report);
-void report_descriptors_short(struct report *report, const struct shortage *shortage,
-			      unsigned max_processes);
 
 /* The addresses could not be written to ready_fd. */
 void report_ready_failed(struct report *report, int error);
@@ -93,6 +71,8 @@ void report_end(struct report *report, const struct totals *totals, uint64_t pro
 /* All max processes are at work; clients wait, or are refused. Tells the manager, too. */
 void report_limit_reached(struct report *report, unsigned max, bool wait);
 void report_limit_cleared(struct report *report, int64_t duration_us, uint64_t times);
+void report_events_failed(struct report *report, const char *call, int error,
+			  int64_t now_us);
 void report_accept_failed(struct report *report, int error, int64_t now_us);
 void report_fork_failed(struct report *report, int error, unsigned processes,
 			int64_t now_us);

@@ -146,6 +146,7 @@ static void on_signal(void *owner, unsigned index, uint32_t events, int64_t now_
 	ssize_t n = read(signals->fd, info, sizeof(info));
 
 	(void)index, (void)events, (void)now_us;
+	signals->error = n < 0 && errno != EAGAIN ? errno : 0;
 	/* What is left, if ever, wakes the loop again: the descriptor stays readable. */
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
 		note(signals, &info[i]);

@@ -31,6 +31,7 @@ struct signals {
 	unsigned stops;             /* TERM or INT not yet obeyed */
 	int stop_signal;            /* which of them came */
 	bool quit, totals, ignored; /* QUIT; USR1; HUP or USR2 */
+	int error;                  /* errno of a read(2) that failed; 0: none */
 };
 
 /*

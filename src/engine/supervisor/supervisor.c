@@ -8,7 +8,8 @@
 
 #include "base/clock.h"
 
-#define TOTALS_PAUSE_US 1000000 /* between two answers to SIGUSR1 */
+#define FAILED_WAITS_MOST 100     /* in a row, with a pause after each */
+#define TOTALS_PAUSE_US   1000000 /* between two answers to SIGUSR1 */
 
 struct totals supervisor_totals(const struct prong *server)
 {
@@ -48,6 +49,18 @@ static void obey_stop(struct prong *server, int64_t now_us)
 	signals->quit = false;
 }
 
+/* They are there and cannot be read: the loop would hear of them at once, again. */
+static void note_unread_signals(struct prong *server, int64_t now_us)
+{
+	struct signals *signals = &server->signals;
+
+	if (signals->error == 0)
+		return;
+	report_events_failed(&server->report, "read", signals->error, now_us);
+	signals->error = 0;
+	loop_stall(&server->loop);
+}
+
 /* Does what the signals that came ask for. */
 static void obey_signals(struct prong *server, int64_t now_us)
 {
@@ -55,6 +68,7 @@ static void obey_signals(struct prong *server, int64_t now_us)
 	struct report *report = &server->report;
 	uint64_t suppressed;
 
+	note_unread_signals(server, now_us);
 	if (signals->stops > 0 || signals->quit)
 		obey_stop(server, now_us);
 	if (signals->totals &&
@@ -134,12 +148,21 @@ static int64_t next_deadline(const struct prong *server)
 	return clock_first(deadlines, sizeof(deadlines) / sizeof(deadlines[0]));
 }
 
-/* Sleeps until the nearest deadline or an event. */
+/* Sleeps until the nearest deadline or an event. It may fail, but not for ever. */
 static int wait_for_events(struct prong *server, int64_t now_us)
 {
+	int err;
+
 	admission_settle(&server->admission, now_us);
 	flush_log(server);
-	return loop_wait(&server->loop, next_deadline(server));
+	err = loop_wait(&server->loop, next_deadline(server));
+	if (err == 0) {
+		server->failed_waits = 0;
+		return 0;
+	}
+	report_events_failed(&server->report, "epoll_wait", -err, now_us);
+	loop_stall(&server->loop);
+	return ++server->failed_waits < FAILED_WAITS_MOST ? 0 : err;
 }
 
 /* Nothing is left, or what is left cannot be ended. */

@@ -36,6 +36,7 @@ struct prong {
 	struct descriptors descriptors;
 
 	struct loop loop;
+	unsigned failed_waits; /* of the loop, in a row */
 	struct report report;
 	struct watch log_watch;
 	int log_watched; /* the log's descriptor in the loop; -1: none */

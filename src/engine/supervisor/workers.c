@@ -15,6 +15,7 @@
 #include "engine/record/handover.h"
 #include "engine/worker/worker.h"
 #include "report.h"
+#include "opening.h"
 
 int workers_open(void *self, const struct model_parts *parts,
 		 const struct prong_options *options, struct trial *trial,
@@ -67,7 +68,7 @@ void workers_announce(const void *self, struct start *start)
 	const struct workers *workers = self;
 
 	if (workers->wants_sandbox && !workers->parts.sandbox->on)
-		report_sandbox_unavailable(workers->parts.report);
+		opening_sandbox_unavailable(workers->parts.report);
 	start->sandbox = sandbox_name(workers->parts.sandbox);
 }
 

@@ -1,0 +1,124 @@
+"""Whatever the kernel answers: a line in the log, at worst one connection lost, no spin.
+
+strace(1) gives system calls the errors, some of which have no name.
+"""
+
+import shutil
+import subprocess
+
+import pytest
+
+from harness import PRONGD, SANITIZED, environment, eventually
+from proc import children
+from sockets import echoes, receive_all, reset
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("strace") is None, reason="no strace"),
+    pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own"),
+]
+UNNAMED = 524  # ENOTSUPP, which the kernel keeps for itself and leaks
+MODELS = [["-s", 0, "echo"], ["-r", "always", "echo"], ["--", "cat"]]
+
+
+def failing(call, error, when):
+    """Of the supervisor alone: its children are not followed."""
+    return ["strace", "-D", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+            "-e", f"inject={call}:error={error}:when={when}"]  # fmt: skip
+
+
+def is_served(server):
+    with server.connect() as client:
+        return echoes(client)
+
+
+@pytest.mark.parametrize("words", MODELS, ids=str)
+@pytest.mark.parametrize("error", ["EIO", "EINVAL", "ENOBUFS", UNNAMED])
+def test_accept_may_fail_by_any_error(prongd, words, error):
+    server = prongd(*words, under=failing("accept4", error, "1..3"))
+    assert is_served(server)
+    line = server.wait_log(event="accept-failed")[0]
+    assert (line["level"], line["error"]) == ("error", str(error))
+    assert line["why"]
+
+
+@pytest.mark.parametrize("words", [["-s", 0, "echo"], ["--", "cat"]], ids=str)
+@pytest.mark.parametrize("call, error", [("epoll_wait", "EIO"), ("epoll_wait", UNNAMED),
+                                         ("read", "EIO"), ("read", UNNAMED)])  # fmt: skip
+def test_waiting_and_reading_signals_may_fail_for_a_while(prongd, words, call, error):
+    """Children that end are a signal each. What is read first is files."""
+    when = "2..6" if call == "epoll_wait" else "1..400"
+    server = prongd(*words, under=failing(call, error, when))
+
+    def failed():
+        assert is_served(server)
+        return server.log_lines(event="events-failed")
+
+    line = eventually(failed, "a failure")[0]
+    assert (line["call"], line["error"]) == (call, str(error))
+
+
+@pytest.mark.parametrize("error, text", [("EIO", "Input/output error"),
+                                         (UNNAMED, "Unknown error 524")])  # fmt: skip
+def test_a_server_that_can_never_wait_ends_and_says_why(error, text):
+    words = [*failing("epoll_wait", error, "1+"), PRONGD, "-l", "127.0.0.1:0", "echo"]
+    ended = subprocess.run(words, env=environment(), stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=30)  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(f": {text}\n")
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "ENOMEM", UNNAMED])
+@pytest.mark.parametrize("words, first", [(["--", "cat"], 3), (["-r", "always", "-s", 0, "echo"], 3),
+                                          (["--resolve", "--", "cat"], 3)], ids=str)  # fmt: skip
+def test_without_a_watch_a_client_is_held_until_there_is_one(prongd, words, first, error):
+    """The first calls watch signals and the listener."""
+    server = prongd(*words, under=failing("epoll_ctl", error, f"{first}..{first + 4}"))
+    assert is_served(server)
+    lines = server.log_lines(event="fork-failed") + server.log_lines(event="accept-failed")
+    assert lines and lines[0]["error"] == str(error)
+    if error == "ENOSPC":
+        assert "max_user_watches" in lines[0]["cure"]
+
+
+def test_without_a_watch_a_client_is_refused_by_that_policy(prongd):
+    server = prongd("--at-limit", "refuse:later\n", "--", "cat",
+                    under=failing("epoll_ctl", "ENOSPC", "3"))  # fmt: skip
+    with server.connect() as client:
+        assert receive_all(client) == b"later\n"
+    assert server.wait_log(event="refused")[0]["reason"] == "refused-fork"
+    eventually(lambda: is_served(server), "a watch")
+
+
+def test_no_program_is_served_that_a_reset_would_not_end(prongd):
+    server = prongd("--", "sh", "-c", "echo up; exec sleep 1000",
+                    under=failing("epoll_ctl", "ENOSPC", "3..6"))  # fmt: skip
+    client = server.connect()
+    assert client.recv(3) == b"up\n"
+    reset(client)
+    server.wait_log(event="close", reason="reset")
+    eventually(lambda: not children(server.pid), "no program")
+
+
+KERNELS = [
+    ("prctl", ["echo"]),
+    ("prctl", ["--", "cat"]),
+    ("setsockopt", ["echo"]),
+    ("bind", ["echo"]),
+    ("listen", ["echo"]),
+    ("socket", ["echo"]),
+    ("getsockname", ["echo"]),
+    ("setresuid", ["--user", "65534", "echo"]),
+    ("setgroups", ["--user", "65534", "--", "cat"]),
+    ("capset", ["echo"]),
+]
+
+
+@pytest.mark.parametrize("call, words", KERNELS, ids=str)
+def test_what_the_kernel_calls_invalid_is_no_bad_usage(root, call, words):
+    """Units take exit status 2 as final."""
+    under = failing(call, "EINVAL", "1+")
+    under.insert(2, "-f")
+    ended = subprocess.run([*under, PRONGD, "-l", "127.0.0.1:0", *words],
+                           env=environment(), stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=30)  # fmt: skip
+    assert (ended.returncode, "Invalid argument" in ended.stderr) == (1, True), ended
