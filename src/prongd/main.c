@@ -19,6 +19,7 @@
 #include "effect.h"
 #include "identity.h"
 #include "options.h"
+#include "secrets.h"
 #include "service/service.h"
 
 static const struct service *choose_service(char **words)
@@ -227,7 +228,8 @@ static void block_signals(void)
 }
 
 /* Serves until told to stop. */
-static void serve(const struct prong_options *options, prong_handler *handler)
+static void serve(const struct prong_options *options, prong_handler *handler,
+		  const struct option_strings *env)
 {
 	struct prong *server;
 	int err = prong_open(&server, options, handler, NULL);
@@ -235,6 +237,7 @@ static void serve(const struct prong_options *options, prong_handler *handler)
 	if (err < 0)
 		die_of_open(err, options->error);
 	block_signals();
+	secrets_forget(environ, env->at, env->count);
 	err = prong_run(server);
 	prong_close(server);
 	if (err < 0)
@@ -280,6 +283,6 @@ int main(int argc, char **argv)
 		options.sandbox = settings.sandbox;
 		fork_without_thread_id(); /* the services have no locks */
 	}
-	serve(&options, handler);
+	serve(&options, handler, &settings.env);
 	return 0;
 }

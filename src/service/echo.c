@@ -15,16 +15,19 @@
 static ssize_t echo_through(struct prong_conn *conn, char *buffer, size_t size,
 			    bool until_full)
 {
+	size_t used = 0;
 	ssize_t n;
 
 	while ((n = prong_recv(conn, buffer, size)) > 0) {
 		int err = prong_send(conn, buffer, (size_t)n);
 
+		used = (size_t)n > used ? (size_t)n : used;
 		if (err < 0)
-			return err;
-		if (until_full && (size_t)n == size)
+			n = err;
+		if (err < 0 || (until_full && (size_t)n == size))
 			break;
 	}
+	service_forget(buffer, used);
 	return n;
 }
 

@@ -14,6 +14,18 @@ struct service {
 	const char *rfc;
 };
 
+/*
+ * In a pool the next client is served with the same memory: nothing of this one's may be
+ * left. A loop, since a fresh process would pay a page fault for a function of libc's.
+ */
+static inline void service_forget(void *buffer, size_t size)
+{
+	volatile char *bytes = buffer;
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = 0;
+}
+
 /* Ends with a row whose name is NULL. */
 extern const struct service services[];
 

@@ -9,13 +9,14 @@
 #include "base/clock.h"
 
 /* Reads what has come. Returns whether more may: no end, no error, not too much. */
-static bool read_on(const struct lingering *lingering, int fd, size_t *unread_bytes)
+static bool read_on(struct lingering *lingering, int fd, size_t *unread_bytes)
 {
-	char bytes[16384];
 	ssize_t n;
 
 	do {
-		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+		/* TCP copies nothing then (tcp(7)). */
+		n = recv(fd, lingering->unread, sizeof(lingering->unread),
+			 MSG_DONTWAIT | MSG_TRUNC);
 		if (n > 0)
 			*unread_bytes += (size_t)n;
 	} while (n > 0 && *unread_bytes < lingering->most_bytes);

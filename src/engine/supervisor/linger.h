@@ -29,6 +29,8 @@ struct lingering {
 	unsigned count;
 	unsigned pending; /* connections that may come here yet; leftover.h */
 	bool over;        /* no time is left: close at once */
+	char unread
+		[16384]; /* what UNIX sockets discard lies here, where no child has it */
 };
 
 void linger_open(struct lingering *lingering, struct loop *loop, size_t most_bytes);

@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/call.h"
@@ -187,11 +188,22 @@ static void count_borrowed(struct prong_conn *conn)
 	atomic_store(&conn->row->bytes_out, traffic.out_bytes);
 }
 
+/* Reads what comes, without keeping it. Returns as recv(2). */
+static ssize_t discard(const struct prong_conn *conn, char *buffer, size_t size)
+{
+	ssize_t n = recv(conn->fd, buffer, size, MSG_DONTWAIT | MSG_TRUNC);
+
+	/* The next client of this worker finds nothing of this one's. */
+	if (n > 0 && address_family(&conn->peer) == AF_UNIX)
+		explicit_bzero(buffer, (size_t)n);
+	return n;
+}
+
 static void linger(struct prong_conn *conn)
 {
 	struct pollfd readable = { .fd = conn->fd, .events = POLLIN };
 	int64_t until_us = clock_now_us() + conn->linger_us;
-	char unread[16384];
+	char unread[16384]; /* TCP copies nothing into it (MSG_TRUNC, tcp(7)) */
 	size_t total = 0;
 
 	if (until_us > conn->deadline_us)
@@ -199,7 +211,7 @@ static void linger(struct prong_conn *conn)
 	if (shutdown(conn->fd, SHUT_WR) < 0)
 		return;
 	while (total < conn->linger_bytes) {
-		ssize_t n = recv(conn->fd, unread, sizeof(unread), MSG_DONTWAIT);
+		ssize_t n = discard(conn, unread, sizeof(unread));
 
 		if (n > 0) {
 			total += (size_t)n;
