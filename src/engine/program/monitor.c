@@ -25,6 +25,7 @@
 #define EXIT_NOT_BEGUN  127
 #define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all of them; sigwaitinfo(2) sees it */
 #define LAUNCHED        1       /* in the row; or a negative errno */
+#define ERRNO_MOST      4095    /* of the kernel, MAX_ERRNO */
 #define LOOK_MS         10      /* whether a monitor that is to launch still lives */
 #define LOOKS           100     /* then it is left to itself: somebody has stopped it */
 
@@ -243,8 +244,11 @@ pid_t monitor_start(struct launchpad *pad)
 	if (pid < 0)
 		return -errno;
 	launched = wait_until_launched(pad->launch.row, pid);
-	if (launched >= 0)
+	/* The row is shared: what another process has written there is no errno. */
+	if (launched >= 0 || launched < -ERRNO_MOST)
 		return pid;
+	/* It has ended, if it was the monitor that wrote. */
+	kill(pid, SIGKILL);
 	GATE(waitid, P_PID, pid, NULL, WEXITED);
 	return launched;
 }
