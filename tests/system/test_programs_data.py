@@ -71,7 +71,8 @@ def test_a_big_reply_arrives_although_input_is_unread(
 
 def test_a_short_reply_arrives_although_the_client_goes_on_sending(prongd):
     """A program that leaves early: its reply, then the end of file, and no reset."""
-    server = prongd("--", "echo", "no, thanks")
+    # It waits for input: what comes after an end without any meets a closed connection.
+    server = prongd("--", "sh", "-c", "head -c 1 >/dev/null; echo no, thanks")
 
     def ask(_):
         with server.connect() as client:

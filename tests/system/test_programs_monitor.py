@@ -241,7 +241,7 @@ def test_what_may_not_be_killed_is_named_and_does_not_stop_the_stop(
     script = ("import os, signal, sys; os.setresuid(0, 0, 0); "
               "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
               "print(os.getpid(), flush=True); sys.stdin.read(); signal.pause()")  # fmt: skip
-    options = ["--session-timeout", "300ms"] if how is None else ["--grace", "500ms"]
+    options = ["--session-timeout", "2s"] if how is None else ["--grace", "500ms"]
     nobody = user("nobody")
     server = prongd(*WAYS[way], "--allow-new-privs", *options, "--", set_user_id, "-c",
                     script, user=nobody.uid, group=nobody.gid, extra_groups=[])  # fmt: skip
