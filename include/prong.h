@@ -340,7 +340,7 @@ struct prong_options {
 	unsigned source_prefix_ipv4, source_prefix_ipv6;
 	const char *const *exempt;
 
-	/* NULL: those of the supervisor. Who can then gain new ones: allow_new_privs. */
+	/* NULL: those of the supervisor. allow_new_privs tells when children may gain more. */
 	const struct prong_privileges *privileges;
 	enum prong_sandbox sandbox;
 	/* No byte moved for so long: prong_recv(), prong_send() fail, -ETIMEDOUT (0: none). */

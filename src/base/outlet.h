@@ -1,6 +1,6 @@
 /*
  * A descriptor that others may share, written to without ever waiting for its reader.
- * O_NONBLOCK would be set for all who have the open file description (open(2)), so each
+ * O_NONBLOCK would be set for all that share the open file description (open(2)), so each
  * kind of descriptor has a way of its own:
  *
  *	socket	send(2) with MSG_DONTWAIT

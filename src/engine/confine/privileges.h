@@ -99,8 +99,9 @@ int privileges_open_domain(struct privileges *privileges);
 
 /*
  * In a child, before privileges_take(): keeps it apart from all processes that are not of
- * its making, if its privileges say so. As long as it may: a new user has no right to it
- * but by no_new_privs, which comes first here where it is to be set at all.
+ * its making, if its privileges say so. This comes while the process has the right to it. A
+ * process of another user needs no_new_privs for it, which is set first, unless
+ * allow_new_privs forbids that.
  */
 int privileges_enclose(const struct privileges *privileges,
 		       struct privileges_failure *failure);
