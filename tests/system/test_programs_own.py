@@ -262,11 +262,15 @@ def test_a_program_with_nothing_left_to_read_ends_after_a_reset(owner):
     assert closed["reason"] == "reset"
 
 
-def test_what_a_program_leaves_behind_counts_until_the_session_timeout(owner, family):
+def test_what_a_program_leaves_behind_counts_until_the_session_timeout(
+    owner, family, tmp_path
+):
     if owner.mode == "monitored":
         pytest.skip("it ends what the program leaves behind: that is its purpose")
-    server = shell(owner, "setsid sleep 3 & echo started",
-                   options=["--max-per-source", 1, "--session-timeout", "1s"])  # fmt: skip
+    go = tmp_path / "go"
+    server = shell(owner, "setsid sh -c 'while [ ! -e \"$0\" ]; do sleep 0.05; done' \"$0\" &"
+                          "echo started", go,
+                   options=["--max-per-source", 1, "--session-timeout", "3s"])  # fmt: skip
     first = server.connect()
     assert receive_exactly(first, 8) == b"started\n"
     server.wait_log(event="reap")
@@ -276,4 +280,5 @@ def test_what_a_program_leaves_behind_counts_until_the_session_timeout(owner, fa
     server.wait_log(event="close", reason="deadline")
     with server.connect() as second:
         assert receive_exactly(second, 8) == b"started\n"
+        go.touch()
         assert receive_all(second) == b""
