@@ -14,7 +14,10 @@
 
 int loop_open(struct loop *loop)
 {
-	*loop = (struct loop){ .fd = epoll_create1(EPOLL_CLOEXEC) };
+	*loop = (struct loop){
+		.fd = epoll_create1(EPOLL_CLOEXEC),
+		.woke_us = clock_now_us(),
+	};
 	return loop->fd < 0 ? -errno : 0;
 }
 
@@ -79,16 +82,16 @@ int loop_wait(struct loop *loop, int64_t deadline_us)
 	now_us = clock_now_us();
 	n = epoll_wait(loop->fd, events, EVENTS_AT_ONCE,
 		       clock_timeout_ms(deadline_us, now_us));
+	loop->woke_us = clock_now_us();
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	note_heard(loop, n, now_us);
 	loop->quiet = n == 0;
-	if (n > 0)
-		now_us = clock_now_us();
 	for (int i = 0; i < n; i++) {
 		const struct watch *watch = events[i].data.ptr;
 
-		watch->ready(watch->owner, watch->index, events[i].events, now_us);
+		watch->ready(watch->owner, watch->index, events[i].events,
+			     loop->woke_us);
 	}
 	return 0;
 }

@@ -25,6 +25,7 @@ struct watch {
 struct loop {
 	int fd;           /* of epoll(7); -1: not open */
 	int64_t heard_us; /* all that had happened by then has been told */
+	int64_t woke_us;  /* the last wait ended, or the loop was opened */
 	bool quiet;       /* the last wait found nothing */
 	unsigned watched; /* descriptors */
 	bool stalled;     /* the next wait is put off; loop_stall() */

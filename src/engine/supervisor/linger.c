@@ -108,7 +108,7 @@ int64_t linger_deadline(const struct lingering *lingering)
 
 void linger_expire(struct lingering *lingering, int64_t now_us)
 {
-	while (linger_deadline(lingering) <= now_us)
+	while (lingering->count > 0 && linger_deadline(lingering) <= now_us)
 		end(lingering, oldest(lingering));
 }
 

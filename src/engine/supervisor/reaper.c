@@ -14,8 +14,10 @@
 /* Returns whether there was an exit of that child, or of any (P_ALL), to collect. */
 static bool collect(struct reaper *reaper, idtype_t which, pid_t pid, int64_t now_us)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info;
 
+	/* waitid(2) leaves it as it is where no child has ended. */
+	info.si_pid = 0;
 	/* That there is no child is no news, and errno on a page that a fork has shared. */
 	if (GATE(waitid, which, pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return false;

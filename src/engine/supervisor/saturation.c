@@ -13,6 +13,8 @@ void saturation_open(struct saturation *saturation)
 void saturation_note(struct saturation *saturation, struct report *report, bool full,
 		     unsigned max, bool wait, int64_t now_us)
 {
+	if (full == saturation->full && saturation->cleared_at_us == CLOCK_NEVER)
+		return;
 	if (full && !saturation->full) {
 		if (saturation->since_us == 0) {
 			saturation->since_us = now_us;

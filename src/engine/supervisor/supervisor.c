@@ -183,7 +183,7 @@ static int run(void *arg)
 	int err = 0;
 
 	while (err == 0) {
-		int64_t now_us = clock_now_us();
+		int64_t now_us = server->loop.woke_us;
 
 		reaper_collect(&server->reaper, &server->signals.exits, now_us);
 		if (has_stopped(server, now_us))
