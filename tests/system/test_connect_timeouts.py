@@ -79,7 +79,7 @@ def test_bytes_that_are_sent_keep_the_idle_timeout_away(serve, connect):
     client = connect("--idle-timeout", "2s", "127.0.0.1", server.port)
     for _ in range(30):
         client.stdin.write(b".")
-        time.sleep(0.1)
+        time.sleep(0.1)  # three seconds in all: longer than the timeout
     assert client.finish() == (b"", "")
     assert server.got() == b"." * 30
 
@@ -91,7 +91,7 @@ def test_a_stdout_that_takes_nothing_is_no_idleness_of_the_server(serve, connect
     server = serve(send_and_close)
     client = connect("--idle-timeout", "300ms", "127.0.0.1", server.port)
     eventually(lambda: waiting_bytes(client.stdout) >= 65536, "a full pipe")
-    time.sleep(1)
+    time.sleep(1)  # longer than the timeout
     output, errors = client.finish()
     assert (len(output), errors) == (MEBI, "")
 
@@ -110,7 +110,7 @@ def test_a_reader_that_was_stopped_first_takes_what_has_come(serve, connect):
     eventually(lambda: state(client.pid) == "T", "a stopped reader")
     server.may_go_on.set()
     assert server.got() is None
-    time.sleep(1.2)
+    time.sleep(1.2)  # longer than the timeout
     os.kill(client.pid, signal.SIGCONT)
     assert client.wait(PATIENCE) == 0
     assert client.stdout.read() == b"bye\n"

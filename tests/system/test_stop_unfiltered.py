@@ -6,10 +6,10 @@ import signal
 import socket
 import struct
 import threading
-import time
 
 import pytest
 
+from harness import eventually
 from logline import reasons
 from sockets import echoes, receive_all
 
@@ -110,8 +110,7 @@ def test_under_load_no_client_that_connected_is_cut(prongd, words, options):
     comers = [threading.Thread(target=come) for _ in range(16)]
     for comer in comers:
         comer.start()
-    while counts["served"] < 500:
-        time.sleep(0.01)
+    eventually(lambda: counts["served"] >= 500, "the load has begun")
     server.signal(signal.SIGTERM)
     for comer in comers:
         comer.join()
