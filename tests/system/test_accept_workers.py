@@ -232,14 +232,27 @@ def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, 
     server = prongd(*POOL, "-s", 1, "echo")
     with failing(server, "accept4", f"error={error}", tmp_path / "trace"):
         os.kill(server.workers()[0], signal.SIGKILL)
-        [line] = server.wait_log(event="privileges-failed")
+        [line] = server.wait_log(event="accept-failed", error=error)
         begun = time.monotonic()
-        assert (line["call"], line["error"]) == ("accept", error)
         before = int(server.totals()["processes"])
         eventually(lambda: int(server.totals()["processes"]) > before, "tried again")
         made = int(server.totals()["processes"]) - before
         assert made <= (time.monotonic() - begun) / 0.1 + 5  # the longest pause
     assert server.ask(b"served again") == b"served again"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("strace"),
+                    reason="needs root and strace")
+@pytest.mark.parametrize("error", ["ENOMEM", "EMFILE", "ENOBUFS"])
+def test_a_worker_that_cannot_accept_for_a_moment_stays(prongd, tmp_path, error):
+    server = prongd(*POOL, "-s", 1, "echo")
+    with failing(server, "accept4", f"error={error}:when=1..3", tmp_path / "trace"):
+        os.kill(server.workers()[0], signal.SIGKILL)
+        server.wait_log(event="spare-died")
+        [worker] = server.expect_workers(1)
+        assert server.ask(b"served") == b"served"
+        assert server.workers() == [worker]
+    assert server.totals()["processes"] == "2"
 
 
 def test_it_needs_no_descriptor_for_each_process_there_might_be(prongd):

@@ -219,11 +219,15 @@ enum reason workers_unbegun(void *self, const struct process *process,
 	struct workers *workers = self;
 	const struct score_row *row = process_row(workers->parts.processes, process);
 	int step = atomic_load(&row->failed_step);
+	int error = atomic_load(&row->error);
 
 	if (step == 0)
 		return REASON_NONE;
-	report_privileges_failed(workers->parts.report, client, step,
-				 atomic_load(&row->error), now_us);
+	if (step == PRIVILEGES_ACCEPT)
+		report_accept_failed(workers->parts.report, error, now_us);
+	else
+		report_privileges_failed(workers->parts.report, client, step, error,
+					 now_us);
 	return REASON_REFUSED_PRIVILEGES;
 }
 

@@ -3,10 +3,12 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <poll.h>
 
 #include "base/accept_error.h"
 #include "base/clock.h"
 #include "base/listener.h"
+#include "engine/record/backoff.h"
 #include "engine/record/client.h"
 #include "engine/record/scoreboard.h"
 
@@ -18,9 +20,17 @@ static uint64_t number(pid_t own, const struct tally *tally)
 	return (uint64_t)own << 32 | (score_read(&tally->accepted) & UINT32_MAX);
 }
 
+/* What is missing may be back in a moment, and a new worker would miss it, too. */
+static void pause_accepting(struct backoff *backoff)
+{
+	backoff_failed(backoff, clock_now_us());
+	poll(NULL, 0, (int)(backoff->pause_us / 1000));
+}
+
 int accepting_take(int listener, pid_t own, struct tally *tally, struct client *client)
 {
 	struct sockaddr *peer = &client->peer.any.sa;
+	struct backoff backoff = { 0 };
 
 	for (int tries = 1;; tries++) {
 		client->peer.length = sizeof(client->peer.any);
@@ -31,9 +41,11 @@ int accepting_take(int listener, pid_t own, struct tally *tally, struct client *
 		/* EINVAL: it is shut. EAGAIN: it soon will be, and its queue is empty. */
 		if (errno == EINVAL || errno == EAGAIN)
 			return 0;
-		/* When all of so many tries fail, the clients are not the cause. */
-		if (!accept_error_is_clients(errno) || tries == ACCEPTS_AT_ONCE)
+		/* When that many tries in a row fail, the clients are not the cause. */
+		if (tries == ACCEPTS_AT_ONCE)
 			return -errno;
+		if (!accept_error_is_clients(errno))
+			pause_accepting(&backoff);
 	}
 	address_normalize(&client->peer);
 	client->accepted_at_us = clock_now_us();

@@ -29,7 +29,8 @@ struct tally {
  * Waits for a connection on the listener, which blocks, and counts it. own is the pid of
  * the calling process.
  * Returns 1 with *client filled; 0 when the listener is shut; or a negative errno of
- * accept(2) that is not the client's.
+ * accept(2) after many failures in a row: over more than a second, unless all were the
+ * clients'.
  */
 int accepting_take(int listener, pid_t own, struct tally *tally, struct client *client);
 
