@@ -117,10 +117,13 @@ class ServerAttempt(Attempt):
         ready, _, _ = select.select([reader], [], [], LONGEST)
         text = os.read(reader, 4096).decode() if ready else ""
         os.close(reader)
-        # Where telling it has failed, the log tells it too.
-        told = re.search(r"event=start .*", self.log()) and re.search(
-            r"event=listen address=(\S+)", self.log())
-        return text.strip() or (told and told[1]) or None
+        if text.strip():
+            return text.strip()
+        # Where the line could not be written, the log says so, and has the address.
+        started = re.search(r"event=listen address=(\S+)[^$]*event=start ", self.log())
+        if started and "event=ready-failed" not in self.log():
+            self.complain("readiness is not told, and the log does not say why")
+        return started[1] if started else None
 
     def attach(self):
         pids = [self.process.pid, *children(self.process.pid)]
@@ -181,8 +184,10 @@ class ServerAttempt(Attempt):
             results.append(self.ask(address))
         lost = sum(result not in ("served", "refused") for result in results)
         own, others = self.failures()
-        # Where no worker can accept, clients wait for the next worker.
-        waits = self.point.mode == "accepting" and others > 0
+        # Where a failure meets each process anew, none can be made that would serve. By
+        # default clients wait then, and the log tells why.
+        why = re.search(r"event=(fork|privileges)-failed", self.log())
+        waits = own == 0 and others > 1 and why
         if ("hangs" in results and not waits) or lost > (own > 0) + others:
             self.complain(f"clients: {', '.join(results)}")
         # In a pool that accepts for itself, no line is for a single connection.

@@ -104,13 +104,14 @@ def whens(count):
 
 def points_of(mode, phase, trace):
     """Every point of a mode and phase, from a trace without a failure. The first
-    execve(2) from the start on is that of the program itself, and the first mprotect(2)
-    is of libc, before main()."""
+    execve(2) from the start on is that of the program itself; the first mprotect(2), and
+    in a client, which is linked dynamically, the first mmap(2), are made before main()."""
+    before_main = {"execve", "mprotect"} | ({"mmap"} if mode == CLIENT else set())
     for call, count in sorted(calls_in(trace).items()):
         if call in EXEMPT:
             continue
         for when in whens(count):
-            if phase == "start" and when == 1 and call in ("execve", "mprotect"):
+            if phase == "start" and when == 1 and call in before_main:
                 continue
             for error in ERRORS.get(call, USUAL):
                 yield Point(mode, phase, call, error, when)
