@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -409,25 +410,12 @@ static void refuse_new_unix(struct listener *listener)
 		listener->shut = GATE(shutdown, listener->fd, SHUT_RD) == 0;
 }
 
-/* Sets the least TTL of packets; 0: of all. Returns 0 or a negative errno. */
-static int set_least_ttl(int fd, const struct address *address, int ttl)
-{
-	int err = 0;
-
-	if (address_family(address) == AF_INET6)
-		err = set_flag(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl);
-	if (err == 0 && (address_family(address) == AF_INET || address->both_families))
-		err = set_flag(fd, IPPROTO_IP, IP_MINTTL, ttl);
-	return err;
-}
-
 /*
- * Where a filter is refused (some kernels want a right for it), a least TTL of 255 drops
- * the SYNs of all but routers' neighbours (RFC 5082): systems begin with 64 or 128. The
- * kernel does not ask it of the ACK that completes a handshake, but the connection has it
- * then, which is why it has to be taken back there. Workers cannot: for a lent one, and
- * without TTLs, a queue of length 0 takes a client only when it is empty; one that comes
- * just before the close may then be reset.
+ * Where a filter is refused (some kernels want a right for it), a listener of an interface
+ * that does not exist is found by no SYN. Handshakes that have begun and connections are
+ * of the interface that it had before: none. One of a link-local address has one already,
+ * and cannot change it without CAP_NET_RAW: then a queue of length 0 takes a client only
+ * when it is empty, and one that comes just before the close may be reset.
  */
 static void refuse_new_tcp(struct listener *listener)
 {
@@ -440,12 +428,10 @@ static void refuse_new_tcp(struct listener *listener)
 	};
 	struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
 
-	bool filtered = setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-				   sizeof(filter)) == 0;
-
-	listener->deaf = !filtered && !listener->lent &&
-			 set_least_ttl(listener->fd, &listener->address, 255) == 0;
-	listener->silent = filtered || listener->deaf;
+	listener->silent =
+		setsockopt(listener->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+			   sizeof(filter)) == 0 ||
+		set_flag(listener->fd, SOL_SOCKET, SO_BINDTOIFINDEX, INT_MAX) == 0;
 	if (!listener->silent)
 		listen(listener->fd, 0);
 }
@@ -453,12 +439,6 @@ static void refuse_new_tcp(struct listener *listener)
 bool listener_shakes_hands(const struct listener *listener)
 {
 	return listener->silent;
-}
-
-void listener_let_hear(const struct listener *listener, int fd)
-{
-	if (listener->deaf)
-		set_least_ttl(fd, &listener->address, 0);
 }
 
 int listener_refuse_new(struct listener *listener)

@@ -23,8 +23,6 @@ struct listener {
 	bool shut;              /* UNIX, and takes no new clients: only accept(2) */
 				/* tells whether its queue is empty */
 	bool silent;     /* TCP, and SYNs are not heard: listener_shakes_hands() */
-	bool deaf;       /* TCP, and clients it accepts hear nothing: */
-			 /* listener_let_hear() */
 	bool lent;       /* workers of ours wait in accept(2) on it */
 	unsigned queued; /* of an adopted one that takes no new clients: those left */
 };
@@ -90,13 +88,13 @@ int listener_adopt(struct listener *out, int fd, const char *name, struct why *w
 int listener_lend(struct listener *listener);
 
 /*
- * Takes no new clients from now on, while those already queued can still be
- * accepted: SYNs are filtered away (socket(7), SO_ATTACH_FILTER; or, where that is
- * refused, by their TTL, ip(7), IP_MINTTL; or by a queue of length 0), a UNIX path is
- * removed and the socket shut. Closing at once would reset the clients in the queue. Of an
- * adopted one only those in the queue now are left, and counted in queued; the next are
- * its other owner's. A lent one blocks no more; it is not shut, and counted like an
- * adopted one if its name is abstract.
+ * Takes no new clients from now on, while those already queued can still be accepted:
+ * SYNs are filtered away (socket(7), SO_ATTACH_FILTER), or it is bound to an interface that
+ * does not exist, or only an empty queue takes one; a UNIX path is removed and the socket
+ * shut. Closing at once would reset the clients in the queue. Of an adopted one only those
+ * in the queue now are left, and counted in queued; the next are its other owner's. A lent
+ * one blocks no more; it is not shut, and counted like an adopted one if its name is
+ * abstract.
  * Returns 0, or a negative errno of fcntl(2) if accept(2) would go on blocking.
  */
 int listener_refuse_new(struct listener *listener);
@@ -108,9 +106,6 @@ int listener_refuse_new(struct listener *listener);
  * coming.
  */
 bool listener_shakes_hands(const struct listener *listener);
-
-/* After that: lets a client that was accepted as fd receive. */
-void listener_let_hear(const struct listener *listener, int fd);
 
 /* After that: a client was accepted. Returns whether another one may be left. */
 bool listener_took_one(struct listener *listener);

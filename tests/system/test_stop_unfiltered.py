@@ -1,7 +1,9 @@
 """Where the kernel refuses SO_ATTACH_FILTER, a stop loses no client either."""
 
 import ctypes
+import errno
 import os
+import select
 import signal
 import socket
 import struct
@@ -9,16 +11,24 @@ import threading
 
 import pytest
 
-from harness import eventually
+from harness import PATIENCE, eventually
 from logline import reasons
 from sockets import echoes, receive_all
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+SO_DETACH_FILTER = 27
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
 SO_ATTACH_FILTER = (socket.SOL_SOCKET, 26)
-LEAST_TTL = [(socket.IPPROTO_IP, 21), (socket.IPPROTO_IPV6, 73)]
+SO_BINDTOIFINDEX = (socket.SOL_SOCKET, 62)
+
+
+def program_of(code):
+    """A struct sock_fprog; and the buffer that it points to, which has to stay."""
+    instructions = b"".join(struct.pack("HBBI", *each) for each in code)
+    buffer = ctypes.create_string_buffer(instructions, len(instructions))
+    return struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer)), buffer
 
 
 def refuse(*options):
@@ -29,25 +39,33 @@ def refuse(*options):
         code += [(LOAD, 0, 0, 24), (EQUAL, 0, 3, level)]
         code += [(LOAD, 0, 0, 32), (EQUAL, 0, 1, option), (RETURN, 0, 0, RET_EPERM)]
     code.append((RETURN, 0, 0, RET_ALLOW))
-    program = b"".join(struct.pack("HBBI", *each) for each in code)
-    buffer = ctypes.create_string_buffer(program, len(program))
-    filters = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
+    filters, _buffer = program_of(code)
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     assert libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filters, 0, 0) == 0
 
 
-@pytest.fixture(params=["filter", "filter and TTL"])
+MODELS = [["-n", 4, "echo"], ["-r", "always", "-n", 4, "echo"],
+          ["-r", "always", "-n", 4, "--accept", "workers", "echo"],
+          ["-n", 4, "--", "cat"]]  # fmt: skip
+
+
+@pytest.fixture(params=["filter", "filter and interface"])
 def unfiltered(prongd, request):
     """unfiltered(...) starts a server to which the kernel refuses these."""
     options = [SO_ATTACH_FILTER]
-    if "TTL" in request.param:
-        options += LEAST_TTL
+    if "interface" in request.param:
+        options.append(SO_BINDTOIFINDEX)
 
     def start(*words, **more):
         return prongd(*words, preexec_fn=lambda: refuse(*options), **more)
 
     return start
+
+
+def address_of(server):
+    host, _, port = server.texts[0].rpartition(":")
+    return host, int(port)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:0", ":0"])
@@ -82,15 +100,50 @@ def test_while_some_wait_no_others_are_taken(unfiltered):
     assert server.expect_exit()["accepted"] == "2"
 
 
-@pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]], ids=["filter", "TTL"])
-@pytest.mark.parametrize("words", [["-n", 4, "echo"], ["-r", "always", "echo"],
-                                   ["--", "cat"]], ids=str)  # fmt: skip
+def half_connected(address):
+    """A client that has sent its SYN, and does not hear the answer to it."""
+    client = socket.socket()
+    client.setblocking(False)
+    nothing, _buffer = program_of([(RETURN, 0, 0, 0)])
+    try:
+        client.setsockopt(*SO_ATTACH_FILTER, nothing)
+    except PermissionError:
+        pytest.skip("only with a right, this kernel takes filters of sockets")
+    assert client.connect_ex(address) == errno.EINPROGRESS
+    return client
+
+
+@pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]],
+                         ids=["filter", "interface"])  # fmt: skip
+@pytest.mark.parametrize("words", MODELS, ids=str)
+def test_a_handshake_that_has_begun_comes_to_its_end(prongd, words, options):
+    """It does so when an answer comes again, after a second."""
+    server = prongd(*words, preexec_fn=lambda: refuse(*options))
+    held = server.hold(4)
+    queued = server.connect()
+    begun = half_connected(address_of(server))
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stopping")
+    begun.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+    begun.settimeout(PATIENCE)
+    assert select.select([], [begun], [], PATIENCE)[1] == [begun]
+    assert begun.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    for client in held:
+        client.close()
+    for client in (queued, begun):
+        assert echoes(client)
+        client.close()
+    assert server.expect_exit()["accepted"] == "6"
+
+
+@pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]],
+                         ids=["filter", "interface"])  # fmt: skip
+@pytest.mark.parametrize("words", MODELS, ids=str)
 def test_under_load_no_client_that_connected_is_cut(prongd, words, options):
     """They come all the time, so that some are in a handshake when it stops."""
     counts = {"served": 0, "lost": 0}
     server = prongd(*words, verbose=False, preexec_fn=lambda: refuse(*options))
-    host, _, port = server.texts[0].rpartition(":")
-    address = (host, int(port))
+    address = address_of(server)
 
     def come():
         while True:

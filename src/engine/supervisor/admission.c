@@ -93,8 +93,6 @@ static int accept_client(struct admission *admission, const struct listener *lis
 			       &client->peer.length, SOCK_CLOEXEC);
 	if (client->fd < 0)
 		return client->fd;
-	if (admission->draining)
-		listener_let_hear(listener, client->fd);
 	address_normalize(&client->peer);
 	sessions_accepted(admission->sessions, client);
 	return 0;
