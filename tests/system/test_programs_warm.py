@@ -5,14 +5,17 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
 
-from harness import PRONGD, SANITIZED, eventually
+from harness import BUILD, PATIENCE, PRONGD, SANITIZED, eventually
 from proc import children, descriptors, is_zombie, name_of, settled, state
-from sockets import echoes, reset
+from sockets import echoes, receive_all, reset
+
+SHIM = BUILD / "prong-warm.so"
 
 SLOW = """
 #include <stdlib.h>
@@ -182,6 +185,93 @@ def test_a_program_that_cannot_be_warm_is_told_once_and_started_cold(prongd):
     assert server.workers() == []
 
 
+class Unwarmed:
+    """A prongd whose spares soon end, which the checks of a Server would not wait for."""
+
+    def __init__(self, tmp_path, *words, program=PRONGD, under=()):
+        self.log = tmp_path / "unwarmed.log"
+        words = [*under, program, "-l", "127.0.0.1:0", "--warm", *words]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL)
+
+    def lines(self, event):
+        return [line for line in self.log.read_text().splitlines()
+                if f" event={event} " in line]  # fmt: skip
+
+    def ask(self, sent):
+        [line] = eventually(lambda: self.lines("listen"), "a listener")
+        with socket.create_connection(("127.0.0.1", int(line.rpartition(":")[2]))) as client:
+            client.sendall(sent)
+            client.shutdown(socket.SHUT_WR)
+            return receive_all(client)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        assert self.process.wait(PATIENCE) == 0
+
+
+def prongd_beside(shim, directory):
+    """A prongd that finds this shim beside itself."""
+    directory.mkdir()
+    shutil.copy(PRONGD, directory)
+    shutil.copy(shim, directory / "prong-warm.so")
+    return directory / "prongd"
+
+
+def runs_for_clients_alone(tmp_path, most, **options):
+    """The program has run at most so often without a client. Why it is not kept warm."""
+    runs = tmp_path / "runs"
+    script = f"echo >>{runs}; read x; echo $x"
+    with Unwarmed(tmp_path, "-s", "2", "--", "sh", "-c", script, **options) as server:
+        [line] = eventually(lambda: server.lines("cold"), "cold")
+        eventually(lambda: children(server.process.pid) == [], "no spare")
+        before = len(runs.read_text()) if runs.exists() else 0
+        assert before <= most
+        for _ in range(3):
+            assert server.ask(b"served\n") == b"served\n"
+        assert len(runs.read_text()) == before + 3
+    return line.partition(" why=")[2]
+
+
+beside = pytest.mark.skipif(SANITIZED, reason="there it finds libraries beside itself")
+
+
+@beside
+@pytest.mark.parametrize("name", ["with a space", "with:colon", "$ORIGIN", "a b:$LIB"])
+def test_a_shim_whose_path_cannot_be_preloaded_is_not_tried(tmp_path, name):
+    program = prongd_beside(SHIM, tmp_path / name)
+    why = runs_for_clients_alone(tmp_path, 0, program=program)
+    assert why.startswith('"the shim\'s path has')
+
+
+@beside
+def test_a_shim_that_may_not_be_executed_is_not_tried(tmp_path, root):
+    program = prongd_beside(SHIM, tmp_path / "bin")
+    shim = program.parent / "prong-warm.so"
+    mount = (f"mount -t tmpfs -o noexec none /mnt && cp {shim} /mnt && "
+             f'mount --bind /mnt/prong-warm.so {shim} && exec "$@"')  # fmt: skip
+    under = ["unshare", "-m", "sh", "-c", mount, "sh"]
+    if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace to be had")
+    why = runs_for_clients_alone(tmp_path, 0, program=program, under=under)
+    assert why == '"the shim cannot be executed"'
+
+
+@beside
+@pytest.mark.parametrize("content", ["nothing", "a part", "text"])
+def test_a_shim_that_is_no_library_is_not_tried_again(tmp_path, content):
+    """That shows only when it is loaded, by those that were to wait."""
+    other = tmp_path / "other"
+    other.write_bytes({"nothing": b"", "a part": SHIM.read_bytes()[:100],
+                       "text": b"text\n" * 1000}[content])  # fmt: skip
+    program = prongd_beside(other, tmp_path / "bin")
+    why = runs_for_clients_alone(tmp_path, 2, program=program)
+    assert why == '"it ended before it waited"'
+
+
 def test_warm_programs_that_die_are_replaced_with_pauses(prongd):
     server = prongd("--warm", "-s", 2, "--", "cat")
     begin = time.monotonic()
@@ -328,15 +418,13 @@ def test_a_spare_that_has_not_come_to_wait_is_never_given_a_client(
     assert server.log_lines(event="refused") == []
 
 
-def test_a_program_that_takes_no_notice_of_the_shim_gets_no_client_as_a_spare(
-    prongd, tmp_path
-):
+def test_a_program_that_takes_no_notice_of_the_shim_gets_no_client_as_a_spare(tmp_path):
     """It closes all descriptors before main(), the channel among them."""
     library = compiled(tmp_path, "closes.so", CLOSES, "-shared", "-fPIC")
-    server = prongd("--warm", "-s", 1, "--env", f"LD_PRELOAD={library}", "--", "cat")
-    server.wait_log(event="spare-died")
-    for _ in range(5):
-        assert server.ask(b"cold") == b"cold"
+    with Unwarmed(tmp_path, "-s", "1", "--env", f"LD_PRELOAD={library}", "--", "cat") as server:
+        eventually(lambda: server.lines("spare-died"), "dead")
+        for _ in range(5):
+            assert server.ask(b"cold") == b"cold"
 
 
 # What a spare was started from.

@@ -1,5 +1,6 @@
 #include "prelaunch.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -97,14 +98,34 @@ static const char *look(char path[PATH_MAX], int fd)
 	return NULL;
 }
 
+/*
+ * Where ld.so cannot load the shim it goes on without, and the program would run without a
+ * client. It takes a space or a colon in LD_PRELOAD for the end of a path, and a dollar
+ * sign for the begin of a name; on some file systems nothing is executed (mount(8)).
+ */
+static const char *check_shim(const char *shim)
+{
+	int fd = open(shim, O_RDONLY | O_CLOEXEC);
+	void *text;
+
+	if (fd < 0)
+		return "the shim is missing";
+	text = mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (text == MAP_FAILED)
+		return "the shim cannot be executed";
+	munmap(text, 1);
+	return strpbrk(shim, " :$") == NULL
+		       ? NULL
+		       : "the shim's path has a space, a colon or a dollar sign";
+}
+
 const char *prelaunch_refused(const char *program, const char *shim,
 			      char binary[PATH_MAX])
 {
-	const char *why = NULL;
+	const char *why = check_shim(shim);
 	char path[PATH_MAX];
 
-	if (access(shim, R_OK) < 0)
-		return "the shim is missing";
 	snprintf(path, sizeof(path), "%s", program);
 	for (int i = 0; i <= SCRIPTS_MOST && why == NULL && path[0] != '\0'; i++) {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -32,8 +32,10 @@ static struct vintage_file look(const char *root, const char *directory,
 }
 
 unsigned vintage_look(struct vintage *vintage, const struct program *program,
-		      const char *root)
+		      const struct privileges *privileges)
 {
+	bool moves = privileges != NULL && !privileges->keeps_root &&
+		     privileges->options.root != NULL;
 	const char *paths[VINTAGE_FILES] = {
 		program->path,
 		program->binary,
@@ -43,8 +45,8 @@ unsigned vintage_look(struct vintage *vintage, const struct program *program,
 	struct vintage_file now[VINTAGE_FILES];
 
 	for (int i = 0; i < VINTAGE_FILES; i++)
-		now[i] = look(root != NULL ? root : "", program->options.directory,
-			      paths[i]);
+		now[i] = look(moves ? privileges->options.root : "",
+			      program->options.directory, paths[i]);
 	if (memcmp(now, vintage->files, sizeof(now)) != 0) {
 		memcpy(vintage->files, now, sizeof(now));
 		vintage->number++;

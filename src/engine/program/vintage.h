@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/confine/privileges.h"
 #include "program.h"
 
 #define VINTAGE_FILES 4
@@ -27,11 +28,11 @@ struct vintage {
 };
 
 /*
- * Looks at the files of program, which is run in the root directory root (NULL: that of
- * the caller). Returns the vintage's number, which is another one if any has changed
- * since the last look.
+ * Looks at the files of program, in the root directory that privileges (NULL: none) give
+ * it. Returns the vintage's number, which is another one if any has changed since the last
+ * look.
  */
 unsigned vintage_look(struct vintage *vintage, const struct program *program,
-		      const char *root);
+		      const struct privileges *privileges);
 
 #endif

@@ -173,7 +173,7 @@ static void describe_client(const struct programs *programs, struct launchpad *p
 	}
 }
 
-/* A warm program says that it waits, or is not there any more. */
+/* A warm program says that it waits; or its end, or its time to begin, is near. */
 static void on_waiting(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	struct programs *programs = owner;
@@ -189,19 +189,10 @@ static void on_waiting(void *owner, unsigned index, uint32_t events, int64_t now
 	if (n < 0 && errno == EAGAIN)
 		return;
 	process_unwatch(processes, process);
-	if (n == 1 && said == WARM_WAITS)
-		process_set_state(processes, process, PROCESS_IDLE, now_us);
-	else
-		process_lost(processes, process, now_us);
-}
-
-static unsigned look_at_files(struct programs *programs)
-{
-	const struct privileges *privileges = programs->parts.privileges;
-	bool moves = privileges != NULL && !privileges->keeps_root;
-
-	return vintage_look(&programs->vintage, programs->program,
-			    moves ? privileges->options.root : NULL);
+	if (n != 1 || said != WARM_WAITS)
+		return;
+	programs->waited = true;
+	process_set_state(processes, process, PROCESS_IDLE, now_us);
 }
 
 /* A warm spare: its streams are /dev/null until a connection comes on its channel. */
@@ -221,7 +212,8 @@ static pid_t start_warm(struct programs *programs, struct process *process, int 
 	if (pid == 0) {
 		pad->launch.channel = pair[1];
 		environment_fill_warm(&pad->environment, programs->program);
-		process->vintage = look_at_files(programs);
+		process->vintage = vintage_look(&programs->vintage, programs->program,
+						programs->parts.privileges);
 		pid = launch_program(pad);
 	}
 	close(pair[1]);
@@ -287,7 +279,9 @@ static int hand_over(void *self, struct process *process, const struct client *c
 	struct environment environment;
 	int err = check_waiting(process);
 
-	if (err == 0 && process->vintage != look_at_files(programs))
+	if (err == 0 &&
+	    process->vintage != vintage_look(&programs->vintage, programs->program,
+					     programs->parts.privileges))
 		err = -ESTALE;
 	if (err == 0)
 		err = custody_watch(&programs->custody, process, client);
@@ -348,6 +342,18 @@ static void hush(struct programs *programs, struct process *process, int64_t now
 	process->voice = NULL;
 }
 
+/* It ended by itself, so it may have run without a client: the shim is not in it. */
+static void note_unheld(struct programs *programs, const siginfo_t *info, int error)
+{
+	const char **cold = &programs->program->cold;
+
+	if (programs->waited || *cold != NULL || error != 0 ||
+	    info->si_code != CLD_EXITED)
+		return;
+	*cold = "it ended before it waited";
+	opening_cold(programs->parts.report, programs->program->path, *cold);
+}
+
 static unsigned ended(void *self, struct process *process, const siginfo_t *info,
 		      int64_t now_us, struct ending *ending)
 {
@@ -364,6 +370,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	hush(programs, process, now_us);
 	if (client->id == 0) {
 		voice_end(&programs->voices, process->voice, now_us);
+		note_unheld(programs, info, atomic_load(&row->error));
 		return process->state == PROCESS_STARTING ||
 				       process->state == PROCESS_IDLE ||
 				       process->left_idle
@@ -399,7 +406,7 @@ static unsigned wanted(const void *self)
 {
 	const struct programs *programs = self;
 
-	return programs->parts.settings->spare;
+	return programs->program->cold == NULL ? programs->parts.settings->spare : 0;
 }
 
 static void tick(void *self, int64_t heard_us, int64_t now_us)
@@ -440,16 +447,12 @@ static void drain(void *self, int64_t now_us)
 
 static void abandon(void *self, int64_t now_us)
 {
-	struct programs *programs = self;
-
-	leftovers_release(&programs->custody.leftovers, now_us);
+	leftovers_release(&((struct programs *)self)->custody.leftovers, now_us);
 }
 
 static bool has_strays(const void *self)
 {
-	const struct programs *programs = self;
-
-	return strays_may_live(&programs->strays);
+	return strays_may_live(&((const struct programs *)self)->strays);
 }
 
 static void leave_strays(const void *self)

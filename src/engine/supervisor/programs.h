@@ -22,6 +22,7 @@ struct programs {
 	struct launchpads launchpads;
 	struct strays strays;
 	struct vintage vintage; /* of warm programs */
+	bool waited;            /* one of them has come to wait for a client */
 	pid_t supervisor;
 	struct custody custody;
 	struct voices voices;
