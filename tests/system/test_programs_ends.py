@@ -97,6 +97,45 @@ def drain(client):
             pass
 
 
+# After which a signal to its group alone might reach a process that has ended, or none.
+DODGES = {
+    "a zombie stays in its group": "os.fork() or os._exit(0)",
+    "it asks for the group of its parent": "try_to(os.setpgid, 0, os.getpgid(os.getppid()))",
+    "it asks for the group of init": "try_to(os.setpgid, 0, os.getpgid(1))",
+    "its child has a group of its own": "child = os.fork() or signal.pause(); "
+                                        "try_to(os.setpgid, child, child)",
+    "a zombie stays, and it asks for a session": "os.fork() or os._exit(0); "
+                                                 "try_to(os.setsid)",
+}  # fmt: skip
+
+DODGING = """
+import os, signal, time
+def try_to(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError:
+        pass
+{dodge}
+print("dodged", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("options", [*MODES, ("--warm", "-s", "1")], ids=str)
+@pytest.mark.parametrize("dodge", DODGES)
+def test_a_program_that_dodges_signals_to_its_group_is_ended(prongd, options, dodge):
+    script = DODGING.format(dodge=DODGES[dodge])
+    server = prongd(*options, "--session-timeout", "500ms", "--", "python3", "-c", script)
+    with server.connect() as client:
+        assert receive_all(client) == b"dodged\n"
+    [closed] = server.wait_log(event="close")
+    assert (closed["reason"], closed["signal"]) == ("deadline", "TERM")
+    for child in children(server.pid):  # what it has left to the supervisor
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("options", MODES)
 def test_a_deaf_program_is_killed_after_its_deadline(prongd, options):
     server = prongd(*options, "--session-timeout", "1s", "--", "sh", "-c", DEAF)
