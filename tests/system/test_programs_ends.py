@@ -109,7 +109,7 @@ DODGES = {
 }  # fmt: skip
 
 DODGING = """
-import os, signal, time
+import os, signal
 def try_to(call, *arguments):
     try:
         call(*arguments)
@@ -118,7 +118,7 @@ def try_to(call, *arguments):
 {dodge}
 print("dodged", flush=True)
 while True:
-    time.sleep(1)
+    signal.pause()
 """
 
 

@@ -187,7 +187,7 @@ class ServerAttempt(Attempt):
         # Where a failure meets each process anew, none can be made that would serve. By
         # default clients wait then, and the log tells why.
         why = re.search(r"event=(fork|privileges)-failed", self.log())
-        waits = own == 0 and others > 1 and why
+        waits = others > 1 and why
         if ("hangs" in results and not waits) or lost > (own > 0) + others:
             self.complain(f"clients: {', '.join(results)}")
         # In a pool that accepts for itself, no line is for a single connection.
