@@ -126,7 +126,7 @@ while True:
 @pytest.mark.parametrize("dodge", DODGES)
 def test_a_program_that_dodges_signals_to_its_group_is_ended(prongd, options, dodge):
     script = DODGING.format(dodge=DODGES[dodge])
-    server = prongd(*options, "--session-timeout", "500ms", "--", "python3", "-c", script)
+    server = prongd(*options, "--session-timeout", "2s", "--", "python3", "-I", "-S", "-c", script)
     with server.connect() as client:
         assert receive_all(client) == b"dodged\n"
     [closed] = server.wait_log(event="close")
