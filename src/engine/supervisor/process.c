@@ -1,10 +1,14 @@
 #include "process.h"
 
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/gate.h"
 #include "base/memory.h"
 
 int processes_open(struct processes *processes, struct loop *loop, unsigned max)
@@ -177,6 +181,18 @@ void process_drop_channel(struct processes *processes, struct process *process)
 		process_unwatch(processes, process);
 	close(process->channel);
 	process->channel = -1;
+}
+
+/* What it said may be long ago. */
+int process_check_waiting(const struct process *process)
+{
+	siginfo_t info = { 0 };
+
+	if (GATE(waitid, P_PID, process->pid, &info,
+		 WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid == 0)
+		return 0;
+	return info.si_code == CLD_STOPPED ? -EAGAIN : -EPIPE;
 }
 
 void process_lost(struct processes *processes, struct process *process, int64_t now_us)

@@ -100,6 +100,9 @@ void process_unwatch(struct processes *processes, struct process *process);
 /* Closes the supervisor's end: an idle worker leaves, a busy one will, afterwards. */
 void process_drop_channel(struct processes *processes, struct process *process);
 
+/* Whether it still waits. Returns 0; -EPIPE: it has ended; -EAGAIN: it is stopped. */
+int process_check_waiting(const struct process *process);
+
 /* An idle process has left by itself: it gets no client, and is still to be collected. */
 void process_lost(struct processes *processes, struct process *process, int64_t now_us);
 

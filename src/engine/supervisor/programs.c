@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/gate.h"
 #include "base/pass.h"
 #include "base/tcp_info.h"
 #include "base/why.h"
@@ -33,14 +32,6 @@ static int find(void *program, struct why *why)
 	return program_find(program, why);
 }
 
-/* Whether lines of programs would come into the log. */
-static bool hears(const struct prong_options *options)
-{
-	return options->program->error_output == PRONG_STDERR_LOG &&
-	       (options->log_fd > 0 || options->log != NULL) &&
-	       options->log_level >= PRONG_LOG_NORMAL;
-}
-
 static int open_programs(void *self, const struct model_parts *parts,
 			 const struct prong_options *options, struct trial *trial,
 			 struct why *why)
@@ -58,7 +49,7 @@ static int open_programs(void *self, const struct model_parts *parts,
 	programs->custody.leftovers.voices = &programs->voices;
 	if (programs->program == NULL)
 		return why_fail(why, -ENOMEM, "no memory");
-	if (hears(options) &&
+	if (voices_are_heard(options) &&
 	    voices_open(&programs->voices, parts->processes->loop, parts->report,
 			parts->processes->max + LEFTOVER_MAX) < 0)
 		return why_fail(why, -ENOMEM, "no memory");
@@ -261,23 +252,11 @@ static pid_t start(void *self, struct process *process, const struct client *cli
 	return pid;
 }
 
-/* What it said may be long ago. Returns 0 or what hand_over() is to return. */
-static int check_waiting(const struct process *process)
-{
-	siginfo_t info = { 0 };
-
-	if (GATE(waitid, P_PID, process->pid, &info,
-		 WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 ||
-	    info.si_pid == 0)
-		return 0;
-	return info.si_code == CLD_STOPPED ? -EAGAIN : -EPIPE;
-}
-
 static int hand_over(void *self, struct process *process, const struct client *client)
 {
 	struct programs *programs = self;
 	struct environment environment;
-	int err = check_waiting(process);
+	int err = process_check_waiting(process);
 
 	if (err == 0 &&
 	    process->vintage != vintage_look(&programs->vintage, programs->program,

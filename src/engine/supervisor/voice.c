@@ -26,6 +26,13 @@ static const struct rate voice_rate = { SECOND_NS / VOICE_RATE,
 static const struct rate voices_rate = { SECOND_NS / VOICES_RATE,
 					 SECOND_NS - SECOND_NS / VOICES_RATE };
 
+bool voices_are_heard(const struct prong_options *options)
+{
+	return options->program->error_output == PRONG_STDERR_LOG &&
+	       (options->log_fd > 0 || options->log != NULL) &&
+	       options->log_level >= PRONG_LOG_NORMAL;
+}
+
 int voices_open(struct voices *voices, struct loop *loop, struct report *report,
 		unsigned max)
 {

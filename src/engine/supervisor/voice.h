@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/loop.h"
+#include "prong.h"
 
 #define VOICE_LINE_MAX 512 /* bytes of text */
 #define VOICE_RATE     100 /* lines a second, and at once */
@@ -52,6 +53,9 @@ struct voices {
 	bool draining;
 	char *buffer; /* what is read lies here first; no child has it */
 };
+
+/* Whether lines of programs would come into the log. */
+bool voices_are_heard(const struct prong_options *options);
 
 /* Makes a table for max programs at once. Returns 0 or -ENOMEM. */
 int voices_open(struct voices *voices, struct loop *loop, struct report *report,
