@@ -1,6 +1,7 @@
 #include "privileges.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/call.h"
@@ -33,6 +35,8 @@
 #define SYS_prong_setuid    SYS_setuid
 #endif
 
+#define LOOKS_MOST 1000 /* for others of a user to be gone, a millisecond each */
+
 static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_NONE] = "none",
 	[PRIVILEGES_SETSID] = "setsid",
@@ -45,6 +49,7 @@ static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_SETRESGID] = "setresgid",
 	[PRIVILEGES_SETRESUID] = "setresuid",
 	[PRIVILEGES_CAPSET] = "capset",
+	[PRIVILEGES_KILL] = "kill",
 	[PRIVILEGES_SETUID] = "setuid",
 	[PRIVILEGES_PDEATHSIG] = "prctl(PR_SET_PDEATHSIG)",
 	[PRIVILEGES_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
@@ -108,6 +113,27 @@ void privileges_let_root_gain(struct privileges *privileges)
 
 	if (uid == 0)
 		options->allow_new_privs = true;
+}
+
+void privileges_give_users(struct privileges *privileges, uid_t first, unsigned count)
+{
+	struct prong_privileges *options = &privileges->options;
+
+	options->change_ids = true;
+	/* No program has that user, so nothing of one is there that could end the trial. */
+	options->uid = first + count - 1;
+	options->gid = first;
+	options->group_count = 0;
+	privileges->given = true;
+	privileges->keeps_ids = false;
+}
+
+void privileges_take_user(struct privileges *mine, const struct privileges *all,
+			  uid_t uid)
+{
+	*mine = *all;
+	mine->options.uid = mine->options.gid = uid;
+	mine->guard = uid + 1;
 }
 
 void privileges_close(struct privileges *privileges)
@@ -234,16 +260,85 @@ static bool way_back_exists(uid_t uid, struct privileges_failure *failure)
 }
 
 /* Groups while they may still be set; the group while the user is still root. */
-static bool ids_fail(const struct prong_privileges *options,
+static bool ids_fail(const struct privileges *privileges,
 		     struct privileges_failure *failure)
 {
+	const struct prong_privileges *options = &privileges->options;
+	uid_t outer = privileges->guard != 0 ? privileges->guard : options->uid;
+
 	return failed(failure, PRIVILEGES_SETGROUPS,
 		      GATE(prong_setgroups, options->group_count, options->groups)) ||
 	       failed(failure, PRIVILEGES_SETRESGID,
 		      GATE(prong_setresgid, options->gid, options->gid,
 			   options->gid)) ||
 	       failed(failure, PRIVILEGES_SETRESUID,
-		      GATE(prong_setresuid, options->uid, options->uid, options->uid));
+		      GATE(prong_setresuid, outer, options->uid, outer));
+}
+
+/* Whether kill(2) reaches processes of uid alone, whatever the calls before have done. */
+static bool reaches_only(uid_t uid, uid_t guard)
+{
+	uid_t real, effective, saved;
+
+	return getresuid(&real, &effective, &saved) == 0 && real == guard &&
+	       effective == uid && has_no_capabilities();
+}
+
+/* kill(2) leaves the calling process out; ESRCH: it is the only one. */
+static bool kill_fails(const struct privileges *privileges,
+		       struct privileges_failure *failure)
+{
+	long killed = -EPERM;
+
+	if (reaches_only(privileges->options.uid, privileges->guard))
+		killed = GATE(kill, -1, SIGKILL);
+	return killed != -ESRCH && failed(failure, PRIVILEGES_KILL, killed);
+}
+
+/*
+ * Ends all that runs as this process's effective user, and waits until it has gone: what is
+ * in a system call still finishes that. What is left after that time is a zombie, or cannot
+ * leave its system call; it runs no more.
+ */
+static bool others_stay(const struct privileges *privileges,
+			struct privileges_failure *failure)
+{
+	static const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < LOOKS_MOST; i++) {
+		long found = GATE(getpriority, PRIO_USER, privileges->options.uid);
+
+		if (found == -ESRCH)
+			return false;
+		if (failed(failure, PRIVILEGES_KILL, found) ||
+		    kill_fails(privileges, failure))
+			return true;
+		GATE(nanosleep, &pause, NULL);
+	}
+	return false;
+}
+
+/*
+ * A process may be signalled by those that have its real or saved user as theirs, and may
+ * itself signal by its effective one (kill(2)). So with the guard as real and saved user
+ * this process ends all of its user, one of which could otherwise end or stop it first.
+ * It has no capability any more, by which it would end those of other users, too.
+ *
+ * getpriority(2) finds processes by their real user. One that has gained rights may have
+ * another one, and its user as the saved one still.
+ */
+static bool user_fails(const struct privileges *privileges,
+		       struct privileges_failure *failure)
+{
+	const struct prong_privileges *options = &privileges->options;
+	uid_t uid = options->uid;
+
+	if (privileges->guard == 0)
+		return false;
+	return (options->allow_new_privs && kill_fails(privileges, failure)) ||
+	       others_stay(privileges, failure) ||
+	       failed(failure, PRIVILEGES_SETRESUID,
+		      GATE(prong_setresuid, uid, uid, uid));
 }
 
 /* Children have those of their parent, which has looked, once. */
@@ -263,9 +358,10 @@ static bool identity_fails(const struct privileges *privileges,
 	if (!changes)
 		return !privileges->keeps_capabilities && has_some(privileges) &&
 		       capabilities_fail(failure);
-	return ids_fail(options, failure) ||
+	return ids_fail(privileges, failure) ||
 	       ((options->uid != 0 || !privileges->keeps_capabilities) &&
 		capabilities_fail(failure)) ||
+	       user_fails(privileges, failure) ||
 	       way_back_exists(options->uid, failure);
 }
 
@@ -346,6 +442,9 @@ int privileges_explain(const struct privileges *privileges,
 
 	if (failure->step == PRIVILEGES_CHROOT || failure->step == PRIVILEGES_CHDIR)
 		what = privileges->options.root;
+	if (failure->error == EINVAL && (failure->step == PRIVILEGES_SETRESGID ||
+					 failure->step == PRIVILEGES_SETRESUID))
+		hint = " (this user namespace has no such id)";
 	if (failure->error == EPERM)
 		hint = getuid() == 0 ? " (a capability is missing)"
 				     : " (this needs root, or its capability)";

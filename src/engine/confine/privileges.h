@@ -26,6 +26,7 @@ enum privileges_step {
 	PRIVILEGES_SETRESGID,
 	PRIVILEGES_SETRESUID,
 	PRIVILEGES_CAPSET,
+	PRIVILEGES_KILL,   /* of what an earlier process of that user has left */
 	PRIVILEGES_SETUID, /* back to root, which must fail */
 	PRIVILEGES_PDEATHSIG,
 	PRIVILEGES_NO_NEW_PRIVS,
@@ -51,6 +52,7 @@ struct privileges {
 	bool apart;            /* each child has a domain of its own; domain.h */
 	int apart_error;       /* why not, though asked for: an errno */
 	int domain;            /* what privileges_enclose() enters; -1: nothing */
+	uid_t guard; /* to become options.uid by way of; 0: the straight way */
 };
 
 struct privileges_failure {
@@ -72,6 +74,20 @@ int privileges_open(struct privileges **out, const struct prong_privileges *opti
  */
 void privileges_let_root_gain(struct privileges *privileges);
 void privileges_close(struct privileges *privileges);
+
+/*
+ * Each child is to have a user of its own out of count ids from first on, and, what it
+ * takes otherwise being the same, is tried out with the last of them.
+ */
+void privileges_give_users(struct privileges *privileges, uid_t first, unsigned count);
+
+/*
+ * In a child: what it is to take is user uid, with a group of the same number and no
+ * others. It then ends whatever runs as uid. Until that has gone it has uid + 1, too, which
+ * must be no other process's at any time.
+ */
+void privileges_take_user(struct privileges *mine, const struct privileges *all,
+			  uid_t uid);
 
 /*
  * The process has raised its soft limit of descriptors: its children go back to soft, or
