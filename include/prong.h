@@ -131,11 +131,10 @@ enum prong_accept {
 	PRONG_ACCEPT_SUPERVISOR, /* and hands each over to one process */
 	/*
 	 * Each of spare processes for itself, which is faster; up to max_processes are
-	 * made while clients wait too long for those. Given up: limits and lists of
-	 * sources, and refusing; log lines of single connections; SIGTERM to a handler
-	 * that is deaf to session_timeout. A worker that has been broken into can take
-	 * all connections, and without a sandbox shut the listener for all. Needs a spare
-	 * that is not 0, a reuse over 1, a handler, and one address.
+	 * made while clients wait too long. Given up: limits and lists of sources, and
+	 * refusing; log lines of single connections; SIGTERM at session_timeout. A worker
+	 * that has been broken into can take all connections, and without a sandbox shut
+	 * the listener for all. Needs spare over 0, reuse over 1, a handler, one address.
 	 */
 	PRONG_ACCEPT_WORKERS,
 };
@@ -205,10 +204,9 @@ struct prong_privileges {
 	bool allow_new_privs;
 
 	/*
-	 * PRONG_DROP_SUPERVISOR: ids and root are changed by prong_open(), for good, in
-	 * the calling process, which must have one thread then. Its workers run as the
-	 * same user as it, and one that has been broken into can signal it; but it has
-	 * nothing to lose either. Limits, which children take, come last there.
+	 * PRONG_DROP_SUPERVISOR: prong_open() changes ids and root, for good, in the
+	 * calling process, which has one thread. A worker that has been broken into can
+	 * signal it, as the same user. Limits, which children take, come last there.
 	 */
 	enum prong_drop drop;
 };
@@ -271,8 +269,8 @@ struct prong_options {
 	 * NULL-terminated list of "host:port", ":port" (every address, both families),
 	 * "[v6]:port", "unix:/path" and "unix:@name" (abstract); port 0 lets the kernel
 	 * choose, one for all addresses of a name. Some of these may fail; the log tells.
-	 * NULL: "127.0.0.1:7007". A stale UNIX socket is replaced if no server answers on
-	 * it, and the path is removed at the end.
+	 * NULL: "127.0.0.1:7007". A UNIX socket on which no server answers is replaced,
+	 * and the path is removed at the end.
 	 */
 	const char *const *listen;
 
@@ -299,10 +297,7 @@ struct prong_options {
 	unsigned max_processes; /* processes at once, 1 to 1000000 (0: 1000) */
 	unsigned spare; /* idle processes kept ready; more than max_processes are not */
 
-	/*
-	 * Connections a process serves before it is replaced (0: 1, a fresh
-	 * process for each). PRONG_REUSE_ALWAYS: never replaced.
-	 */
+	/* Connections a process serves before it is replaced (0: 1); PRONG_REUSE_ALWAYS. */
 	unsigned reuse;
 	enum prong_accept accept; /* 0: PRONG_ACCEPT_SUPERVISOR */
 
@@ -330,10 +325,8 @@ struct prong_options {
 	 * Limits for each source: a client's address, cut to source_prefix_ipv4 (0:
 	 * 32) or source_prefix_ipv6 (0: 64) bits; on a UNIX socket its user. rate
 	 * is for all sources together. exempt lists prefixes, as above, that none of
-	 * the three concerns, 256 at most. Who is over a limit is refused, and only
-	 * clients that are let in count. How much of a rate 65536 sources without a
-	 * connection have used up is remembered; of more, the one that left first is
-	 * forgotten.
+	 * the three concerns, 256 at most. A client over a limit is refused, and counts
+	 * towards none. The rates of the last 65536 sources that left are remembered.
 	 */
 	unsigned max_per_source; /* connections at once (0: no limit) */
 	struct prong_rate rate_per_source, rate;
@@ -395,6 +388,14 @@ struct prong_options {
 	/* For a line: what failed in prong_open() or _run(), of PRONG_ERROR_MAX. NULL: none. */
 	char *error;
 	size_t error_size;
+
+	/*
+	 * Run each program as a user, and group, of its own, of user_count ids from
+	 * user_first on (0: do not). These must be no other process's: all that runs as
+	 * that user is killed first. Two for each of max_processes; not with change_ids.
+	 */
+	uid_t user_first;
+	unsigned user_count;
 };
 
 #define PRONG_REUSE_ALWAYS ((unsigned)-1)

@@ -3,16 +3,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "engine/confine/privileges.h"
 #include "engine/supervisor/acceptors.h"
 #include "engine/supervisor/programs.h"
+#include "engine/supervisor/users.h"
 #include "engine/supervisor/workers.h"
 #include "listening.h"
 
 #define MAX_PROCESSES       1000000
 #define KEEP_FDS_MAX        1024
+#define USERS_MAX           16777216 /* a byte of memory each */
+#define ID_MAX              (UINT32_MAX - 1)
 #define BANNER_MAX          4096 /* bytes, which any send buffer holds */
 #define KEEPALIVE_MAX_MS    (32767 * 1000)
 #define KEEPALIVE_COUNT_MAX 127
@@ -21,7 +25,7 @@ _Static_assert(WHY_MAX == PRONG_ERROR_MAX, "a buffer of PRONG_ERROR_MAX holds a 
 
 /* A newer library would read what lies in an older program's padding as a field. */
 _Static_assert(sizeof(void *) < 8 ||
-		       offsetof(struct prong_options, error_size) + sizeof(size_t) ==
+		       offsetof(struct prong_options, user_count) + sizeof(unsigned) ==
 			       sizeof(struct prong_options),
 	       "no padding behind the last field");
 
@@ -207,6 +211,11 @@ static bool has_sandbox(const struct prong_options *options)
 	return options->sandbox != PRONG_SANDBOX_OFF;
 }
 
+static bool has_users(const struct prong_options *options)
+{
+	return options->user_first != 0 || options->user_count != 0;
+}
+
 /* What may be asked for, and what to say where the model lacks it; model.h. */
 static const struct {
 	unsigned lack;
@@ -224,6 +233,8 @@ static const struct {
 	{ LACKS_NO_SPARES, has_no_spares,
 	  "needs spare other than 0: it is the number of workers at least" },
 	{ LACKS_ACCEPTING, accepts, "cannot accept: accept workers needs a handler" },
+	{ LACKS_USERS, has_users,
+	  "cannot have users of a range: user-range is for programs" },
 	{ LACKS_SANDBOX, has_sandbox,
 	  "cannot be sandboxed: the sandbox is for handlers" },
 };
@@ -318,6 +329,51 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	return 0;
 }
 
+/* Processes of that user are ended: the supervisor's own would be, too. */
+static int check_own_user(const struct prong_options *options, struct why *why)
+{
+	uid_t ids[3];
+
+	if (getresuid(&ids[0], &ids[1], &ids[2]) < 0)
+		return why_kernels(why_call(
+			why, -errno, "look at the supervisor's user", "getresuid(2)"));
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i] - options->user_first < options->user_count)
+			return why_fail(why, -EINVAL,
+					"user-range holds the user of the supervisor "
+					"itself");
+	return 0;
+}
+
+static int check_users(const struct prong_options *options, struct why *why)
+{
+	const struct prong_privileges *privileges = options->privileges;
+	unsigned least = USERS_IDS * options_max_processes(options);
+
+	if (!has_users(options))
+		return 0;
+	if (options->user_first == 0 || options->user_count == 0 ||
+	    options->user_count > USERS_MAX ||
+	    options->user_first > ID_MAX - (options->user_count - 1))
+		return why_fail(why, -EINVAL,
+				"user-range is not of 2 to %d ids, from 1 to %u",
+				USERS_MAX, ID_MAX);
+	if (options->user_count < least)
+		return why_fail(why, -EINVAL,
+				"user-range has %u ids, and needs %u, two for each of "
+				"max-processes: give it more, or lower max-processes",
+				options->user_count, least);
+	if (privileges != NULL && privileges->change_ids)
+		return why_fail(why, -EINVAL,
+				"user-range goes without another user: it gives each "
+				"program its own");
+	if (privileges != NULL && privileges->drop == PRONG_DROP_SUPERVISOR)
+		return why_fail(why, -EINVAL,
+				"user-range needs drop-privileges child: a supervisor "
+				"without rights can give programs no users");
+	return check_own_user(options, why);
+}
+
 int options_check(const struct prong_options *options, bool has_handler,
 		  struct why *why)
 {
@@ -336,5 +392,7 @@ int options_check(const struct prong_options *options, bool has_handler,
 		err = check_model(model, options, why);
 	if (err == 0)
 		err = check_effects(model, options, why);
+	if (err == 0)
+		err = check_users(options, why);
 	return err == 0 ? check_privileges(options, why) : err;
 }

@@ -142,7 +142,20 @@ static bool lacks_user(const struct effect_view *view)
 
 static bool gives_up_nothing(const struct effect_view *view)
 {
-	return view->settings->user == NULL && view->settings->privileges.root == NULL;
+	const struct prongd_settings *settings = view->settings;
+
+	return settings->user == NULL && settings->user_range.count == 0 &&
+	       settings->privileges.root == NULL;
+}
+
+static bool has_user(const struct effect_view *view)
+{
+	return view->settings->user != NULL;
+}
+
+static bool drops_in_supervisor(const struct effect_view *view)
+{
+	return view->settings->privileges.drop == PRONG_DROP_SUPERVISOR;
 }
 
 static bool is_strict(const struct effect_view *view)
@@ -239,10 +252,17 @@ static const struct effect {
 	{ "linger", BOTH, NULL, NULL },
 	{ "user", BOTH, NULL, NULL },
 	{ "group", BOTH, lacks_user, "goes with --user" },
+	{ "user-range", SERVICE, always, FOR_PROGRAMS },
+	{ "user-range", BOTH, has_user,
+	  "goes without --user: it gives each program a user of its own" },
+	{ "user-range", BOTH, drops_in_supervisor,
+	  "needs --drop-privileges child: a supervisor that has given up its rights can "
+	  "give programs no users" },
 	{ "chroot", BOTH, NULL, NULL },
 	{ "rlimit", BOTH, NULL, NULL },
 	{ "drop-privileges", BOTH, gives_up_nothing,
-	  "has no effect: there is nothing to give up without --user or --chroot" },
+	  "has no effect: there is nothing to give up without --user, --user-range or "
+	  "--chroot" },
 	{ "sandbox", PROGRAM, is_strict,
 	  "strict is for services: a program is not confined" },
 	{ "sandbox", PROGRAM, always, "is for services: a program is not confined" },

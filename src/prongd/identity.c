@@ -48,6 +48,35 @@ int identity_find_group(gid_t *out, const char *text, struct why *why)
 	return 0;
 }
 
+static int refuse_range(const char *what, const char *name, unsigned id,
+			struct why *why)
+{
+	return why_fail(
+		why, -EEXIST,
+		"--user-range holds %u, which is the %s \"%.60s\": choose numbers "
+		"that no user and no group has",
+		id, what, name);
+}
+
+int identity_check_range(uint32_t first, uint32_t count, struct why *why)
+{
+	const struct passwd *user;
+	const struct group *group;
+	int err = 0;
+
+	setpwent();
+	while (err == 0 && (user = getpwent()) != NULL)
+		if (user->pw_uid - first < count)
+			err = refuse_range("user", user->pw_name, user->pw_uid, why);
+	endpwent();
+	setgrent();
+	while (err == 0 && (group = getgrent()) != NULL)
+		if (group->gr_gid - first < count)
+			err = refuse_range("group", group->gr_name, group->gr_gid, why);
+	endgrent();
+	return err;
+}
+
 static int list_groups(struct identity *identity, const char *name, struct why *why)
 {
 	int count = NGROUPS_MAX;

@@ -3,6 +3,7 @@
 #define PRONGD_IDENTITY_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/why.h"
@@ -28,6 +29,12 @@ struct identity {
  */
 int identity_find(struct identity *out, const char *user, const char *group,
 		  struct why *why);
+
+/*
+ * Checks that no account has one of these ids. Returns 0, or -EEXIST with a sentence in
+ * why that names one.
+ */
+int identity_check_range(uint32_t first, uint32_t count, struct why *why);
 
 /* The user, or the group, that text names, or numbers. Returns 0, or -ENOENT as above. */
 int identity_find_user(uid_t *out, const char *text, struct why *why);

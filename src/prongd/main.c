@@ -114,6 +114,21 @@ static const char *const *list_variables(const struct identity *identity,
 	return list;
 }
 
+/* Programs with a user of their own have no home and no shell of theirs. */
+static void choose_users(struct prong_program *program,
+			 const struct prongd_settings *settings)
+{
+	static struct identity nobody = { .variables = { "HOME=/", "SHELL=/bin/sh" } };
+	struct why why;
+
+	if (settings->user_range.count == 0)
+		return;
+	if (identity_check_range(settings->user_range.first, settings->user_range.count,
+				 &why) < 0)
+		die(EXIT_FAILED, "prongd", "%s", why.text);
+	program->env = list_variables(&nobody, settings);
+}
+
 /* The groups last as long as the process. */
 static void choose_privileges(struct prong_privileges *privileges,
 			      struct prong_program *program,
@@ -272,6 +287,7 @@ int main(int argc, char **argv)
 		      handler == NULL ? EFFECT_PROGRAM : EFFECT_SERVICE, &activation);
 	detach_standard_streams(&settings);
 	choose_privileges(&privileges, &program, &settings);
+	choose_users(&program, &settings);
 	choose_socket_owner(&options, &settings);
 	if (has_privileges(&privileges))
 		options.privileges = &privileges;

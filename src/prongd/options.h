@@ -33,6 +33,7 @@ struct prongd_settings {
 		size_t bytes; /* 0: the default */
 	} linger;
 	const char *user, *group; /* names or numbers; see identity.h */
+	struct value_user_range user_range;
 	struct {
 		unsigned count;
 		struct prong_rlimit at[OPTION_LIST_MAX];

@@ -150,6 +150,29 @@ int value_banner(const struct option_row *row, const char *value, void *field,
 	return 0;
 }
 
+int value_user_range(const struct option_row *row, const char *value, void *field,
+		     struct why *why)
+{
+	struct value_user_range *range = field;
+	size_t length = strcspn(value, ":");
+	uint64_t count = 0, first = 0;
+	char text[12] = "";
+
+	if (length < sizeof(text))
+		memcpy(text, value, length);
+	if (value[length] != ':' ||
+	    number_parse(text, row->min, row->max, &first) < 0 ||
+	    number_parse(value + length + 1, 1, row->max - first + 1, &count) < 0)
+		return why_fail(
+			why, -EINVAL,
+			"\"%.60s\" is not FIRST:COUNT, ids from %u to %u: write "
+			"2100000000:4000",
+			value, (unsigned)row->min, (unsigned)row->max);
+	range->first = (uint32_t)first;
+	range->count = (uint32_t)count;
+	return 0;
+}
+
 /* A duration of whole seconds, up to a colon. Returns what is behind it, or NULL. */
 static const char *take_seconds(const char *text, int64_t *out_ms)
 {

@@ -20,6 +20,10 @@ struct value_keepalive {
 	unsigned count;               /* 1 to 127 */
 };
 
+struct value_user_range {
+	uint32_t first, count; /* count 0: none */
+};
+
 option_parser value_reuse;       /* unsigned: row's min to max, or "always" */
 option_parser value_rate;        /* struct prong_rate */
 option_parser value_umask;       /* struct prong_program: umask */
@@ -27,6 +31,7 @@ option_parser value_socket_mode; /* mode_t: 001 to 777, octal */
 option_parser value_ready_fd;    /* int: a descriptor that is open for writing */
 option_parser value_banner;      /* const char *: with its escapes replaced */
 option_parser value_keepalive;   /* struct value_keepalive */
+option_parser value_user_range;  /* struct value_user_range: ids from 1 up */
 option_parser value_log_level;   /* unsigned: the row's min; takes no value */
 
 #endif

@@ -82,6 +82,9 @@ static void use(const struct option_page *page, const union settings *settings)
 	prongd_fill_program(&program, &settings->prongd);
 	CHECK(settings->prongd.listen.count <= OPTION_LIST_MAX);
 	CHECK(settings->prongd.limits.count <= OPTION_LIST_MAX);
+	if (options.user_count > 0)
+		CHECK(options.user_first > 0 &&
+		      options.user_count <= UINT32_MAX - options.user_first);
 }
 
 static void run(const struct option_page *page, int count, char **words)

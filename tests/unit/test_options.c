@@ -57,9 +57,10 @@ static void fields_that_an_older_program_lacks_are_zero(void **state)
 		OPTIONS_SIZE_MIN,
 		offsetof(struct prong_options, max_processes),
 		offsetof(struct prong_options, keep_fds),
+		offsetof(struct prong_options, user_first),
 	};
 	/* Out of range, but behind the sizes. */
-	const struct prong_options options = { .listen = any_port, .keep_fds = -1 };
+	const struct prong_options options = { .listen = any_port, .user_count = 1 };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++)
@@ -216,6 +217,95 @@ static void a_sockets_mode_and_owner_need_a_socket_with_a_path(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* Of programs, unless handler is given. */
+static int open_with_users(struct prong_options options, prong_handler *handler,
+			   char error[PRONG_ERROR_MAX])
+{
+	static const char *const argv[] = { "cat", NULL };
+	static const struct prong_program program = { .argv = argv };
+	struct prong *server;
+	int err;
+
+	options.size = sizeof(options);
+	options.listen = any_port;
+	options.program = handler == NULL ? &program : NULL;
+	options.error = error;
+	options.error_size = PRONG_ERROR_MAX;
+	err = prong_open(&server, &options, handler, NULL);
+	if (err == 0)
+		prong_close(server);
+	return err;
+}
+
+static void a_range_of_users_that_cannot_be_had_is_refused_in_words(void **state)
+{
+	static const struct prong_privileges other = { .change_ids = true, .uid = 1 };
+	static const struct prong_privileges dropped = {
+		.drop = PRONG_DROP_SUPERVISOR,
+	};
+	static const struct {
+		struct prong_options options;
+		prong_handler *handler;
+		const char *says;
+	} rows[] = {
+		{ { .user_first = 5 }, NULL, "user-range is not of 2 to" },
+		{ { .user_count = 5 }, NULL, "user-range is not of 2 to" },
+		{ { .user_first = 5, .user_count = 16777217 }, NULL, "is not of 2 to" },
+		{ { .user_first = UINT32_MAX - 1, .user_count = 2 },
+		  NULL,
+		  "is not of" },
+		{ { .user_first = UINT32_MAX, .user_count = 1 }, NULL, "is not of" },
+		{ { .user_first = 5, .user_count = UINT32_MAX }, NULL, "is not of" },
+		{ { .user_first = 5, .user_count = 1999 }, NULL, "needs 2000" },
+		{ { .user_first = 5, .user_count = 9, .max_processes = 5 },
+		  NULL,
+		  "has 9 ids, and needs 10" },
+		{ { .user_first = 5, .user_count = 2000, .privileges = &other },
+		  NULL,
+		  "without another user" },
+		{ { .user_first = 5, .user_count = 2000, .privileges = &dropped },
+		  NULL,
+		  "drop-privileges child" },
+		{ { .user_first = 5, .user_count = 2000 }, serve, "is for programs" },
+		{ { .user_first = 5,
+		    .user_count = 2000,
+		    .spare = 1,
+		    .reuse = 2,
+		    .accept = PRONG_ACCEPT_WORKERS },
+		  serve,
+		  "is for programs" },
+	};
+	char error[PRONG_ERROR_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		error[0] = '\0';
+		assert_int_equal(
+			open_with_users(rows[i].options, rows[i].handler, error),
+			-EINVAL);
+		assert_non_null(strstr(error, rows[i].says));
+	}
+}
+
+static void a_range_of_users_needs_rights_and_ids_of_others(void **state)
+{
+	const struct prong_options options = { .user_first = 2100000000,
+					       .user_count = 2,
+					       .max_processes = 1 };
+	struct prong_options ours = options;
+	char error[PRONG_ERROR_MAX];
+
+	(void)state;
+	if (getuid() == 0) {
+		assert_int_equal(open_with_users(options, NULL, error), 0);
+		return;
+	}
+	assert_int_equal(open_with_users(options, NULL, error), -EPERM);
+	ours.user_first = getuid();
+	assert_int_equal(open_with_users(ours, NULL, error), -EINVAL);
+	assert_non_null(strstr(error, "of the supervisor itself"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +318,8 @@ int main(void)
 		promise(a_size_that_was_never_set_is_refused),
 		promise(a_size_beyond_reason_is_refused_in_words_and_not_followed),
 		promise(a_sockets_mode_and_owner_need_a_socket_with_a_path),
+		promise(a_range_of_users_that_cannot_be_had_is_refused_in_words),
+		promise(a_range_of_users_needs_rights_and_ids_of_others),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

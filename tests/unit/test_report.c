@@ -215,12 +215,31 @@ static void ends_and_beginnings_are_lines_of_a_verbose_log_alone(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		report_connect(REPORT, &client);
-		report_serve(REPORT, &client, FIRST_PID);
+		report_serve(REPORT, &client, FIRST_PID, 0);
 		report_close(REPORT, &client, &ending, NOW);
 		report_reap(REPORT, &exited);
 		assert_int_equal(parts.line_count, 4 * i);
 		REPORT->log.most = LOG_DEBUG;
 	}
+}
+
+static void a_user_of_its_own_is_told_where_the_process_is(void **state)
+{
+	struct ending ending = { .reason = REASON_DONE,
+				 .pid = FIRST_PID,
+				 .uid = 4294967294,
+				 .forbidden_call = -1 };
+
+	(void)state;
+	REPORT->log.most = LOG_DEBUG;
+	report_serve(REPORT, &client, FIRST_PID, 2100000000);
+	last_line_has("uid=2100000000", NULL);
+	report_close(REPORT, &client, &ending, NOW);
+	last_line_has("uid=4294967294 reason=done", NULL);
+	ending.uid = 0;
+	report_serve(REPORT, &client, FIRST_PID, 0);
+	report_close(REPORT, &client, &ending, NOW);
+	assert_int_equal(lines_with("uid="), 2);
 }
 
 static void totals_tell_each_reason_that_there_was(void **state)
@@ -276,6 +295,7 @@ int main(void)
 		with_report(a_step_that_does_not_exist_is_told_without_harm),
 		with_report(an_end_is_told_with_the_exit_status_or_the_signal),
 		with_report(ends_and_beginnings_are_lines_of_a_verbose_log_alone),
+		with_report(a_user_of_its_own_is_told_where_the_process_is),
 		with_report(totals_tell_each_reason_that_there_was),
 		with_report(a_manager_that_was_not_reached_is_a_line),
 		with_report(a_quiet_log_has_failures_of_the_server_alone),

@@ -146,6 +146,26 @@ void environment_fill(struct environment *environment, const struct program *pro
 	environment->at[environment->count] = NULL;
 }
 
+static bool is_given(const struct program *program, const char *name)
+{
+	for (unsigned i = 0; i < program->env_count; i++)
+		if (same_name(program->env[i], name))
+			return true;
+	return false;
+}
+
+void environment_add_user(struct environment *environment,
+			  const struct program *program, uid_t uid)
+{
+	if (uid == 0)
+		return;
+	if (!is_given(program, "USER="))
+		add(environment, "USER=%u", uid);
+	if (!is_given(program, "LOGNAME="))
+		add(environment, "LOGNAME=%u", uid);
+	environment->at[environment->count] = NULL;
+}
+
 static bool is_ours(const char *variable)
 {
 	return same_name("LD_PRELOAD=", variable) ||
@@ -167,7 +187,7 @@ static const char *text_room(void)
 
 /* What the administrator gave comes first, and the shim's room last; warm.h. */
 void environment_fill_warm(struct environment *environment,
-			   const struct program *program)
+			   const struct program *program, uid_t uid)
 {
 	const char *others = "";
 
@@ -178,6 +198,7 @@ void environment_fill_warm(struct environment *environment,
 			others = program->env[i] + sizeof("LD_PRELOAD=") - 1;
 		else if (!is_ours(program->env[i]))
 			environment->at[environment->count++] = program->env[i];
+	environment_add_user(environment, program, uid);
 	add(environment, "LD_PRELOAD=%s%s%s", program->options.warm,
 	    *others != '\0' ? ":" : "", others);
 	add(environment, WARM_VARIABLE "=%d",

@@ -28,11 +28,18 @@ void environment_fill(struct environment *environment, const struct program *pro
 		      const struct client *client, unsigned connections);
 
 /*
- * The one of a program that is kept warm: what the administrator gave, and what the
- * shim goes by. What is known of the connection follows with it, as text, used bytes,
+ * Adds USER and LOGNAME to it, the number of a program's own user, unless the
+ * administrator gave them; 0: it has none of its own.
+ */
+void environment_add_user(struct environment *environment,
+			  const struct program *program, uid_t uid);
+
+/*
+ * The one of a program that is kept warm, as that user: what the administrator gave, and
+ * what the shim goes by. What is known of the connection follows with it, as text, used bytes,
  * of an environment that environment_fill() filled.
  */
 void environment_fill_warm(struct environment *environment,
-			   const struct program *program);
+			   const struct program *program, uid_t uid);
 
 #endif

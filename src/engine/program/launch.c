@@ -52,9 +52,15 @@ static int direct_streams(const struct launch *launch)
 
 static void take_privileges(const struct launch *launch)
 {
+	const struct privileges *privileges = launch->privileges;
 	struct privileges_failure failure;
+	struct privileges mine;
 
-	if (privileges_take(launch->privileges, launch->parent, &failure) < 0)
+	if (launch->uid != 0) {
+		privileges_take_user(&mine, privileges, launch->uid);
+		privileges = &mine;
+	}
+	if (privileges_take(privileges, launch->parent, &failure) < 0)
 		privileges_leave(launch->row, &failure);
 }
 
@@ -116,6 +122,7 @@ static void look_names_up(struct launchpad *pad)
 	child_reset_signals();
 	environment_fill(&pad->environment, launch->program, &client,
 			 launch->connections);
+	environment_add_user(&pad->environment, launch->program, launch->uid);
 	close_range(3, ~0U, 0);
 }
 

@@ -28,6 +28,7 @@ struct launch {
 	int null;       /* /dev/null, open for both */
 	pid_t parent;   /* the caller: the program dies with it */
 	const struct privileges *privileges;
+	uid_t uid; /* its own; 0: that of the privileges */
 	/* Whose names the program's process looks up itself; NULL: it has none to. */
 	const struct client *client;
 	unsigned connections;  /* that the client's source has open */

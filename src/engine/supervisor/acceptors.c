@@ -261,7 +261,8 @@ const struct model model_acceptors = {
 	.name = "accept workers",
 	.calls_handler = true,
 	.is_asked = is_asked,
-	.lacks = LACKS_ADMISSION | LACKS_LISTENERS | LACKS_FRESH | LACKS_NO_SPARES,
+	.lacks = LACKS_ADMISSION | LACKS_LISTENERS | LACKS_FRESH | LACKS_NO_SPARES |
+		 LACKS_USERS,
 	.open = open_acceptors,
 	.close = close_acceptors,
 	.run = run,

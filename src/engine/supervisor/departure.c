@@ -43,6 +43,7 @@ static void leave(struct departures *departures, struct process *process,
 		sessions_let_go(departures->sessions, client->fd, now_us);
 	ending_fill(&ending, process->end_cause, process->pid,
 		    process_row(departures->processes, process));
+	ending.uid = process->uid;
 	sessions_end(departures->sessions, client, &ending, now_us);
 }
 

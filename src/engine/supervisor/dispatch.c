@@ -31,7 +31,7 @@ static void begin(struct dispatch *dispatch, struct process *process,
 		  const struct client *client, int64_t now_us)
 {
 	process->session.client = *client;
-	report_serve(dispatch->report, client, process->pid);
+	report_serve(dispatch->report, client, process->pid, process->uid);
 	dispatch->serving.model->begin(dispatch->serving.self, process, now_us);
 	dispatch->refill_at_us = now_us + REFILL_PAUSE_US;
 }

@@ -14,6 +14,7 @@
 #include "base/holder.h"
 #include "base/tcp_info.h"
 #include "linger.h"
+#include "users.h"
 #include "voice.h"
 
 #define LOOK_US    10000 /* from the end of the program to the second look */
@@ -54,6 +55,7 @@ static void end(struct leftovers *leftovers, struct leftover *leftover, int64_t 
 {
 	leftover->ending.info = &leftover->info;
 	voice_end(leftovers->voices, leftover->ending.voice, now_us);
+	users_release(leftovers->users, leftover->ending.uid);
 	sessions_end(leftovers->sessions, &leftover->client, &leftover->ending, now_us);
 	leftovers->count--;
 	leftovers->sessions->lingering->pending--;

@@ -16,6 +16,7 @@
 
 #define LEFTOVER_MAX 1024 /* where there are more, the oldest is closed */
 
+struct users;
 struct voices;
 
 struct leftover {
@@ -38,6 +39,7 @@ struct leftovers {
 	bool draining;
 	int probe;             /* holder.h; -1: not started */
 	struct voices *voices; /* where ending.voice is from; NULL: nothing is heard */
+	struct users *users;   /* whose ending.uid is kept */
 };
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,

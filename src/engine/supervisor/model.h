@@ -27,6 +27,7 @@ enum {
 	LACKS_NO_SPARES = 1 << 4, /* to do without processes that are ready */
 	LACKS_SANDBOX = 1 << 5,
 	LACKS_ACCEPTING = 1 << 6, /* processes that accept for themselves */
+	LACKS_USERS = 1 << 7,     /* a user for each process, of a range */
 };
 
 struct listener;
@@ -43,7 +44,7 @@ struct model_parts {
 	struct sessions *sessions;
 	struct report *report;
 	const struct settings *settings;
-	const struct privileges *privileges;
+	struct privileges *privileges;
 	const struct sandbox *sandbox;
 	const int *null_fd; /* /dev/null, once it is open */
 	prong_handler *handler;

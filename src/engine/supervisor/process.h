@@ -38,6 +38,7 @@ struct process {
 	bool unkillable;     /* the log tells of it: SIGKILL did not end it */
 	struct voice *voice; /* its standard error, while that is heard; NULL */
 	unsigned vintage;    /* of the files that a warm program was started from */
+	uid_t uid;           /* its own, of a range; 0 */
 	enum reason
 		end_cause; /* why the supervisor ended it; REASON_NONE: it did not */
 	struct session session;

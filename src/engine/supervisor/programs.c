@@ -39,24 +39,25 @@ static int open_programs(void *self, const struct model_parts *parts,
 	struct programs *programs = self;
 	int err;
 
-	programs->parts = *parts;
-	programs->program = malloc(sizeof(*programs->program));
-	programs->launchpads = (struct launchpads){ 0 };
-	programs->vintage = (struct vintage){ 0 };
-	programs->strays = (struct strays){ .sweep_us = CLOCK_NEVER };
-	programs->voices = (struct voices){ 0 };
+	*programs = (struct programs){
+		.parts = *parts,
+		.program = malloc(sizeof(*programs->program)),
+		.strays.sweep_us = CLOCK_NEVER,
+	};
 	custody_open(&programs->custody, parts->processes, parts->sessions);
 	programs->custody.leftovers.voices = &programs->voices;
-	if (programs->program == NULL)
-		return why_fail(why, -ENOMEM, "no memory");
-	if (voices_are_heard(options) &&
-	    voices_open(&programs->voices, parts->processes->loop, parts->report,
-			parts->processes->max + LEFTOVER_MAX) < 0)
+	programs->custody.leftovers.users = &programs->users;
+	if (programs->program == NULL ||
+	    (voices_are_heard(options) &&
+	     voices_open(&programs->voices, parts->processes->loop, parts->report,
+			 parts->processes->max + LEFTOVER_MAX) < 0))
 		return why_fail(why, -ENOMEM, "no memory");
 	if (sandbox_is_set())
 		return why_fail(why, -ENOTSUP,
 				"programs cannot be started where a sandbox has been");
-	err = monitor_check(options, why);
+	err = users_open(&programs->users, options, parts->privileges, why);
+	if (err == 0)
+		err = monitor_check(options, why);
 	if (err < 0)
 		return err;
 	*trial = (struct trial){
@@ -75,6 +76,7 @@ static void close_programs(void *self)
 	struct programs *programs = self;
 
 	voices_close(&programs->voices);
+	users_close(&programs->users);
 	custody_close(&programs->custody);
 	launchpads_close(&programs->launchpads);
 	free(programs->program);
@@ -143,6 +145,7 @@ static struct launchpad *prepare_launch(struct programs *programs,
 			.error = error,
 			.parent = programs->supervisor,
 			.privileges = programs->parts.privileges,
+			.uid = process->uid,
 			.row = process_row(programs->parts.processes, process),
 		};
 	return pad;
@@ -161,6 +164,8 @@ static void describe_client(const struct programs *programs, struct launchpad *p
 	} else {
 		environment_fill(&pad->environment, programs->program, client,
 				 connections);
+		environment_add_user(&pad->environment, programs->program,
+				     pad->launch.uid);
 	}
 }
 
@@ -202,7 +207,8 @@ static pid_t start_warm(struct programs *programs, struct process *process, int 
 			    on_waiting, programs);
 	if (pid == 0) {
 		pad->launch.channel = pair[1];
-		environment_fill_warm(&pad->environment, programs->program);
+		environment_fill_warm(&pad->environment, programs->program,
+				      process->uid);
 		process->vintage = vintage_look(&programs->vintage, programs->program,
 						programs->parts.privileges);
 		pid = launch_program(pad);
@@ -230,9 +236,9 @@ static pid_t start_program(struct programs *programs, struct process *process,
 						    : launch_program(pad);
 }
 
-static pid_t start(void *self, struct process *process, const struct client *client)
+static pid_t start_heard(struct programs *programs, struct process *process,
+			 const struct client *client)
 {
-	struct programs *programs = self;
 	struct voices *voices = &programs->voices;
 	int error = *programs->parts.null_fd;
 	int64_t now_us = clock_now_us();
@@ -249,6 +255,18 @@ static pid_t start(void *self, struct process *process, const struct client *cli
 		voice_end(voices, process->voice, now_us);
 	else
 		process->voice->pid = pid;
+	return pid;
+}
+
+static pid_t start(void *self, struct process *process, const struct client *client)
+{
+	struct programs *programs = self;
+	pid_t pid;
+
+	process->uid = users_take(&programs->users);
+	pid = start_heard(programs, process, client);
+	if (pid < 0)
+		users_give_back(&programs->users, process->uid);
 	return pid;
 }
 
@@ -313,11 +331,10 @@ static enum reason unbegun(void *self, const struct process *process,
 /* Its last lines come before the line that tells its end. */
 static void hush(struct programs *programs, struct process *process, int64_t now_us)
 {
-	struct voices *voices = &programs->voices;
-
-	if (process->voice == NULL || voice_drain(voices, process->voice, now_us))
+	if (process->voice == NULL ||
+	    voice_drain(&programs->voices, process->voice, now_us))
 		return;
-	voice_end(voices, process->voice, now_us);
+	voice_end(&programs->voices, process->voice, now_us);
 	process->voice = NULL;
 }
 
@@ -348,6 +365,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 		strays_expect(&programs->strays);
 	hush(programs, process, now_us);
 	if (client->id == 0) {
+		users_give_back(&programs->users, process->uid);
 		voice_end(&programs->voices, process->voice, now_us);
 		note_unheld(programs, info, atomic_load(&row->error));
 		return process->state == PROCESS_STARTING ||
@@ -369,9 +387,13 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 		process->end_cause = reason; /* the connection was never a program's */
 	ending_fill(ending, reason, process->pid, row);
 	ending->info = info;
+	ending->uid = process->uid;
 	ending->voice = process->voice;
-	if (!custody_end(&programs->custody, process, ending, now_us))
+	if (!custody_end(&programs->custody, process, ending, now_us)) {
+		users_keep(&programs->users, process->uid);
 		return 0;
+	}
+	users_give_back(&programs->users, process->uid);
 	voice_end(&programs->voices, process->voice, now_us);
 	return OUTCOME_SESSION;
 }

@@ -12,6 +12,7 @@
 #include "engine/program/vintage.h"
 #include "model.h"
 #include "strays.h"
+#include "users.h"
 #include "voice.h"
 
 struct program;
@@ -26,6 +27,7 @@ struct programs {
 	pid_t supervisor;
 	struct custody custody;
 	struct voices voices;
+	struct users users;
 };
 
 extern const struct model model_programs;

@@ -317,7 +317,15 @@ void report_connect(struct report *report, const struct client *client)
 	log_end(log);
 }
 
-void report_serve(struct report *report, const struct client *client, pid_t pid)
+/* Where programs have users of their own. */
+static void log_user(struct log *log, uid_t uid)
+{
+	if (uid != 0)
+		log_number(log, "uid", uid);
+}
+
+void report_serve(struct report *report, const struct client *client, pid_t pid,
+		  uid_t uid)
 {
 	struct log *log = &report->log;
 
@@ -325,6 +333,7 @@ void report_serve(struct report *report, const struct client *client, pid_t pid)
 		return;
 	log_number(log, "conn", (int64_t)client->id);
 	log_number(log, "pid", pid);
+	log_user(log, uid);
 	log_end(log);
 }
 
@@ -344,6 +353,7 @@ void report_close(struct report *report, const struct client *client,
 		return;
 	log_client(log, client);
 	log_number(log, "pid", ending->pid);
+	log_user(log, ending->uid);
 	log_text(log, "reason", reason_name(ending->reason));
 	if (ending->info != NULL)
 		log_exit(log, ending->info);

@@ -32,6 +32,7 @@ struct report {
 struct ending {
 	enum reason reason;
 	pid_t pid;
+	uid_t uid;             /* its own, of a range; 0: it has none */
 	const siginfo_t *info; /* how the process ended, where that is to be said */
 	uint64_t bytes_in, bytes_out;
 	int forbidden_call;  /* of a crash-sandbox; -1: not known */
@@ -91,7 +92,8 @@ void report_spare_stuck(struct report *report, pid_t pid, int64_t now_us);
 
 /* The four of a connection's life. client.id is 0 where the client is not known. */
 void report_connect(struct report *report, const struct client *client);
-void report_serve(struct report *report, const struct client *client, pid_t pid);
+void report_serve(struct report *report, const struct client *client, pid_t pid,
+		  uid_t uid);
 void report_close(struct report *report, const struct client *client,
 		  const struct ending *ending, int64_t now_us);
 void report_reap(struct report *report, const siginfo_t *info);

@@ -279,6 +279,7 @@ static bool is_asked(const struct prong_options *options)
 const struct model model_workers = {
 	.name = "handlers",
 	.calls_handler = true,
+	.lacks = LACKS_USERS,
 	.is_asked = is_asked,
 	.spare_state = PROCESS_IDLE,
 	.open = workers_open,
