@@ -190,6 +190,22 @@ static void give_back(struct voices *voices, struct voice *voice)
 	voices->free = voice;
 }
 
+/* The end of the program is a description of its own, and blocks. errno is set. */
+static int open_pipe(int ends[2])
+{
+	int error;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	if (fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+		return 0;
+	error = errno;
+	close(ends[0]);
+	close(ends[1]);
+	errno = error;
+	return -1;
+}
+
 struct voice *voice_open(struct voices *voices, int *end, int64_t now_us)
 {
 	struct voice *voice = take(voices);
@@ -199,8 +215,7 @@ struct voice *voice_open(struct voices *voices, int *end, int64_t now_us)
 		errno = ENFILE;
 		return NULL;
 	}
-	/* The end of the program is a description of its own, and blocks. */
-	if (pipe2(ends, O_CLOEXEC) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
+	if (open_pipe(ends) < 0) {
 		give_back(voices, voice);
 		return NULL;
 	}
