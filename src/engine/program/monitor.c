@@ -107,11 +107,13 @@ static void end_descendants(int children)
 }
 
 /*
- * The program's own end, while orphans of its making are collected by the way. Returns
- * false if the supervisor has died first.
+ * The program's own end, while orphans of its making are collected by the way; a waitpid(2)
+ * that fails is made again, since its SIGCHLD has been taken. Returns false if the
+ * supervisor has died first.
  */
 static bool wait_for_program(pid_t program, int *status)
 {
+	const struct timespec again = { .tv_nsec = SWEEP_MOST_US * 1000L };
 	sigset_t news;
 
 	sigemptyset(&news);
@@ -126,7 +128,7 @@ static bool wait_for_program(pid_t program, int *status)
 			return true;
 		if (pid > 0)
 			continue;
-		switch (sigwaitinfo(&news, NULL)) {
+		switch (sigtimedwait(&news, NULL, pid < 0 ? &again : NULL)) {
 		case SIGTERM:
 			group_signal(&group_calls, program, SIGTERM);
 			break;
