@@ -344,13 +344,17 @@ int listener_adopt(struct listener *out, int fd, const char *name, struct why *w
 	return 0;
 }
 
+/* Where that fails now, it is tried again when the listener is closed. */
 static void remove_path(struct listener *listener)
 {
+	int err;
+
 	if (address_family(&listener->address) != AF_UNIX || listener->inode == 0)
 		return;
-	unlink_if_same(listener->address.any.un.sun_path, listener->device,
-		       listener->inode);
-	listener->inode = 0;
+	err = unlink_if_same(listener->address.any.un.sun_path, listener->device,
+			     listener->inode);
+	if (err == 0 || err == -EADDRINUSE)
+		listener->inode = 0;
 }
 
 int listener_queue_length(const struct listener *listener)

@@ -280,6 +280,23 @@ static void a_unix_path_goes_when_new_clients_are_refused(void **state)
 	listener_close(&listener);
 }
 
+static void a_unix_path_that_could_not_be_removed_goes_at_the_close(void **state)
+{
+	struct listener listener = open_on(unix_text);
+	char elsewhere[64];
+
+	(void)state;
+	snprintf(elsewhere, sizeof(elsewhere), "%s.moved", folder);
+	assert_int_equal(rename(folder, elsewhere), 0);
+	close(open(folder, O_CREAT | O_WRONLY, 0600)); /* ENOTDIR for what is below */
+	listener_refuse_new(&listener);
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(rename(elsewhere, folder), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	listener_close(&listener);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void a_stale_unix_socket_is_replaced(void **state)
 {
 	struct listener dead = open_on(unix_text);
@@ -377,6 +394,7 @@ int main(void)
 		promise(queued_clients_are_served_after_new_ones_are_refused),
 		promise(a_unix_socket_is_made_and_removed),
 		promise(a_unix_path_goes_when_new_clients_are_refused),
+		promise(a_unix_path_that_could_not_be_removed_goes_at_the_close),
 		promise(a_stale_unix_socket_is_replaced),
 		promise(a_unix_socket_that_answers_is_left_alone),
 		promise(a_path_that_is_no_socket_is_left_alone),
