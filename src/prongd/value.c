@@ -95,7 +95,8 @@ int value_ready_fd(const struct option_row *row, const char *value, void *field,
 				"\"%.60s\" is not a descriptor: 1, or one from 3 up",
 				value);
 	mode = fcntl((int)fd, F_GETFL);
-	if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY)
+	/* Where the kernel does not say, ready-failed does when it is written to. */
+	if (mode < 0 ? errno == EBADF : (mode & O_ACCMODE) == O_RDONLY)
 		return why_fail(why, -EINVAL, "descriptor %d is not open for writing",
 				(int)fd);
 	*(int *)field = (int)fd;
