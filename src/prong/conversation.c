@@ -1,6 +1,7 @@
 #include "conversation.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,15 +64,23 @@ static void conclude(struct conversation *talk)
 	conversation_end(talk, ENDING_SERVER_CLOSED, 0);
 }
 
+/* Whether its end or its reset has arrived, whatever is still to be read before it. */
+static bool has_closed(const struct conversation *talk)
+{
+	struct pollfd closed = { .fd = talk->sock, .events = POLLRDHUP };
+
+	return poll(&closed, 1, 0) > 0;
+}
+
 /*
- * While the server may still be sending, a reset found in sending is left for the
- * reading to find: what arrived before it is printed first.
+ * A reset found in sending is left for the reading to find: what arrived before it is
+ * printed first. Where the server has not closed, what was not sent is missing there.
  */
 static void judge_send_failure(struct conversation *talk)
 {
 	int error = talk->writer.error;
 
-	if (error != EPIPE && error != ECONNRESET)
+	if ((error != EPIPE && error != ECONNRESET) || !has_closed(talk))
 		conversation_end(talk, ENDING_CONNECTION_FAILED, error);
 }
 

@@ -5,14 +5,15 @@ has been sent. A server that closes in order decides how much it takes.
 """
 
 import os
+import shutil
 import signal
 import socket
 
 import pytest
 
 from connecting import (  # noqa: F401 (fixtures)
-    connect, greet_and_close, serve, terminal)  # fmt: skip
-from harness import PATIENCE, eventually, servers
+    connect, greet_and_close, greet_and_collect, serve, terminal)  # fmt: skip
+from harness import PATIENCE, SANITIZED, eventually, servers
 from proc import gone, state
 from sockets import MEBI, bound, receive_all, reset
 
@@ -159,3 +160,24 @@ def test_a_reset_without_an_end_is_a_failure_whichever_process_meets_it(
     os.kill(client.pid, signal.SIGCONT)
     _, errors = client.finish(status=1)
     assert errors.endswith(": Connection reset by peer\n")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own")
+@pytest.mark.parametrize("error, told", [("EPIPE", "Broken pipe"), ("ENOBUFS", "No buffer"),
+                                         ("ECONNRESET", "Connection reset")])  # fmt: skip
+@pytest.mark.parametrize("when", [1, 2])
+def test_input_that_a_server_which_goes_on_never_got_is_a_failure(
+    serve, connect, error, told, when
+):
+    """Only a server that has closed may leave input unsent."""
+    server = serve(greet_and_collect)
+    under = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
+             "-e", f"inject=sendto:error={error}:when={when}"]  # fmt: skip
+    client = connect("127.0.0.1", server.port, under=under)
+    writer = client.welcomed()
+    for _ in range(when):
+        write(client, writer, b"a part\n")
+    output, errors = client.finish(status=1)
+    assert told in errors
+    assert server.got() == b"a part\n" * (when - 1)
