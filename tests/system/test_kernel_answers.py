@@ -3,13 +3,15 @@
 strace(1) gives system calls the errors, some of which have no name.
 """
 
+import contextlib
+import os
 import shutil
 import subprocess
 
 import pytest
 
 from harness import PRONGD, SANITIZED, environment, eventually
-from proc import children
+from proc import children, status
 from sockets import echoes, receive_all, reset
 
 pytestmark = [
@@ -24,6 +26,23 @@ def failing(call, error, when):
     """Of the supervisor alone: its children are not followed."""
     return ["strace", "-D", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
             "-e", f"inject={call}:error={error}:when={when}"]  # fmt: skip
+
+
+@contextlib.contextmanager
+def attached(server, call, fate, *options):
+    words = ["strace", *options, "-qq", "-p", str(server.pid), "-o", "/dev/null",
+             "-e", f"trace={call}", "-e", f"inject={call}:{fate}"]  # fmt: skip
+    tracer = subprocess.Popen(words)
+    try:
+        eventually(lambda: status(server.pid)["TracerPid"] == str(tracer.pid), "traced")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait()
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
 def is_served(server):
@@ -97,6 +116,58 @@ def test_no_program_is_served_that_a_reset_would_not_end(prongd):
     reset(client)
     server.wait_log(event="close", reason="reset")
     eventually(lambda: not children(server.pid), "no program")
+
+
+@pytest.mark.parametrize("words", [["--", "cat"], ["--kill-descendants", "--", "cat"]], ids=str)
+def test_a_pipe_that_cannot_be_had_leaves_no_descriptors(prongd, words):
+    """After the start, only what a program says needs fcntl(2)."""
+    server = prongd(*words)
+    assert is_served(server)
+    before = eventually(lambda: not children(server.pid) and descriptors(server), "at rest")
+    with attached(server, "fcntl", "error=EMFILE:when=1..4"):
+        assert is_served(server)
+        assert server.wait_log(event="fork-failed")[0]["error"] == "EMFILE"
+    assert is_served(server)
+    eventually(lambda: descriptors(server) == before, "no more than before")
+
+
+@pytest.mark.parametrize("error", ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
+def test_a_worker_that_lacks_something_for_a_moment_accepts_later(prongd, error):
+    under = failing("accept4", error, "1..3")
+    under.insert(2, "-f")
+    server = prongd("-r", "always", "-s", 2, "--accept", "workers", "echo", under=under)
+    assert all(is_served(server) for _ in range(5))
+    assert not server.log_lines(event="privileges-failed")
+    assert len(server.workers()) == 2
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EPIPE", UNNAMED])
+def test_readiness_that_cannot_be_told_is_logged(prongd, tmp_path, error):
+    """The first write(2) is that of the log, which has the lines of the start."""
+    with open(tmp_path / "ready", "wb") as ready:
+        server = prongd("-v", "-l", "127.0.0.1:0", "--ready-fd", ready.fileno(), "echo",
+                        plain=True, pass_fds=[ready.fileno()],
+                        under=failing("write", error, "2"))  # fmt: skip
+        [line] = server.wait_log(event="ready-failed")
+    assert (line["level"], line["error"]) == ("warning", str(error))
+    assert (tmp_path / "ready").read_bytes() == b""
+
+
+@pytest.mark.parametrize("error", ["EMFILE", "EPERM", UNNAMED])
+def test_a_ready_fd_that_cannot_be_looked_at_is_no_bad_usage(prongd, tmp_path, error):
+    with open(tmp_path / "ready", "wb") as ready:
+        prongd("-v", "-l", "127.0.0.1:0", "--ready-fd", ready.fileno(), "echo",
+               plain=True, pass_fds=[ready.fileno()],
+               under=failing("fcntl", error, "1")).wait_log(event="start")  # fmt: skip
+        eventually((tmp_path / "ready").read_bytes, "the address")
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_a_monitor_whose_wait_fails_still_sees_the_program_end(prongd, first):
+    server = prongd("--kill-descendants", "--", "cat")
+    with attached(server, "wait4", f"error=ECHILD:when={first}..{first + 1}", "-f"):
+        assert is_served(server)
+        assert server.wait_log(event="close")[0]["reason"] == "eof"
 
 
 KERNELS = [
