@@ -276,6 +276,8 @@ void log_close(struct log *log)
 
 	if (log->buffer == NULL)
 		return;
+	/* What failed a moment ago is tried a last time. */
+	log->retry_at_us = CLOCK_NEVER;
 	log_flush(log);
 	while (log_waits_for(log) >= 0 && clock_now_us() < until_us) {
 		outlet_wait(&log->outlet, until_us);

@@ -352,6 +352,32 @@ static void a_reader_that_left_costs_lines_and_no_signal(void **state)
 	close(ends[1]);
 }
 
+/* The stop comes before the pause after a failed write is over. */
+static void what_could_not_be_written_is_tried_again_at_the_close(void **state)
+{
+	struct channel channel = open_pipe();
+	char text[4096] = "";
+	char path[64];
+	struct log log;
+
+	(void)state;
+	assert_ptr_equal(signal(SIGPIPE, SIG_IGN), SIG_DFL);
+	assert_int_equal(log_open(&log, channel.writer, NULL, NULL), 0);
+	close(channel.reader);
+	say(&log, 1);
+	log_flush(&log);
+	say(&log, 2);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", channel.writer);
+	channel.reader = open(path, O_RDONLY | O_NONBLOCK); /* it has one again */
+	log_close(&log);
+	drain(channel.reader, text, sizeof(text));
+	check_account(text, 2);
+	assert_null(strstr(text, "event=log-dropped"));
+	close(channel.reader);
+	close(channel.writer);
+	signal(SIGPIPE, SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +392,7 @@ int main(void)
 		promise(a_reader_that_stalls_costs_whole_lines_and_they_are_counted),
 		promise(a_line_after_the_stall_is_not_lost),
 		promise(a_reader_that_left_costs_lines_and_no_signal),
+		promise(what_could_not_be_written_is_tried_again_at_the_close),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
