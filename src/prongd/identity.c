@@ -7,13 +7,19 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/number.h"
 
 #define ID_MAX (UINT32_MAX - 1) /* (uid_t)-1 means nobody at all */
 
-static int unknown(struct why *why, const char *what, const char *name)
+/* error is that of getpwnam(3) or getgrnam(3), which have many for "there is none". */
+static int unknown(struct why *why, const char *what, const char *name, int error)
 {
+	if (error == EACCES || error == EIO || error == EMFILE || error == ENFILE ||
+	    error == ENOMEM)
+		return why_fail(why, -error, "cannot look up the %s \"%.60s\": %s",
+				what, name, strerror(error));
 	return why_fail(
 		why, -ENOENT,
 		"unknown %s \"%.60s\" (those of /etc/%s, and numbers, are known)", what,
@@ -22,29 +28,37 @@ static int unknown(struct why *why, const char *what, const char *name)
 
 int identity_find_user(uid_t *out, const char *text, struct why *why)
 {
-	const struct passwd *user = getpwnam(text);
+	const struct passwd *user;
 	uint64_t number;
+	int error;
 
+	errno = 0;
+	user = getpwnam(text);
+	error = errno;
 	if (user != NULL)
 		*out = user->pw_uid;
 	else if (number_parse(text, 0, ID_MAX, &number) == 0)
 		*out = (uid_t)number;
 	else
-		return unknown(why, "user", text);
+		return unknown(why, "user", text, error);
 	return 0;
 }
 
 int identity_find_group(gid_t *out, const char *text, struct why *why)
 {
-	const struct group *group = getgrnam(text);
+	const struct group *group;
 	uint64_t number;
+	int error;
 
+	errno = 0;
+	group = getgrnam(text);
+	error = errno;
 	if (group != NULL)
 		*out = group->gr_gid;
 	else if (number_parse(text, 0, ID_MAX, &number) == 0)
 		*out = (gid_t)number;
 	else
-		return unknown(why, "group", text);
+		return unknown(why, "group", text, error);
 	return 0;
 }
 
@@ -110,12 +124,16 @@ static int describe(struct identity *identity, const struct passwd *entry,
 static int fill(struct identity *identity, const char *user, const char *group,
 		struct why *why)
 {
-	const struct passwd *entry = getpwnam(user);
+	const struct passwd *entry;
 	uint64_t number = 0;
 	int err = 0;
+	int error;
 
+	errno = 0;
+	entry = getpwnam(user);
+	error = errno;
 	if (entry == NULL && number_parse(user, 0, ID_MAX, &number) < 0)
-		return unknown(why, "user", user);
+		return unknown(why, "user", user, error);
 	if (entry == NULL)
 		entry = getpwuid((uid_t)number);
 	if (entry == NULL && group == NULL)

@@ -193,3 +193,26 @@ def test_what_the_kernel_calls_invalid_is_no_bad_usage(root, call, words):
                            env=environment(), stdin=subprocess.DEVNULL,
                            capture_output=True, text=True, timeout=30)  # fmt: skip
     assert (ended.returncode, "Invalid argument" in ended.stderr) == (1, True), ended
+
+
+# A call on a path, or any such call; what fails by it; what is said beside the error.
+REASONS = [
+    ("openat", "/etc/passwd", ["--user", "nobody", "echo"], 'cannot look up the user "nobody"'),
+    ("openat", "/etc/group", ["--user", "1", "--group", "tty", "echo"],
+     'cannot look up the group "tty"'),
+    ("getrandom", None, ["--max-per-source", 9, "echo"], "cannot choose a secret: getrandom(2)"),
+    ("pread64", "/bin/cat", ["--", "/bin/cat"], "cannot run /bin/cat"),
+    ("faccessat2", None, ["--", "/bin/cat"], "cannot run /bin/cat"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call, path, words, text", REASONS, ids=str)
+def test_a_failing_call_is_not_taken_for_another_reason(root, call, path, words, text):
+    under = failing(call, "EIO", "1+")
+    under.insert(2, "-f")  # a program is looked at in a process of its own
+    if path is not None:
+        under += ["-P", os.path.realpath(path)]
+    ended = subprocess.run([*map(str, [*under, PRONGD, "-l", "127.0.0.1:0", *words])],
+                           env=environment(), stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=30)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (1, f"prongd: {text}: Input/output error\n")

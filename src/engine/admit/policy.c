@@ -97,7 +97,9 @@ int policy_open(struct policy *policy, const struct prong_options *options,
 	/* One more than there are processes: the client that is held. */
 	err = sources_open(&policy->sources, max + 1,
 			   remembers ? SOURCES_REMEMBERED : 0);
-	return err < 0 ? why_fail(why, err, "no memory for the table of sources") : 0;
+	if (err == -ENOMEM)
+		return why_fail(why, err, "no memory for the table of sources");
+	return err < 0 ? why_call(why, err, "choose a secret", "getrandom(2)") : 0;
 }
 
 void policy_close(struct policy *policy)

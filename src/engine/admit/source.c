@@ -26,7 +26,7 @@ int sources_open(struct sources *sources, unsigned max_connections, unsigned rem
 		.newest = SOURCE_NONE,
 	};
 	if (getrandom(sources->secret, sizeof(sources->secret), 0) < 0)
-		return -ENOMEM;
+		return -errno;
 	sources->memory = max * sizeof(struct source) + buckets * sizeof(uint32_t);
 	memory = memory_private(sources->memory);
 	if (memory == NULL)

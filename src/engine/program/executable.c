@@ -213,7 +213,9 @@ static int look(const char *path, const char *search, char next[PATH_MAX],
 		return 0; /* executable but not readable: allowed, and not to be judged */
 	n = pread(fd, head.at.text, HEAD_MAX, 0);
 	head.length = n > 0 ? (size_t)n : 0;
-	if (head.length >= SELFMAG && memcmp(head.at.text, ELFMAG, SELFMAG) == 0)
+	if (n < 0)
+		err = fail(why, errno, path, strerror(errno));
+	else if (head.length >= SELFMAG && memcmp(head.at.text, ELFMAG, SELFMAG) == 0)
 		err = check_binary(path, fd, &head, why);
 	else if (head.length >= 2 && memcmp(head.at.text, "#!", 2) == 0)
 		err = check_script(path, &head, search, next, why);

@@ -40,7 +40,9 @@ static int check(const struct program *program, struct why *why)
 	if (!S_ISREG(file.st_mode))
 		return fail(why, EACCES, path, "not a regular file");
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-		return fail(why, errno, path, "no permission to execute it");
+		return fail(why, errno, path,
+			    errno == EACCES ? "no permission to execute it"
+					    : strerror(errno));
 	/* The first variable is PATH, as the program is given it. */
 	return executable_check(path, program->env[0] + strlen("PATH="), why);
 }
