@@ -2,6 +2,7 @@
 hold all the same. Everything is seen from outside; a complaint is a sentence."""
 
 import contextlib
+import ctypes
 import itertools
 import os
 import re
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
 LONGEST = 10  # seconds, for a start, a client and a stop each
 DATA = b"d" * 100
-numbers = itertools.count()
+PATIENCE = 5  # seconds, until a failure that comes again in each process is ended
 
 
 def injection(point):
@@ -43,14 +44,18 @@ def is_alive(pid):
         return False
 
 
-def marked(mark):
-    """Living processes with this in their environment, but for the tracers."""
+def become_subreaper():
+    """What a server or client leaves behind becomes a child of this process."""
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+def left_behind():
+    """Living children, but for tracers, which end on their own."""
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
+    for pid in children(os.getpid()):
         with contextlib.suppress(OSError):
-            if mark in (path / "environ").read_bytes() and is_alive(path.name):
-                if (path / "comm").read_text().strip() != "strace":
-                    found.append(int(path.name))
+            if is_alive(pid) and Path(f"/proc/{pid}/comm").read_text() != "strace\n":
+                found.append(int(pid))
     return found
 
 
@@ -65,14 +70,12 @@ def wait_for(condition, seconds):
 class Attempt:
     """What strace wrote is in trace_path; complaints grows."""
 
-    def __init__(self, point, scratch):
-        self.point, self.scratch = point, Path(scratch)
+    def __init__(self, point, scratch, usual=None):
+        self.point, self.scratch, self.usual = point, Path(scratch), usual
         self.trace_path = self.scratch / "trace"
         self.log_path = self.scratch / "log"
         self.complaints = []
-        self.mark = f"TORTURE={os.getpid()}.{next(numbers)}"
-        self.environment = {**os.environ, **dict([self.mark.split("=")])}
-        self.process = self.tracer = None
+        self.process = None
 
     def complain(self, sentence):
         self.complaints.append(sentence)
@@ -80,22 +83,41 @@ class Attempt:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def trace(self):
+        return self.trace_path.read_text(errors="replace") if self.trace_path.exists() else ""
+
+    def failed(self):
+        """The processes that have met with the failure: the first one, and others."""
+        pids = {int(p) for p in re.findall(r"^(\d+) .*\(INJECTED\)", self.trace(), re.MULTILINE)}
+        return pids & {self.process.pid}, pids - {self.process.pid}
+
+    def check_no_crash(self):
+        """A program may crash where its loader fails, which is its own."""
+        signals = r"^(\d+) +--- SIG(?:ABRT|BUS|FPE|ILL|SEGV) "
+        crashed = {int(pid) for pid in re.findall(signals, self.trace(), re.MULTILINE)}
+        if "--" in MODES.get(self.point.mode, ()):
+            crashed &= {self.process.pid}
+        if crashed:
+            self.complain("a process has crashed")
+
     def strace(self, *options):
-        return ["strace", *options, "-f", "-qq", "-o", str(self.trace_path),
+        return ["strace", "-I2", *options, "-f", "-qq", "-o", str(self.trace_path),
                 *injection(self.point)]  # fmt: skip
 
+    def check_nothing_left(self):
+        """But for the process itself, if it has not ended."""
+        own = {self.process.pid} if self.process.poll() is None else set()
+        if not wait_for(lambda: not set(left_behind()) - own, PATIENCE):
+            self.complain("processes are left behind")
+
     def clean_up(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for pid in marked(self.mark.encode()):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        if self.tracer:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.tracer.wait(2)
-            self.tracer.kill()
-            self.tracer.wait()
+        """Ends and collects every child, and what those leave behind."""
+        while pids := children(os.getpid()):
+            for pid in map(int, pids):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(OSError):
+                    os.waitpid(pid, 0)
 
 
 class ServerAttempt(Attempt):
@@ -106,31 +128,27 @@ class ServerAttempt(Attempt):
             listen = f"unix:{self.scratch}/socket"
         reader, writer = os.pipe()
         under = self.strace("-D") if self.point.phase == "start" else []
-        arguments = MODES[self.point.mode]
-        env = ["--env", "TORTURE"] if "--" in arguments else []
         words = [*under, BUILD / "prongd", "-v", "-l", listen, "--grace", "2s",
-                 "--ready-fd", str(writer), *env, *arguments]  # fmt: skip
+                 "--ready-fd", str(writer), *MODES[self.point.mode]]  # fmt: skip
         with open(self.log_path, "wb") as log, open(os.devnull, "rb+") as null:
             self.process = subprocess.Popen(words, stdin=null, stdout=null, stderr=log,
-                                            pass_fds=[writer], env=self.environment)  # fmt: skip
+                                            pass_fds=[writer])  # fmt: skip
         os.close(writer)
         ready, _, _ = select.select([reader], [], [], LONGEST)
         text = os.read(reader, 4096).decode() if ready else ""
         os.close(reader)
-        if text.strip():
+        if text:
             return text.strip()
-        # Where the line could not be written, the log says so, and has the address.
-        started = re.search(r"event=listen address=(\S+)[^$]*event=start ", self.log())
-        if started and "event=ready-failed" not in self.log():
-            self.complain("readiness is not told, and the log does not say why")
-        return started[1] if started else None
+        # Where telling it has failed, the log says so.
+        failed = re.search(r"event=ready-failed", self.log())
+        told = re.search(r"event=listen address=(\S+)", self.log())
+        return told[1] if failed and told else None
 
     def attach(self):
         pids = [self.process.pid, *children(self.process.pid)]
         words = self.strace(*itertools.chain.from_iterable(["-p", str(p)] for p in pids))
-        self.tracer = subprocess.Popen(words, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL)  # fmt: skip
+        subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)  # fmt: skip
         status = Path(f"/proc/{self.process.pid}/status")
         wait_for(lambda: "TracerPid:\t0" not in status.read_text(), LONGEST)
 
@@ -140,25 +158,50 @@ class ServerAttempt(Attempt):
             status = self.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             return self.complain("hangs at the start")
-        if status != 1 and self.point.call != "fcntl":  # of --ready-fd
+        if status != 1:
             self.complain(f"status {status} though it did not start")
         if not re.search(r"^prongd: \S", self.log(), re.MULTILINE):
-            self.complain(f"does not say why it did not start: {self.log()[-200:]!r}")
+            self.complain("does not say why it did not start")
+
+    def lift(self):
+        """Ends the failing: the tracer detaches."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        tracer = int(re.search(r"TracerPid:\t(\d+)", status)[1])
+        if tracer > 0:
+            os.kill(tracer, signal.SIGTERM)
+            wait_for(lambda: not is_alive(tracer), LONGEST)
+
+    def receive(self, client):
+        """All until the end. A client may wait while each process that is made for it
+        fails, if it is served once they do not."""
+        got = b""
+        while True:
+            try:
+                part = client.recv(65536)
+            except TimeoutError:
+                if client.gettimeout() == LONGEST:
+                    raise
+                client.settimeout(LONGEST)
+                if len(self.failed()[1]) > 1:
+                    self.waited = True
+                    self.lift()
+                continue
+            if not part:
+                return got
+            got += part
 
     def ask(self, address):
         """What became of one client: "served", or how it failed."""
         unix = address.startswith("unix:")
         family = socket.AF_UNIX if unix else socket.AF_INET
         to = address[5:] if unix else ("127.0.0.1", int(address.rsplit(":", 1)[1]))
-        got = b""
         try:
             with socket.socket(family) as client:
-                client.settimeout(LONGEST)
+                client.settimeout(PATIENCE)
                 client.connect(to)
                 client.sendall(DATA)
                 client.shutdown(socket.SHUT_WR)
-                while part := client.recv(65536):
-                    got += part
+                got = self.receive(client)
         except TimeoutError:
             return "hangs"
         except OSError as error:
@@ -167,15 +210,6 @@ class ServerAttempt(Attempt):
             return "refused"
         return "served" if got == DATA else f"lost ({len(got)} bytes)"
 
-    def failures(self):
-        """How often the supervisor has met with the failure, and the others."""
-        pids = []
-        if self.trace_path.exists():
-            trace = self.trace_path.read_text(errors="replace")
-            pids = re.findall(r"^(\d+) .*\(INJECTED\)", trace, re.MULTILINE)
-        own = pids.count(str(self.process.pid))
-        return own, len(pids) - own
-
     def check_clients(self, address):
         """A failure may lose one client, and the log tells of it; a call is failed in
         each process anew, so that each worker may lose its own."""
@@ -183,54 +217,83 @@ class ServerAttempt(Attempt):
         while len(results) < 3 and "hangs" not in results:
             results.append(self.ask(address))
         lost = sum(result not in ("served", "refused") for result in results)
-        own, others = self.failures()
-        # Where a failure meets each process anew, none can be made that would serve. By
-        # default clients wait then, and the log tells why.
-        why = re.search(r"event=(fork|privileges)-failed", self.log())
-        waits = others > 1 and why
-        if ("hangs" in results and not waits) or lost > (own > 0) + others:
+        own, others = self.failed()
+        if "hangs" in results or lost > len(own) + len(others):
             self.complain(f"clients: {', '.join(results)}")
-        # In a pool that accepts for itself, no line is for a single connection.
-        if lost > 0 and ("hangs" in results or self.point.mode != "accepting"):
-            told = r"level=(error|warning)|failed|crash|refused|reason=(?!eof)"
-            if not wait_for(lambda: re.search(told, self.log()), 1):
-                self.complain(f"{lost} clients lost, and the log says nothing")
+        if lost > 1:
+            self.lift()
+            if (result := self.ask(address)) != "served":
+                self.complain(f"after the failure: {result}")
+        self.lost = lost
+        if self.waited and not re.search(r"level=(error|warning)", self.log()):
+            self.complain("clients wait, and the log says nothing")
+
+    def look(self):
+        """How many children and how many descriptors the supervisor has."""
+        try:
+            fds = os.listdir(f"/proc/{self.process.pid}/fd")
+        except OSError:
+            fds = []
+        return len(children(self.process.pid)), len(fds)
+
+    def check_as_usual(self):
+        """As many processes, and no more descriptors, as without a failure."""
+        if self.usual is None:
+            time.sleep(1)  # until the spares are there again
+            self.usual = self.look()
+            return
+
+        spares = [b for a, b in itertools.pairwise(MODES[self.point.mode]) if a == "-s"]
+        if "event=cold" in self.log():  # which says why there are no spares
+            spares = []
+
+        def is_as_usual():
+            processes, fds = self.look()
+            more = processes - self.usual[0]  # workers of a pool, a channel each
+            return processes >= int((spares or "0")[0]) and fds <= self.usual[1] + more
+
+        if not wait_for(is_as_usual, PATIENCE) and len(self.failed()[1]) > 1:
+            self.lift()
+        if not wait_for(is_as_usual, LONGEST):
+            self.complain(f"processes, descriptors: {self.look()} instead of {self.usual}")
 
     def check_stop(self):
         if self.process.poll() is None:
             self.process.terminate()
+        else:
+            self.complain("ended by itself")
         try:
             status = self.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             return self.complain("hangs at the stop")
-        if status not in (0, 1):
+        if status != 0:
             return self.complain(f"status {status} at the stop")
-        if status == 1 and not re.search("^prongd: |level=error", self.log(), re.MULTILINE):
-            return self.complain("status 1 without a word")
-        if not wait_for(lambda: not marked(self.mark.encode()), 1):
-            self.complain("processes are left behind")
-        if status == 0:
-            self.check_totals()
+        self.check_nothing_left()
+        self.check_totals()
 
     def check_totals(self):
         found = re.search(r"event=stop accepted=(\d+) active=(\d+) closed=(\d+)", self.log())
-        # A log that cannot be written has no last line: that is the injected failure.
-        if not found and self.point.call not in ("write", "openat", "sendto", "mmap"):
+        # The line itself may be what could not be written.
+        if not found and self.point.call != "write":
             self.complain("no line event=stop")
         if found and (found[1] != found[3] or found[2] != "0"):
             self.complain(f"unbalanced: {found[0]}")
+        # Where workers accept for themselves, the totals alone tell of a connection.
+        told = r"level=(error|warning)|reason=(?!eof)|closed=.* (?!eof)[a-z-]+=\d.* bytes_in="
+        if self.lost > 0 and not re.search(told, self.log()):
+            self.complain(f"{self.lost} clients lost, and the log says nothing")
 
     def run(self):
+        self.waited, self.lost = False, 0
         address = self.start()
         if address is None:
             return self.check_no_start()
         if self.point.phase == "attached":
             self.attach()
         self.check_clients(address)
+        self.check_as_usual()
         self.check_stop()
-        # What cannot be looked at, or not be removed, stays.
-        kept = self.point.call in ("unlink", "newfstatat")
-        if self.point.mode == "unix" and not kept and (self.scratch / "socket").exists():
+        if self.point.mode == "unix" and (self.scratch / "socket").exists():
             self.complain("the socket's path is left behind")
 
 
@@ -253,41 +316,38 @@ class ClientAttempt(Attempt):
             words = [*self.strace("-D"), BUILD / "prong", "connect", "127.0.0.1", port]
             with open(self.log_path, "wb") as log:
                 self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=log,
-                                                stdout=subprocess.PIPE,
-                                                env=self.environment)  # fmt: skip
+                                                stdout=subprocess.PIPE)  # fmt: skip
             self.check(*self.process.communicate(DATA, LONGEST))
         except subprocess.TimeoutExpired:
             self.complain("hangs")
         finally:
             server.kill()
             server.wait()
+        self.check_nothing_left()
 
     def check(self, output, _):
         status = self.process.returncode
-        if status == 127 and "error while loading shared libraries" in self.log():
-            return  # before main()
         if status not in (0, 1):
             self.complain(f"status {status}")
-        # EPIPE: the server takes no more, which is its right, or the reader has gone, to
-        # whom there is nothing to say (prong-connect(1)).
-        gone = self.point.error == "EPIPE" and self.point.call
-        if status == 0 and output != DATA and gone != "sendto":
+        if status == 0 and output != DATA:
             self.complain(f"status 0, and {len(output)} bytes of {len(DATA)}")
-        if status == 1 and gone != "write" and not re.search("^prong( connect)?: ", self.log()):
+        # As cat(1) does, it says nothing where what reads its output has gone.
+        gone = (self.point.call, self.point.error) == ("write", "EPIPE")
+        if status == 1 and not gone and not re.search("^prong( connect)?: ", self.log()):
             self.complain("status 1 without a message")
 
 
-def attempt(point):
-    """Runs a point: (complaints, the log's end, the trace)."""
+def attempt(point, usual=None):
+    """Runs a point: (complaints, the log's end, the trace, what is usual). usual is what
+    the run had in which nothing failed."""
     kind = ClientAttempt if point.mode == CLIENT else ServerAttempt
+    become_subreaper()
     with tempfile.TemporaryDirectory(prefix="torture-") as scratch:
         os.chmod(scratch, 0o755)
-        one = kind(point, scratch)
+        one = kind(point, scratch, usual)
         try:
             one.run()
+            one.check_no_crash()
         finally:
             one.clean_up()
-        trace = ""
-        if one.trace_path.exists():
-            trace = one.trace_path.read_text(errors="replace")
-        return one.complaints, one.log()[-400:], trace
+        return one.complaints, one.log()[-400:], one.trace(), one.usual

@@ -31,17 +31,18 @@ PHASES = ["start", "attached"]
 CLIENT = "connect"  # the mode of prong connect; its only phase is the start
 
 USUAL = ["EPERM", "ENOMEM"]
+UNNAMED = "524"  # ENOTSUPP, which the kernel keeps for itself and leaks
 ERRORS = {
-    "accept4": ["EMFILE", "ECONNABORTED", "ENOMEM", "EPERM"],
+    "accept4": ["EMFILE", "ECONNABORTED", "ENOMEM", "EPERM", UNNAMED],
     "bind": ["EADDRINUSE", "EACCES"],
     "brk": ["ENOMEM"],
-    "clone": ["EAGAIN", "ENOMEM"],
+    "clone": ["EAGAIN", "ENOMEM", UNNAMED],
     "close_range": ["EINVAL", "ENOMEM", "EPERM"],
     "connect": ["ECONNREFUSED", "EINTR", "ENETUNREACH", "EPERM"],
     "dup2": ["EMFILE", "EBUSY", "EINTR"],
     "epoll_create1": ["EMFILE", "ENOMEM"],
-    "epoll_ctl": ["ENOMEM", "ENOSPC"],
-    "epoll_wait": ["EINTR"],
+    "epoll_ctl": ["ENOMEM", "ENOSPC", UNNAMED],
+    "epoll_wait": ["EINTR", UNNAMED],
     "execve": ["ENOENT", "EACCES", "ENOMEM", "ETXTBSY"],
     "fcntl": ["EMFILE"],
     "getrandom": ["EAGAIN", "ENOSYS"],
@@ -56,24 +57,24 @@ ERRORS = {
     "openat": ["EMFILE", "EACCES", "ENOENT"],
     "poll": ["EINTR", "ENOMEM"],
     "prctl": ["EPERM", "EINVAL"],
-    "read": ["EINTR", "EIO"],
-    "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM"],
-    "recvmsg": ["ENOMEM", "EINTR", "ECONNRESET"],
+    "read": ["EINTR", "EIO", UNNAMED],
+    "recvfrom": ["EINTR", "ECONNRESET", "ENOMEM", UNNAMED],
+    "recvmsg": ["ENOMEM", "EINTR", "ECONNRESET", UNNAMED],
     "rt_sigaction": ["EINVAL"],
     "rt_sigprocmask": ["EINVAL"],
     "seccomp": ["EINVAL", "EPERM"],
-    "sendmsg": ["ENOBUFS", "ETOOMANYREFS", "EPIPE", "EAGAIN"],
-    "sendto": ["EINTR", "EPIPE", "ENOBUFS", "ENOMEM"],
+    "sendmsg": ["ENOBUFS", "ETOOMANYREFS", "EPIPE", "EAGAIN", UNNAMED],
+    "sendto": ["EINTR", "EPIPE", "ENOBUFS", "ENOMEM", UNNAMED],
     "setresgid": ["EPERM"],
     "setresuid": ["EAGAIN", "EPERM"],
     "setsockopt": ["ENOMEM", "EPERM", "ENOPROTOOPT"],
     "shutdown": ["ENOTCONN"],
     "signalfd4": ["EMFILE", "ENOMEM"],
     "socket": ["EMFILE", "EAFNOSUPPORT"],
-    "socketpair": ["EMFILE", "ENFILE", "ENOMEM"],
-    "wait4": ["EINTR", "ECHILD"],
-    "waitid": ["EINTR", "ECHILD"],
-    "write": ["EINTR", "EIO", "ENOSPC", "EPIPE"],
+    "socketpair": ["EMFILE", "ENFILE", "ENOMEM", UNNAMED],
+    "wait4": ["EINTR", "ECHILD", UNNAMED],
+    "waitid": ["EINTR", "ECHILD", UNNAMED],
+    "write": ["EINTR", "EIO", "ENOSPC", "EPIPE", UNNAMED],
 }
 # Those that do not return, that libc's start cannot go on without, or that cannot fail.
 # close(2) closes even if it fails; strace could only leave the descriptor open.
@@ -96,6 +97,23 @@ def calls_in(trace):
     return most
 
 
+def calls_of_loader(trace):
+    """{call: how many the loader of a dynamic program made before main()}: those until
+    ld.so.cache is unmapped. A loader that cannot have memory crashes or ends with 127, as
+    it does for any program, which is not ours to change."""
+    made = collections.Counter()
+    match = re.match(r"\d+", trace)
+    loads = False
+    for line in trace.splitlines():
+        if not (call := re.match(rf"{match[0]} +(\w+)\(", line)):
+            continue
+        made[call[1]] += 1
+        loads = loads or "ld.so.cache" in line
+        if loads and call[1] == "munmap":
+            return made
+    return collections.Counter()
+
+
 def whens(count):
     """The first four, the middle one and the last one."""
     chosen = {*range(1, min(count, 4) + 1), count}
@@ -104,17 +122,18 @@ def whens(count):
 
 def points_of(mode, phase, trace):
     """Every point of a mode and phase, from a trace without a failure. The first
-    execve(2) from the start on is that of the program itself; the first mprotect(2), and
-    in a client, which is linked dynamically, the first mmap(2), are made before main()."""
-    before_main = {"execve", "mprotect"} | ({"mmap"} if mode == CLIENT else set())
+    execve(2) from the start on is that of the program itself, and the first mprotect(2)
+    is of libc, before main()."""
+    before = collections.Counter()
+    if phase == "start":
+        before = calls_of_loader(trace) | collections.Counter(execve=1, mprotect=1)
     for call, count in sorted(calls_in(trace).items()):
         if call in EXEMPT:
             continue
         for when in whens(count):
-            if phase == "start" and when == 1 and call in before_main:
-                continue
-            for error in ERRORS.get(call, USUAL):
-                yield Point(mode, phase, call, error, when)
+            if when > before[call]:
+                for error in ERRORS.get(call, USUAL):
+                    yield Point(mode, phase, call, error, when)
 
 
 def sample(points, count, seed):

@@ -12,23 +12,25 @@ import os
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 
 from attempt import attempt
 from points import CLIENT, MODES, PHASES, Point, points_of, sample
 
 
 def find_points(modes, jobs):
-    """All points of the modes, and complaints of the runs in which nothing failed."""
+    """All points of the modes, complaints of the runs in which nothing failed, and what
+    each of those had, {(mode, phase): usual}."""
     kinds = [(mode, phase) for mode in modes for phase in PHASES
              if (mode, phase) != (CLIENT, "attached")]  # fmt: skip
-    with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(lambda kind: attempt(Point(*kind, None, None, None)), kinds)
-    points, complaints = [], []
-    for (mode, phase), (complained, log, trace) in zip(kinds, found):
-        points += points_of(mode, phase, trace)
-        complaints += [(Point(mode, phase, None, None, None), complained, log)] * bool(complained)
-    return points, complaints
+    with ProcessPoolExecutor(jobs) as pool:
+        found = pool.map(attempt, [Point(*kind, None, None, None) for kind in kinds])
+    points, complaints, usual = [], [], {}
+    for kind, (complained, log, trace, had) in zip(kinds, found):
+        points += points_of(*kind, trace)
+        complaints += [(Point(*kind, None, None, None), complained, log)] * bool(complained)
+        usual[kind] = had
+    return points, complaints, usual
 
 
 def tell(point, complaints, log):
@@ -39,11 +41,12 @@ def tell(point, complaints, log):
     print("".join(f"    {line}\n" for line in log.splitlines()[-3:]), end="", flush=True)
 
 
-def torture(points, jobs):
+def torture(points, usual, jobs):
     """Attempts all of them; how many did not hold."""
     bad = 0
-    with ThreadPoolExecutor(jobs) as pool:
-        for point, (complaints, log, _) in zip(points, pool.map(attempt, points)):
+    with ProcessPoolExecutor(jobs) as pool:
+        had = [usual[point.mode, point.phase] for point in points]
+        for point, (complaints, log, _, _) in zip(points, pool.map(attempt, points, had)):
             if complaints:
                 bad += 1
                 tell(point, complaints, log)
@@ -59,12 +62,12 @@ def main():
     given = parser.parse_args()
     if shutil.which("strace") is None or os.geteuid() != 0:
         sys.exit("torture: needs strace, and root for --user")
-    points, complaints = find_points(given.mode, given.jobs)
+    points, complaints, usual = find_points(given.mode, given.jobs)
     for complaint in complaints:
         tell(*complaint)
     chosen = sample(points, given.sample, given.seed)
     print(f"torture: {len(chosen)} of {len(points)} points, seed {given.seed}", flush=True)
-    bad = torture(chosen, given.jobs) + len(complaints)
+    bad = torture(chosen, usual, given.jobs) + len(complaints)
     print(f"torture: {bad} did not hold" if bad else "torture: all held")
     return 1 if bad else 0
 
