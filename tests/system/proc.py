@@ -62,6 +62,11 @@ def status(pid):
     return {key: value.strip() for key, _, value in (l.partition(":") for l in lines)}
 
 
+def is_blocked(pid, number):
+    """Whether that signal waits until the process asks for it."""
+    return bool(int(status(pid)["SigBlk"], 16) >> (number - 1) & 1)
+
+
 def memory(pid):
     """Resident bytes that are its own."""
     return int(status(pid)["RssAnon"].split()[0]) * 1024

@@ -5,11 +5,13 @@ UNIX sockets, with programs started cold, warm, and with a monitor.
 """
 
 import array
+import signal
 import socket
 
 import pytest
 
 from harness import eventually, failures, finish_load, start_load
+from proc import is_blocked
 from sockets import receive_all, receive_exactly, reset
 
 REPLY = 400_000
@@ -40,6 +42,7 @@ def load(request):
         return
     server = request.getfixturevalue("busy")
     loading = start_load(server, "-c", "16", "-d", "30s")
+    eventually(lambda: is_blocked(loading.pid, signal.SIGTERM), "it can be told to end")
     eventually(server.workers, "the load has begun")
     yield
     loading.terminate()

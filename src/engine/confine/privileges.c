@@ -459,5 +459,5 @@ _Noreturn void privileges_leave(struct score_row *row,
 {
 	atomic_store(&row->error, failure->error);
 	atomic_store(&row->failed_step, failure->step);
-	_exit(reason_exit_status(REASON_REFUSED_PRIVILEGES));
+	call_exit(reason_exit_status(REASON_REFUSED_PRIVILEGES));
 }
