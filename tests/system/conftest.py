@@ -24,6 +24,15 @@ def pytest_configure(config):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """A test that fails shows what its servers have logged."""
+    report = (yield).get_result()
+    if report.failed:
+        for server in harness.running:
+            report.sections.append((f"log of {server.pid}", server.log_text()[-3000:]))
+
+
 @pytest.fixture
 def prongd(tmp_path):
     """prongd("-r", "always", "echo") starts a server; see harness.Server."""

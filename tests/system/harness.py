@@ -335,6 +335,9 @@ def no_strays(before, timeout=5):
             os.kill(pid, signal.SIGKILL)
 
 
+running = []  # servers, for the report of a test that fails
+
+
 @contextlib.contextmanager
 def servers(directory):
     """A factory of servers, which ends and checks them all."""
@@ -344,6 +347,7 @@ def servers(directory):
     def start(*arguments, **options):
         server = Server(directory / f"log-{len(started)}", arguments, **options)
         started.append(server)
+        running.append(server)
         return server
 
     try:
@@ -352,5 +356,6 @@ def servers(directory):
             server.finish()
     finally:
         for server in started:
+            running.remove(server)
             server.cut()
         no_strays(before)
