@@ -90,6 +90,8 @@ int holders_find(struct holding *holdings, size_t count)
 	struct search search = { holdings, count, 0 };
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
+	pid_t own = getpid();
+	bool shows_own = false;
 
 	if (processes == NULL)
 		return -errno;
@@ -97,11 +99,14 @@ int holders_find(struct holding *holdings, size_t count)
 		holdings[i].pid = 0;
 	while ((entry = readdir(processes)) != NULL) {
 		search.pid = atoi(entry->d_name); /* 0 for what is no process */
-		if (search.pid > 0 && search.pid != getpid())
+		if (search.pid == own)
+			shows_own = true;
+		else if (search.pid > 0)
 			each_socket(search.pid, note_holder, &search);
 	}
 	closedir(processes);
-	return 0;
+	/* Where nothing is mounted there, it is an empty directory. */
+	return shows_own ? 0 : -ENOENT;
 }
 
 struct place {

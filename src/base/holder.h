@@ -27,7 +27,7 @@ struct holding {
 /*
  * Fills each pid, looking at all processes but the calling one: some milliseconds. A
  * process that may not be looked into is taken to hold nothing. Returns 0, or a negative
- * errno where /proc cannot be read.
+ * errno where /proc cannot be read, or does not show the calling process.
  */
 int holders_find(struct holding *holdings, size_t count);
 

@@ -1,5 +1,6 @@
 """A machine that lacks what others have: clients are served, or the start says why not."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -59,3 +60,14 @@ def test_the_start_says_what_is_missing(script, words, says):
                            env=environment())  # fmt: skip
     assert ended.returncode == 1
     assert says in ended.stderr
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("words", [("--resolve", "--", "/bin/cat"), ("--", "/bin/cat")], ids=str)
+def test_a_process_that_is_slow_to_become_a_program_keeps_its_client(prongd, words):
+    """Its streams are not the connection yet, and no process can be seen to hold it."""
+    slow = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=dup2",
+            "-e", "inject=dup2:delay_enter=400ms:when=1"]  # fmt: skip
+    server = prongd(*words, under=[*lacking(LACKS["no /proc"]), *slow])
+    with server.connect() as client:
+        assert echoes(client)

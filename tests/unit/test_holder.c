@@ -1,12 +1,14 @@
 #include "base/holder.h"
 
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -113,6 +115,35 @@ static void a_holder_is_found_among_all_processes_and_only_while_it_holds(void *
 	assert_int_equal(holdings[0].pid, 0);
 }
 
+/* In a process of its own, whose view of the file system changes. Returns -errno. */
+static int find_without_proc(void)
+{
+	struct holding holding = { 1, 0 };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    umount2("/proc", MNT_DETACH) < 0)
+			_exit(EPERM);
+		_exit(-holders_find(&holding, 1));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return -WEXITSTATUS(status);
+}
+
+/* Its directory is still there, and empty. */
+static void where_proc_is_not_mounted_nothing_is_known(void **state)
+{
+	int err = find_without_proc();
+
+	(void)state;
+	if (err == -EPERM)
+		skip_because("/proc may not be unmounted");
+	assert_int_equal(err, -ENOENT);
+}
+
 static void a_copy_can_be_had_back_from_a_holder(void **state)
 {
 	char byte = 0;
@@ -159,6 +190,7 @@ int main(void)
 		with_pair(a_process_that_is_gone_cannot_be_asked),
 		with_pair(
 			a_holder_is_found_among_all_processes_and_only_while_it_holds),
+		with_pair(where_proc_is_not_mounted_nothing_is_known),
 		with_pair(a_copy_can_be_had_back_from_a_holder),
 		with_pair(a_last_copy_is_told_from_one_that_others_have_too),
 	};
