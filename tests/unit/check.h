@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,5 +32,8 @@ int nothing_is_left(void **state);
 
 /* How many descriptors this process has open. */
 int open_descriptors(void);
+
+/* Raises the limit of descriptors, by default 1024. Returns whether count may be open. */
+bool can_open(unsigned count);
 
 #endif

@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
@@ -23,6 +24,16 @@ int open_descriptors(void)
 		count++;
 	closedir(folder);
 	return count;
+}
+
+bool can_open(unsigned count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < count)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 int note_what_is_open(void **state)

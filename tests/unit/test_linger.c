@@ -1,6 +1,5 @@
 #include "engine/supervisor/linger.h"
 
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <fcntl.h>
@@ -253,25 +252,13 @@ static void to_cut_short_closes_the_oldest(void **state)
 	pair_close(&pair);
 }
 
-/* The default limit is 1024 descriptors. */
-static bool can_open_many(void)
-{
-	struct rlimit limit;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max < 2 * LINGER_MAX)
-		return false;
-	limit.rlim_cur = limit.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 static void when_there_are_too_many_the_oldest_is_closed(void **state)
 {
 	struct pair pair = pair_unix();
 	int at[LINGER_MAX + 3];
 
 	(void)state;
-	if (!can_open_many()) {
+	if (!can_open(2 * LINGER_MAX)) {
 		pair_close(&pair);
 		skip_because("too few descriptors may be opened");
 	}
