@@ -172,7 +172,9 @@ def test_where_no_port_is_free_on_all_addresses_it_says_so(tmp_path, holder):
     assert re.search("no port (that )?is free", text)
 
 
-SCOPED = "ip addr add fe80::77/64 dev lo nodad"
+# The kernel adds the route to the address a little later.
+SCOPED = """ip addr add fe80::77/64 dev lo nodad
+for i in $(seq 500); do ip -6 route get fe80::77 oif lo && break; sleep 0.01; done >/dev/null 2>&1"""
 SHOWS = ("--", "sh", "-c", "env | grep -e IP= -e REMOTE_ADDR= -e REMOTE_HOST= | sort")
 
 
