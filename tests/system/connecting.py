@@ -127,7 +127,7 @@ def file_replaced(directory, path, text):
     script = f'mount --bind "$0" {path} && exec "$@"'
     words = ["unshare", "-rm", "sh", "-c", script, str(file)]
     if subprocess.run([*words, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no mount namespace to be had")
+        pytest.skip("a mount namespace cannot be made")
     return words
 
 

@@ -140,8 +140,12 @@ def test_verbose_tells_of_the_connection_only(serve, connect):
     assert re.fullmatch(r"prong connect: connected from \S+ to \S+", last)
 
 
-def test_a_program_that_cannot_be_run_is_told_with_111(serve, connect, tmp_path):
+def test_a_program_that_cannot_be_run_is_told_with_111(
+    serve, connect, tmp_path, monkeypatch
+):
+    """A folder of PATH that may not be read would make the first error another one."""
     server = serve(greet_and_close)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     for program, error in (("no-such-program", "No such file or directory"),
                            (tmp_path, "Permission denied")):  # fmt: skip
         client = connect("127.0.0.1", server.port, "--", program)

@@ -141,7 +141,7 @@ def test_a_resolver_that_does_not_answer_is_given_up_in_time(connect, tmp_path, 
     script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
     under = ["unshare", "-rmn", "sh", "-c", script, str(conf)]
     if subprocess.run([*under, "true"], stderr=subprocess.DEVNULL).returncode != 0:
-        pytest.skip("no network namespace to be had")
+        pytest.skip("a network namespace cannot be made")
     under += ["/usr/bin/python3", "-c", SILENT_RESOLVER]
     client = connect(option, "1s", "silent.test", "7", under=under)
     _, errors = client.finish(status=1)

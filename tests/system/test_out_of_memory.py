@@ -38,7 +38,7 @@ class Full:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.directory.rmdir()
-            pytest.skip(f"no memory cgroup to be had: {error}")
+            pytest.skip(f"a memory cgroup cannot be made: {error}")
 
     def enter(self):
         (self.directory / "cgroup.procs").write_text(str(os.getpid()))

@@ -119,7 +119,7 @@ def three_groups(public):
     mount = f'mount --bind {public}/group /etc/group && exec "$@"'
     under = ["unshare", "-m", "sh", "-c", mount, "sh"]
     if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace to be had")
+        pytest.skip("a mount namespace cannot be made")
     return under, Identity(1, 1, frozenset([1, *numbers]))
 
 

@@ -138,7 +138,7 @@ def silent_resolver(directory):
                          for name in ("resolv.conf", "hosts"))  # fmt: skip
     under = ["unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
     if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace to be had")
+        pytest.skip("a mount namespace cannot be made")
     return under
 
 
@@ -150,7 +150,7 @@ def silence(public):
         try:
             name_server.bind(("127.0.0.1", 53))
         except OSError:
-            pytest.skip("port 53 is not to be had")
+            pytest.skip("port 53 cannot be bound")
         yield under
 
 

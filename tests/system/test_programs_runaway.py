@@ -166,7 +166,7 @@ def test_others_are_served_meanwhile(mark, start, shape):
 def test_without_proc_the_option_is_refused_at_the_start():
     under = ["unshare", "-m", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
     if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace to be had")
+        pytest.skip("a mount namespace cannot be made")
     words = [*under, PRONGD, "-l", "127.0.0.1:0", "--kill-descendants", "--", "/bin/cat"]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=20,
                            env=environment())  # fmt: skip

@@ -255,7 +255,7 @@ def test_a_shim_that_may_not_be_executed_is_not_tried(tmp_path, root):
              f'mount --bind /mnt/prong-warm.so {shim} && exec "$@"')  # fmt: skip
     under = ["unshare", "-m", "sh", "-c", mount, "sh"]
     if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
-        pytest.skip("no mount namespace to be had")
+        pytest.skip("a mount namespace cannot be made")
     why = runs_for_clients_alone(tmp_path, 0, program=program, under=under)
     assert why == '"the shim cannot be executed"'
 
