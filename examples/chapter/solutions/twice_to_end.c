@@ -20,7 +20,8 @@ static void on_interrupt(int sig)
 
 int main(void)
 {
-	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND };
+	struct sigaction act = { .sa_handler = on_interrupt,
+				 .sa_flags = (int)SA_RESETHAND };
 	static const char ready[] = "working...\n";
 
 	sigaction(SIGINT, &act, NULL);
