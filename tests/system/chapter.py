@@ -16,7 +16,7 @@ class ChapterServer:
     """A server that prints the port that it listens on."""
 
     def __init__(self, path, arguments, **popen):
-        words = [PROGRAMS / path, "0", *arguments]
+        words = [path, "0", *arguments]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, **popen)
         self.pid = self.process.pid
         self.clients = []
@@ -53,7 +53,7 @@ def chapter_servers(folder):
     started = []
 
     def start(name, *arguments, **popen):
-        started.append(ChapterServer(f"{folder}/{name}", arguments, **popen))
+        started.append(ChapterServer(PROGRAMS / folder / name, arguments, **popen))
         return started[-1]
 
     try:
