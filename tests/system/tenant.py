@@ -35,13 +35,18 @@ def read(pid):
 def leave(work):
     """A process in a session of its own, which begins its work when the program has ended."""
     parent = os.getpid()
+    ready, ready_writer = os.pipe()
     child = os.fork()
     if child > 0:
+        os.close(ready_writer)
+        os.read(ready, 1)  # the end: the child keeps no stream that it shall not keep
+        os.close(ready)
         return child
     os.setsid()
     if work != hold:
         for fd in STREAMS:
             os.close(fd)
+    os.close(ready_writer)
     while os.getppid() == parent and work != hold:
         time.sleep(0.001)  # until the program has ended
     while True:

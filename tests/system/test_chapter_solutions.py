@@ -12,7 +12,7 @@ import pytest
 
 from chapter import PROGRAMS, chapter_servers
 from harness import PATIENCE, ROOT, eventually
-from proc import children, gone, read, state, status
+from proc import children, descriptors, gone, read, state, status
 from sockets import echoes, receive_all
 
 SOURCES = ROOT / "examples" / "chapter"
@@ -326,6 +326,10 @@ def test_29_a_spare_that_holds_the_channel_outlives_the_server(serve, changed):
     os.kill(spare, signal.SIGKILL)
 
 
+def sockets_of(pid):
+    return sum(what.startswith("socket:") for what in descriptors(pid).values())
+
+
 def test_30_exit_group_is_forbidden_in_the_strict_mode(serve, changed):
     if status("self")["Seccomp"] != "0":
         pytest.skip("a seccomp filter is in force here, which excludes the strict mode")
@@ -335,6 +339,7 @@ def test_30_exit_group_is_forbidden_in_the_strict_mode(serve, changed):
         client = server.connect()
         assert echoes(client)
         [child] = children(server.pid)
+        eventually(lambda: sockets_of(server.pid) == 1, "it has closed its descriptor")
         server.process.send_signal(signal.SIGSTOP)  # it must not collect the child yet
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == b""

@@ -78,8 +78,8 @@ def test_thousands_of_clients_held_at_once_are_all_served_twice(prongd, scale):
 
 
 def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
-    """1 GiB each way through each of 4 connections."""
-    size = int((1 << 30) * scale)
+    """512 MiB each way through each of 4 connections."""
+    size = int((1 << 29) * scale)
     server = prongd("echo", verbose=False)
     load(server, "--stream", "-c", 4, "-s", 1 << 20)
     before = memory(server.pid)
@@ -110,16 +110,19 @@ def test_clients_who_stay_do_not_make_it_dearer_to_serve_others(prongd):
 
     def supervisors_time():
         before = cpu_seconds(server.pid)
-        load(server, "--churn", "-c", 16, "-n", 3000, "--sources", "127.0.1.1/100")
+        load(server, "--churn", "-c", 16, "-n", 2000, "--sources", "127.0.1.1/100")
         return cpu_seconds(server.pid) - before
 
-    alone = supervisors_time()
+    def least_time():  # what other tests do to the caches is no cost of ours
+        return min(supervisors_time() for _ in range(3))
+
+    alone = least_time()
     words = [PRONG, "bench", "--hold", str(held), "--wait", server.texts[0]]
     holding = subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
     try:
         assert holding.stdout.readline() == f"held {held}\n"
-        beside = supervisors_time()
+        beside = least_time()
     finally:
         holding.communicate("\n")
     print(f"{beside / alone:.2f} of the processor time alone")
