@@ -67,7 +67,7 @@ def test_sources_without_a_connection_take_no_memory_where_no_rate_is_set(prongd
 
 REFUSALS = [
     # how many; the reason; options
-    (200_000, "refused-denied", ["--deny", "127.0.1.1"]),
+    (50_000, "refused-denied", ["--deny", "127.0.1.1"]),
     (50_000, "refused-rate-per-source", ["--rate-per-source", FOREVER, "--refusal", "reset"]),
     (50_000, "refused-rate", ["--rate", FOREVER, "--refusal-text", "later"]),
     (50_000, "refused-max-per-source", ["--max-per-source", 1]),

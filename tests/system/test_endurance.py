@@ -12,8 +12,8 @@ from logline import reasons
 from proc import descriptors, read, settled
 
 FULL = os.environ.get("PRONG_FULL") == "1"
-REFUSED = 1_000_000 if FULL else 200_000
-SERVED = 200_000 if FULL else 40_000
+REFUSED = 1_000_000 if FULL else 60_000
+SERVED = 200_000 if FULL else 25_000
 PARTS = 10  # the first of them is for warming up
 ALLOWANCE = 256 * 1024  # bytes
 

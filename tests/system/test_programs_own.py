@@ -41,7 +41,7 @@ def load(request):
         yield
         return
     server = request.getfixturevalue("busy")
-    loading = start_load(server, "-c", "16", "-d", "30s")
+    loading = start_load(server, "-c", "16", "-r", "300/s", "-d", "30s")
     eventually(lambda: is_blocked(loading.pid, signal.SIGTERM), "it can be told to end")
     eventually(server.workers, "the load has begun")
     yield

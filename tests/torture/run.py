@@ -57,7 +57,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--sample", type=int)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    # A point mostly waits: for its server, for strace, for time-outs.
+    parser.add_argument("--jobs", type=int, default=4 * os.cpu_count())
     parser.add_argument("mode", nargs="*", default=[*MODES, CLIENT])
     given = parser.parse_args()
     if shutil.which("strace") is None or os.geteuid() != 0:

@@ -98,6 +98,16 @@ static void tick_when_due(void)
 	model->tick(&acceptors, now, now);
 }
 
+/* Time goes on although the loop, which reads the clock itself, sets deadlines back. */
+static void tick_later(void)
+{
+	assert_true(model->deadline(&acceptors) < CLOCK_NEVER);
+	if (now < model->deadline(&acceptors))
+		now = model->deadline(&acceptors);
+	now += clock_us_from_ms(20);
+	model->tick(&acceptors, now, now);
+}
+
 static struct tally *tally_of(const struct process *process)
 {
 	return &acceptors.tallies[process_index(&fake.processes, process)];
@@ -421,7 +431,7 @@ static void those_that_are_not_needed_are_told_to_leave(void **state)
 		hear(); /* the client in the queue looks like a new one */
 		tally_of(&fake.processes.at[0])->accepted++;
 		tally_of(&fake.processes.at[0])->closed[REASON_EOF]++;
-		tick_when_due();
+		tick_later();
 	}
 	for (int i = 0; i < 2 * SPARE; i++)
 		assert_int_equal(acceptors.tallies[i].retires, i >= SPARE);
@@ -437,7 +447,7 @@ static void the_queue_stays_watched_while_it_shrinks(void **state)
 	acceptors.tallies[0].accepted = acceptors.tallies[0].closed[REASON_EOF] = 1;
 	close(accept(listener.fd, NULL, NULL));
 	while (model->wanted(&acceptors) > SPARE)
-		tick_when_due();
+		tick_later();
 	assert_int_equal(fake.loop.watched, 1);
 	assert_int_equal(model->deadline(&acceptors), CLOCK_NEVER);
 	end();

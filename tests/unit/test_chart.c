@@ -34,8 +34,8 @@ static void rows_hold_all_that_was_counted_however_wide_the_range(void **state)
 
 	(void)state;
 	assert_non_null(histogram);
-	for (uint64_t low = US; low <= HOUR; low += low / 3) {
-		for (uint64_t high = low; high <= HOUR; high += high / 2) {
+	for (uint64_t low = US; low <= HOUR; low += low - low / 5) {
+		for (uint64_t high = low; high <= HOUR; high += high - high / 5) {
 			memset(histogram, 0, sizeof(*histogram));
 			histogram_add(histogram, low);
 			histogram_add(histogram, high);
