@@ -4,9 +4,10 @@
  *
  *	manual TEMPLATE >PAGE
  *
- * A line "@OPTIONS name@" becomes the option list of that program, "@SERVICES@" the
- * table of services. Everything else is copied.
+ * A line "@OPTIONS name@" becomes the option list of that program, in its groups, and
+ * "@SERVICES@" the table of services. Everything else is copied.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +28,10 @@ static const struct {
 	{ "bench", &bench_page },
 };
 
-/* A table's text is no markup: '-' is a minus sign to roff, '\' begins an escape. */
+/*
+ * A table's text is no markup: '-' is a minus sign to roff, '\' begins an escape. Each
+ * sentence begins a line.
+ */
 static void print_text(const char *text)
 {
 	for (const char *c = text; *c != '\0'; c++) {
@@ -35,6 +39,8 @@ static void print_text(const char *text)
 			fputs("\\e", stdout);
 		else if (*c == '-')
 			fputs("\\-", stdout);
+		else if (*c == ' ' && c > text && c[-1] == '.')
+			putchar('\n');
 		else
 			putchar(*c);
 	}
@@ -48,8 +54,8 @@ static void print_row(const struct option_row *row)
 	printf("Fl -%s", row->name);
 	if (row->argument != NULL)
 		printf(" Ar %s", row->argument);
-	printf("\n\\&");
-	print_text(row->help);
+	printf("\n\\&%c", toupper((unsigned char)row->help[0]));
+	print_text(row->help + 1);
 	puts(".");
 	if (row->initial != NULL) {
 		printf("Default: \\&");
@@ -58,18 +64,34 @@ static void print_row(const struct option_row *row)
 	}
 }
 
-static bool print_options(const char *name, size_t length)
+/* A list for each group, below its heading; one list if there are none. */
+static void print_rows(const struct option_page *page)
 {
 	const struct option_row *row = NULL;
+	bool begun = false;
 
+	while ((row = option_next(page, row)) != NULL) {
+		const char *heading = option_heading(page, row);
+
+		if (heading != NULL && begun)
+			puts(".El");
+		if (heading != NULL)
+			printf(".Ss %s\n", heading);
+		if (heading != NULL || !begun)
+			puts(".Bl -tag -width Ds");
+		begun = true;
+		print_row(row);
+	}
+	puts(".El");
+}
+
+static bool print_options(const char *name, size_t length)
+{
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strlen(pages[i].name) != length ||
 		    strncmp(pages[i].name, name, length) != 0)
 			continue;
-		puts(".Bl -tag -width Ds");
-		while ((row = option_next(pages[i].page, row)) != NULL)
-			print_row(row);
-		puts(".El");
+		print_rows(pages[i].page);
 		return true;
 	}
 	return false;

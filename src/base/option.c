@@ -140,6 +140,18 @@ const struct option_row *option_next(const struct option_page *page,
 	return row->name == NULL ? NULL : row;
 }
 
+const char *option_heading(const struct option_page *page, const struct option_row *row)
+{
+	const struct option_group *group = page->groups;
+
+	while (group != NULL && group->title != NULL) {
+		if (strcmp(group->first, row->name) == 0)
+			return group->title;
+		group++;
+	}
+	return NULL;
+}
+
 /* "+": options end at the first other word; ":": a missing argument gives ':'. */
 static void build_getopt_form(struct getopt_form *form, const struct option_page *page)
 {
@@ -235,6 +247,19 @@ static void print_row(FILE *out, const struct option_row *row)
 	print_wrapped(out, text, at);
 }
 
+static void print_rows(FILE *out, const struct option_page *page)
+{
+	const struct option_row *row = NULL;
+
+	while ((row = option_next(page, row)) != NULL) {
+		const char *heading = option_heading(page, row);
+
+		if (heading != NULL)
+			fprintf(out, "%s%s:\n", row == page->rows ? "" : "\n", heading);
+		print_row(out, row);
+	}
+}
+
 /* The text that was asked for is the program's whole work: it has to arrive. */
 static _Noreturn void finish(const struct option_page *page)
 {
@@ -246,13 +271,10 @@ static _Noreturn void finish(const struct option_page *page)
 
 _Noreturn void option_help(const struct option_page *page)
 {
-	const struct option_row *row = NULL;
-
 	for (const char *const *line = page->usage; *line != NULL; line++)
 		printf("%s %s\n", line == page->usage ? "usage:" : "      ", *line);
 	printf("\n%s\n\n", page->summary);
-	while ((row = option_next(page, row)) != NULL)
-		print_row(stdout, row);
+	print_rows(stdout, page);
 	if (page->epilogue != NULL)
 		printf("\n%s", page->epilogue);
 	if (page->print_more != NULL)

@@ -39,6 +39,12 @@ struct option_row {
 	const char *const *words; /* for option_word; NULL ends them */
 };
 
+/* A heading, and the long name of the first of the rows that stand below it. */
+struct option_group {
+	const char *title; /* NULL ends the list */
+	const char *first;
+};
+
 /* A program, or a command of one, as --help and the manual show it. */
 struct option_page {
 	const char *program;      /* "prong connect" */
@@ -46,7 +52,8 @@ struct option_page {
 	const char *const *usage; /* lines, NULL-terminated */
 	const char *summary;      /* what it does, one sentence */
 	const struct option_row *rows;
-	const char *epilogue;          /* after the options; NULL: nothing */
+	const struct option_group *groups; /* in the order of the rows; NULL: none */
+	const char *epilogue;              /* after the options; NULL: nothing */
 	void (*print_more)(FILE *out); /* prints what --help ends with; NULL: nothing */
 };
 
@@ -100,6 +107,10 @@ const struct option_row *option_find(const struct option_page *page, const char 
  */
 const struct option_row *option_next(const struct option_page *page,
 				     const struct option_row *row);
+
+/* The title of the group that begins with this row; NULL: none does. */
+const char *option_heading(const struct option_page *page,
+			   const struct option_row *row);
 
 /* Prints the --help text on stdout and exits, as option_parse() does. */
 _Noreturn void option_help(const struct option_page *page);

@@ -49,37 +49,50 @@ static const struct option_row rows[] = {
 	{ '6', "ipv6", NULL, NULL, "connect to IPv6 addresses only", option_flag,
 	  FIELD(ipv6), 0, 0, NULL },
 	{ 0, "source", "ADDRESS", NULL,
-	  "connect from this IP address of this machine, and so only to addresses of its "
-	  "family",
+	  "connect from ADDRESS, an IP address of this machine, and only to addresses of "
+	  "its family",
 	  option_source, FIELD(source), 0, 0, NULL },
+
 	{ 't', "timeout", "DURATION", "0",
-	  "give up after DURATION for the whole, from looking up the name to the last "
-	  "byte: 500ms, 30s, 5m; 0 = no limit",
+	  "give up if the whole takes longer than DURATION, from the name lookup to the "
+	  "last byte: 500ms, 30s, 5m; 0 = no limit",
 	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
 	{ 0, "connect-timeout", "DURATION", "0",
-	  "give up after DURATION without a connection, all addresses together; 0 = when "
-	  "the system gives up",
+	  "give up if no address of the server has answered after DURATION; 0 = the "
+	  "system's limit",
 	  option_duration, FIELD(connect_timeout_ms), 0, 0, NULL },
 	{ 0, "idle-timeout", "DURATION", "0",
-	  "give up when for DURATION no byte has come or gone; time in which standard "
-	  "output takes nothing does not count; 0 = no limit",
+	  "give up after DURATION without traffic; 0 = no limit. Time in which "
+	  "standard output takes no data does not count",
 	  option_duration, FIELD(idle_timeout_ms), 0, 0, NULL },
+
 	{ 0, "no-half-close", NULL, NULL,
-	  "at the end of the input do not close our half of the connection, for servers "
-	  "that drop a client that does, such as redis; print what the server sends until "
-	  "it closes",
+	  "do not close our half of the connection at the end of the input, for "
+	  "servers that then drop the client, such as redis. Print what the server "
+	  "sends until it closes",
 	  option_flag, FIELD(writer.no_half_close), 0, 0, NULL },
 	{ 0, "crlf", NULL, NULL,
-	  "send each line end of the input as CR LF; one that is CR LF already stays so",
+	  "send each line end of the input as CR LF. A line end that already is CR "
+	  "LF stays as it is",
 	  option_flag, FIELD(writer.crlf), 0, 0, NULL },
 	{ 0, "no-quit", NULL, NULL,
-	  "on a terminal, too, a line with q or Q alone is data; Ctrl-D ends the input",
+	  "on a terminal, send a line of q or Q alone as data. Ctrl-D ends the "
+	  "input",
 	  option_flag, FIELD(writer.no_quit), 0, 0, NULL },
+
 	{ 'v', "verbose", NULL, NULL,
-	  "say on stderr what happens, and at the end how many bytes went each way and "
-	  "how long it took",
+	  "report progress on standard error, and at the end the bytes sent, the bytes "
+	  "received and the time",
 	  option_flag, FIELD(verbose), 0, 0, NULL },
 	{ .name = NULL },
+};
+
+static const struct option_group groups[] = {
+	{ "Addresses", "ipv4" },
+	{ "Timeouts", "timeout" },
+	{ "Input", "no-half-close" },
+	{ "Messages and help", "verbose" },
+	{ .title = NULL },
 };
 
 static const char *const usage[] = {
@@ -95,17 +108,21 @@ const struct option_page connect_page = {
 	.usage = usage,
 	.summary = "Send standard input to a server and print what it answers.",
 	.rows = rows,
+	.groups = groups,
 	.epilogue =
-		"The end of the input closes our half of the connection; what the server\n"
-		"still sends is printed until it closes its own. On a terminal, a line with\n"
-		"q or Q alone is the end of the input too.\n"
+		"The end of the input closes our half of the connection. prong prints what the\n"
+		"server still sends, until the server closes its half. On a terminal, a line\n"
+		"of q or Q alone ends the input, too.\n"
 		"\n"
-		"PROGRAM reads the connection from descriptor 6 and writes it to descriptor\n"
-		"7 (UCSPI), and has the addresses in its environment; exit 111: it could not\n"
-		"be reached, or PROGRAM could not be run.\n"
+		"PROGRAM reads the connection from descriptor 6 and writes it to descriptor 7\n"
+		"(UCSPI). It finds the addresses in its environment.\n"
 		"\n"
-		"signals: INT, TERM, HUP: break off\n"
-		"exit:    0 the server closed in order, all that it sent was printed and\n"
-		"         all that it took was sent; 1 it could not be reached or the\n"
-		"         conversation was broken off; 2 bad usage\n",
+		"Signals:\n"
+		"  INT, TERM, HUP  break off\n"
+		"\n"
+		"Exit status:\n"
+		"  0    the server closed in order; its reply was printed, the input was sent\n"
+		"  1    no connection, or the conversation was broken off\n"
+		"  2    bad usage\n"
+		"  111  with PROGRAM: no connection, or PROGRAM could not be run\n",
 };

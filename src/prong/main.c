@@ -35,11 +35,11 @@ static const char *const usage[] = {
 
 static void print_commands(FILE *out)
 {
-	fputs("\ncommands:\n", out);
+	fputs("\nCommands:\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name,
 			commands[i].page->summary);
-	fputs("\n'prong COMMAND --help' tells more.\n", out);
+	fputs("\n'prong COMMAND --help' describes a command.\n", out);
 }
 
 static const struct option_page prong_page = {

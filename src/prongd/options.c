@@ -189,159 +189,194 @@ static const char *const log_level_words[] = {
 
 static const struct option_row rows[] = {
 	{ 'l', "listen", "ADDRESS", "127.0.0.1:7007",
-	  "listen on host:port, :port (every address, both families), [v6]:port, "
-	  "unix:/path or unix:@name (abstract); port 0 is the kernel's choice; repeatable",
+	  "listen on HOST:PORT, :PORT (every address, IPv4 and IPv6), [IPV6]:PORT, "
+	  "unix:/PATH or unix:@NAME (abstract). With PORT 0 the kernel chooses a "
+	  "port. Repeatable",
 	  option_strings, FIELD(listen), 0, 0, NULL },
 	{ 0, "socket-mode", "MODE", NULL,
-	  "give UNIX sockets with a path this file mode, octal, instead of the umask's",
+	  "set the file mode of UNIX sockets that have a path to MODE, octal. By "
+	  "default the umask decides",
 	  value_socket_mode, FIELD(socket_mode), 0, 0, NULL },
 	{ 0, "socket-user", "USER", NULL,
-	  "give UNIX sockets with a path to this user, a name or a number",
+	  "set the owner of these UNIX sockets to USER, a name or a number",
 	  option_string, FIELD(socket_user), 0, 0, NULL },
-	{ 0, "socket-group", "GROUP", NULL, "give them to this group", option_string,
-	  FIELD(socket_group), 0, 0, NULL },
+	{ 0, "socket-group", "GROUP", NULL,
+	  "set the group of these UNIX sockets to GROUP, a name or a number",
+	  option_string, FIELD(socket_group), 0, 0, NULL },
+	{ 0, "ready-fd", "FD", NULL,
+	  "once prongd serves, write each address that it listens on as a line to "
+	  "descriptor FD, and close FD",
+	  value_ready_fd, FIELD(ready_fd), 1, 1000000, NULL },
+
 	{ 'n', "max-processes", "N", "1000",
-	  "serve so many connections at once, at most", option_number,
+	  "serve at most N connections at once, each with a process", option_number,
 	  FIELD(max_processes), 1, 1000000, NULL },
-	{ 's', "spare", "N", "8", "keep so many processes ready, forked in advance",
-	  option_number, FIELD(spare), 0, 1000000, NULL },
-	{ 'r', "reuse", "N|always", "1",
-	  "replace a process after N connections, served one after the other, or never",
-	  value_reuse, FIELD(reuse), 1, 1000000000, NULL },
-	{ 0, "accept", "WHO", "supervisor",
-	  "who takes connections off the queue: supervisor, or, of a pool, workers: "
-	  "faster, without limits, lists and lines for single connections",
-	  option_word, FIELD(accept), 0, 0, accept_words },
 	{ 0, "at-limit", "POLICY", "wait",
-	  "what a client meets when all processes are at work: wait (in the kernel's "
-	  "queue), or refuse; refuse:TEXT is refuse with --refusal-text TEXT",
+	  "when all processes are busy, let further clients wait in the kernel's "
+	  "backlog (wait) or refuse them (refuse). refuse:TEXT means refuse with "
+	  "--refusal-text TEXT",
 	  parse_at_limit, FIELD(at_limit), 0, 0, NULL },
 	{ 0, "max-per-source", "N", "0",
-	  "serve so many connections of one source at once, at most; 0 = no limit",
+	  "serve at most N connections of one source at once; 0 = no limit",
 	  option_number, FIELD(max_per_source), 0, 1000000, NULL },
 	{ 0, "rate-per-source", "N/DURATION[:BURST]", NULL,
-	  "let in so many clients of one source in so long, and BURST at once (N): 10/s, "
-	  "30/1m:5",
+	  "admit N clients per DURATION from one source, at most BURST (default N) at "
+	  "once: 10/s, 30/1m:5",
 	  value_rate, FIELD(rate_per_source), 0, 0, NULL },
-	{ 0, "rate", "N/DURATION[:BURST]", NULL, "the same for all sources together",
+	{ 0, "rate", "N/DURATION[:BURST]", NULL,
+	  "admit N clients per DURATION from all sources together, at most BURST (default "
+	  "N) at once",
 	  value_rate, FIELD(rate), 0, 0, NULL },
-	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
-	  "what one source is: clients whose addresses have so many first bits in common",
-	  parse_source_prefix, FIELD(source_prefix), 0, 0, NULL },
-	{ 0, "allow", "CIDR", NULL,
-	  "let clients of this prefix in, or \"all\"; the longest prefix of --allow and "
-	  "--deny decides; given alone, it denies all others; repeatable",
-	  parse_prefix, FIELD(allow), 0, 0, NULL },
-	{ 0, "deny", "CIDR", NULL,
-	  "refuse clients of this prefix, or \"all\"; repeatable", parse_prefix,
-	  FIELD(deny), 0, 0, NULL },
 	{ 0, "exempt", "CIDR", NULL,
-	  "leave clients of this prefix out of --max-per-source, --rate-per-source and --rate; "
-	  "repeatable",
+	  "do not apply --max-per-source, --rate-per-source and --rate to clients "
+	  "in CIDR. Repeatable",
 	  parse_prefix, FIELD(exempt), 0, 0, NULL },
-	{ 0, "refusal", "HOW", "close",
-	  "how clients are refused: close, or reset (fewer packets)", option_word,
-	  FIELD(refusal), 0, 0, refusal_words },
-	{ 0, "refusal-text", "TEXT", NULL, "what refused clients are sent first",
-	  option_string, FIELD(refusal_text), 0, 0, NULL },
-	{ 0, "banner", "TEXT", NULL,
-	  "what clients are sent first, before the program or service has them; \\r, \\n, "
-	  "\\t and \\\\ stand for CR, LF, tab and backslash",
-	  value_banner, FIELD(banner), 0, 0, NULL },
-	{ 0, "keepalive", "IDLE:INTERVAL:COUNT", NULL,
-	  "TCP: probe a client that has been silent for IDLE, then each INTERVAL, and give "
-	  "it up after COUNT probes: 5m:30s:4; or off; otherwise the system's times",
-	  value_keepalive, FIELD(keepalive), 0, 0, NULL },
-	{ 0, "user-timeout", "DURATION", "0",
-	  "TCP: give a client up that has not acknowledged what it was sent for DURATION; "
-	  "0 = the system's time",
-	  option_duration, FIELD(user_timeout_ms), 0, 0, NULL },
+	{ 0, "source-prefix", "IPV4:IPV6", "32:64",
+	  "count clients as one source if the first IPV4 bits of their IPv4 addresses, or "
+	  "the first IPV6 bits of their IPv6 addresses, are equal",
+	  parse_source_prefix, FIELD(source_prefix), 0, 0, NULL },
+
 	{ 0, "idle-timeout", "DURATION", "0",
-	  "end a connection on which no byte has moved for so long: 500ms, 30s, 5m; "
-	  "0 = never",
+	  "close a connection after DURATION without traffic: 500ms, 30s, 5m; 0 = never",
 	  option_duration, FIELD(idle_timeout_ms), 0, 0, NULL },
 	{ 0, "session-timeout", "DURATION", "0",
-	  "end a connection after so long, whatever it does; 0 = never",
+	  "end a session after DURATION, with or without traffic; 0 = never",
 	  option_duration, FIELD(session_timeout_ms), 0, 0, NULL },
 	{ 0, "grace", "DURATION", "30s",
-	  "let sessions finish for so long from the first stop signal to SIGKILL",
+	  "after the first stop signal, give sessions DURATION to finish, then kill them",
 	  option_duration, FIELD(grace_ms), 0, 0, NULL },
 	{ 0, "linger", "DURATION[:SIZE]", "2s:1M",
-	  "after the last byte, read on for at most DURATION and SIZE before closing, so "
-	  "that unread input does not cut the reply",
+	  "after the last byte of a reply, read and discard input for at most DURATION "
+	  "and SIZE bytes, so that unread input does not cut off the reply",
 	  parse_linger, FIELD(linger), 0, 0, NULL },
+	{ 0, "keepalive", "IDLE:INTERVAL:COUNT", NULL,
+	  "TCP: probe a client after IDLE without traffic, then every INTERVAL, and "
+	  "drop it after COUNT unanswered probes: 5m:30s:4; or off. By default the "
+	  "system's times apply",
+	  value_keepalive, FIELD(keepalive), 0, 0, NULL },
+	{ 0, "user-timeout", "DURATION", "0",
+	  "TCP: drop a client that has not acknowledged data for DURATION; 0 = the "
+	  "system's time",
+	  option_duration, FIELD(user_timeout_ms), 0, 0, NULL },
+
+	{ 0, "allow", "CIDR", NULL,
+	  "admit clients in CIDR, or \"all\". Where --allow and --deny both match, "
+	  "the longer prefix decides. Without --deny, all other clients are "
+	  "refused. Repeatable",
+	  parse_prefix, FIELD(allow), 0, 0, NULL },
+	{ 0, "deny", "CIDR", NULL, "refuse clients in CIDR, or \"all\". Repeatable",
+	  parse_prefix, FIELD(deny), 0, 0, NULL },
+	{ 0, "refusal", "METHOD", "close",
+	  "end the connections of refused clients in order (close), or reset them, which "
+	  "takes fewer packets (reset)",
+	  option_word, FIELD(refusal), 0, 0, refusal_words },
+	{ 0, "refusal-text", "TEXT", NULL,
+	  "send TEXT to a refused client before its connection is closed",
+	  option_string, FIELD(refusal_text), 0, 0, NULL },
+	{ 0, "banner", "TEXT", NULL,
+	  "send TEXT to each admitted client before the service or program gets the "
+	  "connection. \\r, \\n, \\t and \\\\ stand for CR, LF, tab and backslash",
+	  value_banner, FIELD(banner), 0, 0, NULL },
+
+	{ 's', "spare", "N", "8",
+	  "keep N idle processes ready, forked before their clients come",
+	  option_number, FIELD(spare), 0, 1000000, NULL },
+	{ 'r', "reuse", "N|always", "1",
+	  "replace a process after N connections, served one after the other, or never "
+	  "(always)",
+	  value_reuse, FIELD(reuse), 1, 1000000000, NULL },
+	{ 0, "accept", "PROCESS", "supervisor",
+	  "accept connections in the supervisor, or in the workers (pools only). "
+	  "Workers are faster, but have no per-source limits, no access lists and "
+	  "no per-connection log lines",
+	  option_word, FIELD(accept), 0, 0, accept_words },
+
 	{ 0, "user", "USER", NULL,
-	  "serve as this user, a name or a number, with its groups", option_string,
-	  FIELD(user), 0, 0, NULL },
-	{ 0, "group", "GROUP", NULL, "with this group instead of the user's own",
+	  "serve as USER, a name or a number, with the groups of that user",
+	  option_string, FIELD(user), 0, 0, NULL },
+	{ 0, "group", "GROUP", NULL,
+	  "serve with GROUP instead of the user's own group. Needs --user",
 	  option_string, FIELD(group), 0, 0, NULL },
 	{ 0, "user-range", "FIRST:COUNT", NULL,
-	  "program: run each as a user and group of its own, of COUNT numbers from FIRST on "
-	  "that nothing else has; two for each of --max-processes",
+	  "programs: run each as a user and group of its own. The COUNT numbers "
+	  "from FIRST on must belong to nothing else. COUNT must be at least twice "
+	  "--max-processes",
 	  value_user_range, FIELD(user_range), 1, UINT32_MAX - 1, NULL },
-	{ 0, "chroot", "DIR", NULL, "serve in this root directory", option_string,
+	{ 0, "chroot", "DIR", NULL, "serve with DIR as root directory", option_string,
 	  FIELD(privileges.root), 0, 0, NULL },
 	{ 0, "rlimit", "NAME=SOFT[:HARD]", NULL,
-	  "serve with this resource limit in each process: nofile=64, as=512M:1G, "
-	  "cpu=10, core=unlimited; repeatable",
+	  "set a resource limit of each serving process: nofile=64, as=512M:1G, "
+	  "cpu=10, core=unlimited. Repeatable",
 	  parse_rlimit, FIELD(limits), 0, 0, NULL },
-	{ 0, "drop-privileges", "WHO", "child",
-	  "who gives up --user, --group and --chroot: each child, or, once the addresses "
-	  "are bound, the supervisor",
+	{ 0, "drop-privileges", "PROCESS", "child",
+	  "apply --user, --group and --chroot in each child, or once in the supervisor "
+	  "after it has bound its addresses",
 	  option_word, FIELD(privileges.drop), 0, 0, drop_words },
-	{ 0, "sandbox", "HOW", "auto",
-	  "services: take from their processes all but their connection: auto (with what "
-	  "the kernel has), strict (or do not start) or off",
+	{ 0, "sandbox", "MODE", "auto",
+	  "services: confine each process to its connection, as far as the kernel can "
+	  "(auto), entirely or do not start (strict), or not at all (off)",
 	  option_word, FIELD(sandbox), 0, 0, sandbox_words },
 	{ 0, "allow-new-privs", NULL, NULL,
-	  "let a program, and what it starts, gain rights by set-user-ID, set-group-ID and "
-	  "file capabilities, as sudo and mail need; a program of root always may",
+	  "let a program, and what it starts, gain privileges by set-user-ID, "
+	  "set-group-ID and file capabilities, as sudo and mail need. A program of "
+	  "root always may",
 	  option_flag, FIELD(privileges.allow_new_privs), 0, 0, NULL },
 	{ 0, "allow-debugging", NULL, NULL,
-	  "program: let each look into the others, as debuggers do (ptrace(2)); otherwise each "
-	  "is kept to itself and what it starts",
+	  "let programs look into each other, as debuggers do (ptrace(2)). By "
+	  "default a program can look only into processes that it has started",
 	  option_flag, FIELD(program.allow_debugging), 0, 0, NULL },
+
 	{ 0, "env", "NAME[=VALUE]", NULL,
-	  "program: give it this variable beside PATH and those of the connection; "
-	  "without a value, that of prongd's own environment; repeatable",
+	  "set this variable for the program, besides PATH and those of the "
+	  "connection. NAME alone passes on prongd's own value. Repeatable",
 	  parse_env, FIELD(env), 0, 0, NULL },
-	{ 0, "chdir", "DIR", NULL, "program: start it in this directory", option_string,
+	{ 0, "chdir", "DIR", NULL, "start the program in DIR", option_string,
 	  FIELD(program.directory), 0, 0, NULL },
-	{ 0, "umask", "MASK", NULL, "program: start it with this file mode mask, octal",
-	  value_umask, FIELD(program), 0, 0, NULL },
+	{ 0, "umask", "MASK", NULL,
+	  "start the program with the file mode mask MASK, octal", value_umask,
+	  FIELD(program), 0, 0, NULL },
 	{ 0, "stderr", "WHERE", "log",
-	  "program: its standard error: to the log, line by line (log), prongd's own "
-	  "(inherit), connection or null",
+	  "send the program's standard error to the log, line by line (log), to prongd's "
+	  "standard error (inherit), to the client (connection) or nowhere (null)",
 	  option_word, FIELD(program.error_output), 0, 0, stderr_words },
-	{ 0, "on-hangup", "WHAT", "end:5s",
-	  "program: after a reset by its client: end it by TERM and, after DURATION, its "
-	  "group, too (end or end:DURATION), or ignore the reset (ignore)",
+	{ 0, "on-hangup", "ACTION", "end:5s",
+	  "when the client has reset the connection, send TERM to the program and, "
+	  "after DURATION, end its process group (end or end:DURATION), or let the "
+	  "program run on (ignore)",
 	  parse_on_hangup, FIELD(program), 0, 0, NULL },
 	{ 0, "resolve", NULL, NULL,
-	  "program: look up the names of both ends, and confirm them, for its environment",
+	  "look up the host names of client and server for the program's "
+	  "environment. A name counts only if it has that address",
 	  option_flag, FIELD(program.resolve), 0, 0, NULL },
 	{ 0, "kill-descendants", NULL, NULL,
-	  "program: when it has ended, end whatever it has left behind", option_flag,
-	  FIELD(program.kill_descendants), 0, 0, NULL },
+	  "when the program has ended, end all processes that it has left behind",
+	  option_flag, FIELD(program.kill_descendants), 0, 0, NULL },
 	{ 0, "warm", NULL, NULL,
-	  "program: keep --spare of them started and linked, waiting for a connection "
-	  "before their main begins; only for programs dynamically linked with glibc",
+	  "keep --spare programs started and linked, waiting for a connection "
+	  "before main(). Only for programs that are dynamically linked with glibc",
 	  option_flag, FIELD(warm), 0, 0, NULL },
-	{ 0, "ready-fd", "FD", NULL,
-	  "when ready, write a line \"host:port\" for each listener there and close it",
-	  value_ready_fd, FIELD(ready_fd), 1, 1000000, NULL },
-	{ 0, "log-format", "FORMAT", "logfmt", "logfmt or json, on stderr", option_word,
-	  FIELD(log_format), 0, 0, log_format_words },
+
 	{ 0, "log-level", "LEVEL", "normal",
-	  "log errors only (quiet), also the start, the stop, limits and failures "
-	  "(normal), also one line for each connection (connections), or every event "
-	  "(verbose); the last of --log-level, -v and -q counts",
+	  "log errors only (quiet). normal adds start, stop, limits and failures. "
+	  "connections adds one line for each connection. verbose logs every event. "
+	  "The last of --log-level, -v and -q counts",
 	  option_word, FIELD(log_level), 0, 0, log_level_words },
 	{ 'v', "verbose", NULL, NULL, "the same as --log-level verbose",
 	  value_log_level, FIELD(log_level), LEVEL_VERBOSE, 0, NULL },
 	{ 'q', "quiet", NULL, NULL, "the same as --log-level quiet", value_log_level,
 	  FIELD(log_level), LEVEL_QUIET, 0, NULL },
+	{ 0, "log-format", "FORMAT", "logfmt",
+	  "write log lines as key=value pairs (logfmt) or as JSON objects (json)",
+	  option_word, FIELD(log_format), 0, 0, log_format_words },
 	{ .name = NULL },
+};
+
+static const struct option_group groups[] = {
+	{ "Listening", "listen" },      { "Limits", "max-processes" },
+	{ "Timeouts", "idle-timeout" }, { "Access", "allow" },
+	{ "Processes", "spare" },       { "Privileges", "user" },
+	{ "Programs", "env" },          { "Logging", "log-level" },
+	{ "Help", "version" },          { .title = NULL },
 };
 
 static const char *const usage[] = {
@@ -352,7 +387,7 @@ static const char *const usage[] = {
 
 static void print_services(FILE *out)
 {
-	fputs("\nservices:\n", out);
+	fputs("\nServices:\n", out);
 	for (const struct service *service = services; service->name != NULL; service++)
 		fprintf(out, "  %-10s %s (%s)\n", service->name, service->what,
 			service->rfc);
@@ -362,14 +397,20 @@ const struct option_page prongd_page = {
 	.program = "prongd",
 	.version = "prongd " PRONG_VERSION,
 	.usage = usage,
-	.summary = "Serve TCP connections, each with a process of its own: a built-in "
+	.summary = "Serve each TCP connection with a process of its own: a built-in "
 		   "service, or\nany program with the connection as standard input and "
 		   "output.",
 	.rows = rows,
-	.epilogue =
-		"signals: TERM, INT: stop accepting, let sessions finish; a second one, or\n"
-		"         QUIT: stop now; USR1: log the totals\n"
-		"exit:    0 stopped as asked, 1 could not start or failed, 2 bad usage\n",
+	.groups = groups,
+	.epilogue = "Signals:\n"
+		    "  TERM, INT  stop: take no new clients, let sessions finish\n"
+		    "  TERM, INT  a second time, or QUIT: stop now, kill all sessions\n"
+		    "  USR1       log the totals\n"
+		    "\n"
+		    "Exit status:\n"
+		    "  0  stopped as asked\n"
+		    "  1  could not start, or failed\n"
+		    "  2  bad usage\n",
 	.print_more = print_services,
 };
 

@@ -8,7 +8,6 @@
 
 #include "check.h"
 #include "child.h"
-#include "prongd/effect.h"
 #include "prongd/options.h"
 
 #define WORDS_MAX 8
@@ -48,6 +47,13 @@ static void print_more(FILE *out)
 	fputs("\nand more\n", out);
 }
 
+static const struct option_group groups[] = {
+	{ "Ways", "flag" },
+	{ "Names", "name" },
+	{ "Help", "version" },
+	{ .title = NULL },
+};
+
 static const char *const usage[] = { "sample [OPTION]...", "sample --help", NULL };
 static const struct option_page page = {
 	.program = "sample",
@@ -55,6 +61,7 @@ static const struct option_page page = {
 	.usage = usage,
 	.summary = "A sample.",
 	.rows = rows,
+	.groups = groups,
 	.epilogue = "the end\n",
 	.print_more = print_more,
 };
@@ -227,10 +234,11 @@ static void help_shows_every_row(void **state)
 	static const char *const parts[] = {
 		"usage: sample [OPTION]...\n       sample --help\n",
 		"\nA sample.\n",
-		"\n  -f, --flag                  set the flag\n",
+		"\n\nWays:\n  -f, --flag                  set the flag\n",
 		"\n  -n, --number N              a number [7]\n",
-		"\n      --nap DURATION          sleep\n",
-		"\n  -V, --version               print the version and exit\n"
+		"\n      --nap DURATION          sleep\n"
+		"\nNames:\n      --name TEXT             a name\n",
+		"\n\nHelp:\n  -V, --version               print the version and exit\n"
 		"  -h, --help                  print this and exit\n"
 		"\nthe end\n"
 		"\nand more\n",
@@ -327,6 +335,16 @@ static void a_table_may_have_no_rows_of_its_own(void **state)
 	assert_null(option_next(&bare, row));
 }
 
+static void a_heading_stands_before_the_first_row_of_its_group(void **state)
+{
+	const struct option_page plain = { .program = "plain", .rows = rows };
+
+	(void)state;
+	assert_string_equal(option_heading(&page, &rows[0]), "Ways");
+	assert_null(option_heading(&page, &rows[1]));
+	assert_null(option_heading(&plain, &rows[0]));
+}
+
 static void help_fits_80_columns_without_trailing_spaces(void **state)
 {
 	struct child_end end;
@@ -339,17 +357,6 @@ static void help_fits_80_columns_without_trailing_spaces(void **state)
 		assert_in_range(strlen(line), 1, 79);
 		assert_int_not_equal(line[strlen(line) - 1], ' ');
 	}
-}
-
-static void it_is_known_of_each_option_of_prongd_when_it_has_an_effect(void **state)
-{
-	(void)state;
-	for (const struct option_row *row = prongd_page.rows; row->name != NULL;
-	     row++) {
-		print_message("# --%s\n", row->name);
-		assert_true(effect_is_known(row->name));
-	}
-	assert_false(effect_is_known("nonsense"));
 }
 
 static void it_is_noted_how_an_option_was_typed_last(void **state)
@@ -378,92 +385,6 @@ static void an_option_is_found_by_its_whole_name(void **state)
 	assert_null(option_find(&page, "", 0));
 }
 
-static struct prong_options prongd_options(const char *const *words)
-{
-	static struct prongd_settings settings;
-	struct prong_options options;
-	char *argv[WORDS_MAX + 1];
-
-	settings = prongd_defaults;
-	memcpy(argv, words, sizeof(argv));
-	option_parse(&prongd_page, &settings, count_words(argv), argv);
-	prongd_fill_options(&options, &settings);
-	return options;
-}
-
-static void prongds_defaults_are_those_of_its_help(void **state)
-{
-	static const char *const words[WORDS_MAX + 1] = { "prongd" };
-	struct prong_options options = prongd_options(words);
-
-	(void)state;
-	assert_int_equal(options.size, sizeof(options));
-	assert_null(options.listen);
-	assert_int_equal(options.max_processes, 1000);
-	assert_int_equal(options.spare, 8);
-	assert_int_equal(options.reuse, 1);
-	assert_int_equal(options.at_limit, PRONG_WAIT);
-	assert_int_equal(options.idle_timeout, 0);
-	assert_int_equal(options.session_timeout, 0);
-	assert_int_equal(options.grace, 30000);
-	assert_int_equal(options.ready_fd, 0);
-	assert_int_equal(options.log_fd, 2);
-	assert_int_equal(options.log_format, PRONG_LOGFMT);
-	assert_int_equal(options.log_level, PRONG_LOG_NORMAL);
-}
-
-static void prongds_options_become_the_librarys(void **state)
-{
-	static const char *const first[WORDS_MAX + 1] = {
-		"prongd",
-		"-l:1",
-		"-lunix:x",
-		"--at-limit=refuse:go",
-		"--idle-timeout=5s",
-		"--grace=0",
-		"-ralways",
-		"-v",
-	};
-	static const char *const second[WORDS_MAX + 1] = {
-		"prongd", "--at-limit=refuse:x", "--at-limit=refuse",
-		"-q",     "--log-format=json",   "--session-timeout=1m",
-	};
-	static const struct {
-		const char *words[WORDS_MAX + 1];
-		enum prong_log_level level;
-	} levels[] = {
-		{ { "prongd", "-q", "-v" }, PRONG_LOG_VERBOSE },
-		{ { "prongd", "-v", "-q" }, PRONG_LOG_QUIET },
-		{ { "prongd", "-vqv" }, PRONG_LOG_VERBOSE },
-		{ { "prongd", "-v", "--log-level=connections" },
-		  PRONG_LOG_CONNECTIONS },
-		{ { "prongd", "-q", "--log-level=normal" }, PRONG_LOG_NORMAL },
-		{ { "prongd", "--log-level=quiet", "--verbose" }, PRONG_LOG_VERBOSE },
-	};
-	struct prong_options options = prongd_options(first);
-
-	(void)state;
-	assert_string_equal(options.listen[0], ":1");
-	assert_string_equal(options.listen[1], "unix:x");
-	assert_null(options.listen[2]);
-	assert_int_equal(options.at_limit, PRONG_REFUSE);
-	assert_string_equal(options.refusal_text, "go");
-	assert_int_equal(options.idle_timeout, 5000);
-	assert_true(options.grace < 0);
-	assert_int_equal(options.reuse, PRONG_REUSE_ALWAYS);
-	assert_int_equal(options.log_level, PRONG_LOG_VERBOSE);
-
-	options = prongd_options(second);
-	assert_int_equal(options.at_limit, PRONG_REFUSE);
-	assert_null(options.refusal_text);
-	assert_int_equal(options.log_level, PRONG_LOG_QUIET);
-	assert_int_equal(options.log_format, PRONG_LOG_JSON);
-	assert_int_equal(options.session_timeout, 60000);
-	for (size_t i = 0; i < COUNT(levels); i++)
-		assert_int_equal(prongd_options(levels[i].words).log_level,
-				 levels[i].level);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,12 +398,10 @@ int main(void)
 		promise(a_word_behind_the_options_is_no_question),
 		promise(a_text_that_cannot_be_written_is_a_failure),
 		promise(a_table_may_have_no_rows_of_its_own),
-		promise(it_is_known_of_each_option_of_prongd_when_it_has_an_effect),
 		promise(it_is_noted_how_an_option_was_typed_last),
 		promise(an_option_is_found_by_its_whole_name),
+		promise(a_heading_stands_before_the_first_row_of_its_group),
 		promise(help_fits_80_columns_without_trailing_spaces),
-		promise(prongds_defaults_are_those_of_its_help),
-		promise(prongds_options_become_the_librarys),
 	};
 
 	return cmocka_run_group_tests_name("option", tests, NULL, NULL);

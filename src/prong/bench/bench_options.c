@@ -60,57 +60,68 @@ static int take_sources(const struct option_row *row, const char *value, void *f
 
 static const struct option_row rows[] = {
 	{ 0, "churn", NULL, NULL,
-	  "connect, send, receive the echo, half-close, wait for the end; then the next; "
-	  "the usual mode",
+	  "connect, send, receive the echo, half-close, wait for the server's end, then "
+	  "begin the next connection; the default",
 	  option_flag, FIELD(churn), 0, 0, NULL },
 	{ 0, "keep", NULL, NULL,
-	  "round trips on connections that stay open, one under way on each",
+	  "make round trips on connections that stay open, one at a time on each",
 	  option_flag, FIELD(keep), 0, 0, NULL },
 	{ 0, "hold", "N", NULL,
-	  "open N connections, with one echo each, hold them, echo again, close",
+	  "open N connections, make one echo on each, hold them all, echo again, close",
 	  take_amount, FIELD(hold), 1, AT_ONCE_MAX, NULL },
-	{ 0, "stream", NULL, NULL, "bulk in both directions at once", option_flag,
-	  FIELD(stream), 0, 0, NULL },
+	{ 0, "stream", NULL, NULL, "send and receive bulk data at the same time",
+	  option_flag, FIELD(stream), 0, 0, NULL },
+
 	{ 'c', "concurrency", "N", NULL,
-	  "connections at once: 16, in --keep and --stream 1, in --hold 256 that are being "
-	  "opened or echoing; with --rate at most so many: 10000, in --keep 16",
+	  "have at most N connections at once. By default 16; in --keep and --stream 1; "
+	  "with --rate 10000, or 16 in --keep. In --hold, open or echo on N connections at "
+	  "a time, by default 256",
 	  take_amount, FIELD(concurrency), 1, AT_ONCE_MAX, NULL },
 	{ 'r', "rate", "N/s", NULL,
-	  "begin so many connections, or in --keep round trips, a second (or 30/1m), "
-	  "whether the server keeps up or not; times count from when each was due",
+	  "begin N connections per second (in --keep, N round trips), even if the server "
+	  "does not keep up; 30/1m is 30 per minute. Times count from when each was due",
 	  take_rate, FIELD(rate), 0, 0, NULL },
 	{ 's', "size", "SIZE", NULL,
-	  "bytes of an exchange: 64; in --stream of a connection: 64M, or, with "
-	  "--duration, without end; K, M, G and T are powers of 1024",
+	  "send SIZE bytes in each exchange, by default 64. In --stream, send SIZE "
+	  "on each connection, by default 64M, or without end if there is a "
+	  "--duration. K, M, G and T are powers of 1024",
 	  take_size, FIELD(size_bytes), 1, SIZE_MAX_ALL, NULL },
 	{ 'n', "count", "N", NULL,
-	  "stop after so many connections, or in --keep round trips: 10000; in --stream "
-	  "as many as --concurrency",
+	  "stop after N connections, in --keep after N round trips. By default "
+	  "10000, in --stream as many as --concurrency",
 	  take_amount, FIELD(count), 1, COUNT_MAX, NULL },
 	{ 'd', "duration", "DURATION", NULL,
-	  "begin nothing more after so long, instead of a count or besides one: 500ms, "
-	  "10s, 5m; with --rate 5s; in --hold: hold for so long, 5s",
+	  "begin nothing new after DURATION, instead of a count or besides one: "
+	  "500ms, 10s, 5m. By default 5s with --rate. In --hold, hold for DURATION, "
+	  "by default 5s",
 	  option_duration, FIELD(duration_ms), 0, 0, NULL },
 	{ 'w', "wait", NULL, NULL,
-	  "in --hold: print \"held N\", and hold until a line or the end of standard "
-	  "input",
+	  "in --hold: print \"held N\", and hold until standard input has a line or ends",
 	  option_flag, FIELD(wait), 0, 0, NULL },
+
 	{ 0, "sources", "ADDR[/COUNT]", NULL,
-	  "come from COUNT addresses in turn, this one and the next ones, so that there "
-	  "are ports enough; IPv4",
+	  "connect from COUNT IPv4 addresses in turn, from ADDR upwards, so that ports "
+	  "do not run out",
 	  take_sources, FIELD(origin), 0, 0, NULL },
 	{ 'p', "processes", "N", "1",
 	  "share the work among N processes, and merge their figures", option_number,
 	  FIELD(processes), 1, PROCESSES, NULL },
 	{ 't', "timeout", "DURATION", "30s",
-	  "a connection on which nothing has moved for so long has failed",
+	  "count a connection as failed after DURATION without traffic",
 	  option_duration, FIELD(timeout_ms), 0, 0, NULL },
+
 	{ 'j', "json", NULL, NULL, "print the result as one line of JSON", option_flag,
 	  FIELD(json), 0, 0, NULL },
 	{ 0, "histogram", NULL, NULL,
-	  "show too how the whole times, or those of the round trips, are distributed",
+	  "also draw how the whole times, or those of the round trips, are distributed",
 	  option_flag, FIELD(histogram), 0, 0, NULL },
 	{ .name = NULL },
+};
+
+static const struct option_group groups[] = {
+	{ "Modes", "churn" },     { "Load", "concurrency" },
+	{ "Clients", "sources" }, { "Output and help", "json" },
+	{ .title = NULL },
 };
 
 static const char *const usage[] = {
@@ -124,12 +135,15 @@ const struct option_page bench_page = {
 	.usage = usage,
 	.summary = "Put load on an echo server, verify every byte, time every part.",
 	.rows = rows,
+	.groups = groups,
 	.epilogue =
-		"Connections go to this address and no other, and stop at the bounds "
-		"given.\n"
+		"prong connects to this address and to no other, and stops at the limits given.\n"
 		"\n"
-		"signals: INT, TERM, HUP: stop now, and print what was measured\n"
-		"exit:    0 no connection failed, 1 some did or the run was broken off, "
-		"2 bad\n"
-		"         usage\n",
+		"Signals:\n"
+		"  INT, TERM, HUP  stop now, and print what was measured\n"
+		"\n"
+		"Exit status:\n"
+		"  0  no connection failed\n"
+		"  1  a connection failed, or the run was broken off\n"
+		"  2  bad usage\n",
 };
