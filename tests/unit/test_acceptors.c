@@ -93,18 +93,10 @@ static void hear(void)
 
 static void tick_when_due(void)
 {
-	assert_true(model->deadline(&acceptors) < CLOCK_NEVER);
-	now = model->deadline(&acceptors);
-	model->tick(&acceptors, now, now);
-}
-
-/* Time goes on although the loop, which reads the clock itself, sets deadlines back. */
-static void tick_later(void)
-{
-	assert_true(model->deadline(&acceptors) < CLOCK_NEVER);
+	assert_true(model->deadline(&acceptors) <
+		    CLOCK_NEVER); /* by the loop's clock */
 	if (now < model->deadline(&acceptors))
 		now = model->deadline(&acceptors);
-	now += clock_us_from_ms(20);
 	model->tick(&acceptors, now, now);
 }
 
@@ -427,18 +419,18 @@ static void those_that_are_not_needed_are_told_to_leave(void **state)
 		accepting_process(50 + i);
 	tally_of(&fake.processes.at[0])->accepted = 1;
 	tally_of(&fake.processes.at[0])->closed[REASON_EOF] = 1;
-	while (model->wanted(&acceptors) > SPARE) {
+	for (; model->wanted(&acceptors) > SPARE; now += clock_us_from_ms(20)) {
 		hear(); /* the client in the queue looks like a new one */
 		tally_of(&fake.processes.at[0])->accepted++;
 		tally_of(&fake.processes.at[0])->closed[REASON_EOF]++;
-		tick_later();
+		tick_when_due();
 	}
 	for (int i = 0; i < 2 * SPARE; i++)
 		assert_int_equal(acceptors.tallies[i].retires, i >= SPARE);
 	end();
 }
 
-/* The workers have taken every client, so that the queue is watched again. */
+/* No client is left in the queue, which is watched again. */
 static void the_queue_stays_watched_while_it_shrinks(void **state)
 {
 	(void)state;
@@ -446,8 +438,8 @@ static void the_queue_stays_watched_while_it_shrinks(void **state)
 	expect_growth();
 	acceptors.tallies[0].accepted = acceptors.tallies[0].closed[REASON_EOF] = 1;
 	close(accept(listener.fd, NULL, NULL));
-	while (model->wanted(&acceptors) > SPARE)
-		tick_later();
+	for (; model->wanted(&acceptors) > SPARE; now += clock_us_from_ms(20))
+		tick_when_due();
 	assert_int_equal(fake.loop.watched, 1);
 	assert_int_equal(model->deadline(&acceptors), CLOCK_NEVER);
 	end();
