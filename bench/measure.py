@@ -29,9 +29,11 @@ def measure(rounds, most_held):
 def main(arguments):
     if arguments != ["--report"]:
         measure(*(int(word) for word in arguments))
+    import quote
     import report
 
     report.write(json.loads(RESULTS.read_text()))
+    quote.main()
 
 
 if __name__ == "__main__":
