@@ -121,6 +121,10 @@ class Attempt:
 
 
 class ServerAttempt(Attempt):
+    def mode_words(self):
+        first = 2_000_000_000 + os.getpid() % 500_000 * 40
+        return [word.replace("RANGE", f"{first}:40") for word in MODES[self.point.mode]]
+
     def start(self):
         """Its address, or None if it did not get ready. strace -D: the pid is prongd's."""
         listen = "127.0.0.1:0"
@@ -129,7 +133,7 @@ class ServerAttempt(Attempt):
         reader, writer = os.pipe()
         under = self.strace("-D") if self.point.phase == "start" else []
         words = [*under, BUILD / "prongd", "-v", "-l", listen, "--grace", "2s",
-                 "--ready-fd", str(writer), *MODES[self.point.mode]]  # fmt: skip
+                 "--ready-fd", str(writer), *self.mode_words()]  # fmt: skip
         with open(self.log_path, "wb") as log, open(os.devnull, "rb+") as null:
             self.process = subprocess.Popen(words, stdin=null, stdout=null, stderr=log,
                                             pass_fds=[writer])  # fmt: skip

@@ -8,7 +8,8 @@ import collections
 import random
 import re
 
-# The command line behind the options that every mode has; {} is a scratch directory.
+# The command line behind the options that every mode has. RANGE is one that no other attempt
+# has at the same time: it would end what runs there.
 MODES = {
     "fresh": ["-s", "0", "echo"],
     "spare": ["-s", "2", "echo"],
@@ -25,6 +26,8 @@ MODES = {
     "descendants": ["--kill-descendants", "--", "/bin/cat"],
     "resolve": ["--resolve", "--", "/bin/cat"],
     "warm": ["--warm", "-s", "2", "--", "/bin/cat"],
+    "users": ["--user-range", "RANGE", "-n", "20", "--", "/bin/cat"],
+    "warm-users": ["--user-range", "RANGE", "-n", "20", "--warm", "-s", "2", "--", "/bin/cat"],
     "unix": ["-s", "1", "echo"],
 }  # fmt: skip
 PHASES = ["start", "attached"]
