@@ -41,7 +41,8 @@ static int set_abstract(struct address *address, const char *name, struct why *w
 	if (length >= sizeof(address->any.un.sun_path))
 		return why_fail(
 			why, -ENAMETOOLONG,
-			"the name has %zu bytes; an abstract socket's has %zu at most",
+			"the name is %zu bytes long; an abstract socket's is %zu at "
+			"most",
 			length, sizeof(address->any.un.sun_path) - 1);
 	memset(address, 0, sizeof(*address));
 	address->any.un.sun_family = AF_UNIX;
@@ -62,7 +63,7 @@ static int set_unix(struct address *address, const char *path, struct why *why)
 	if (length >= sizeof(address->any.un.sun_path))
 		return why_fail(
 			why, -ENAMETOOLONG,
-			"the path has %zu bytes; a UNIX socket's has %zu at most",
+			"the path is %zu bytes long; a UNIX socket's is %zu at most",
 			length, sizeof(address->any.un.sun_path) - 1);
 	memset(address, 0, sizeof(*address));
 	address->any.un.sun_family = AF_UNIX;
@@ -190,7 +191,7 @@ static int resolve(struct address_list *out, const char *host, in_port_t port,
 
 	if (!looks_like_a_name(host))
 		return why_fail(why, -EINVAL,
-				"that is neither an address nor a host name");
+				"it is neither an address nor a host name");
 	err = getaddrinfo(host, NULL, &hints, &found);
 	if (err != 0)
 		return why_fail(
@@ -248,7 +249,7 @@ static int lookup_bracketed(struct address_list *out, const char *text, struct w
 	snprintf(host, sizeof(host), "%.*s", (int)(end - text - 1), text + 1);
 	if (strchr(host, ':') == NULL)
 		return why_fail(why, -EINVAL,
-				"only an IPv6 address stands in brackets");
+				"only an IPv6 address is written in brackets");
 	return address_lookup_host(out, host, end + 2, why);
 }
 

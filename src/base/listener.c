@@ -259,13 +259,13 @@ static const char *misfit(int fd)
 	int family = integer_of(fd, SO_DOMAIN);
 
 	if (type < 0)
-		return "it is no socket";
+		return "it is not a socket";
 	if (type != SOCK_STREAM)
-		return "it is no stream socket";
+		return "it is not a stream socket";
 	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
-		return "it is neither TCP nor UNIX";
+		return "it is neither a TCP nor a UNIX socket";
 	if (integer_of(fd, SO_ACCEPTCONN) != 1)
-		return "it does not listen (for systemd: Accept=no)";
+		return "it does not listen (a systemd socket unit needs Accept=no)";
 	return NULL;
 }
 

@@ -92,7 +92,7 @@ int option_word(const struct option_row *row, const char *value, void *field,
 			*(unsigned *)field = i;
 			return 0;
 		}
-	why_set(why, "\"%.60s\" is none of", value);
+	why_set(why, "\"%.60s\" is not one of", value);
 	for (unsigned i = 0; row->words[i] != NULL; i++)
 		why_append(why, "%s %s", i > 0 ? "," : "", row->words[i]);
 	return -EINVAL;
@@ -113,7 +113,7 @@ int option_strings(const struct option_row *row, const char *value, void *field,
 
 	(void)row;
 	if (list->count == OPTION_LIST_MAX)
-		return why_fail(why, -EINVAL, "it can be given %d times at most",
+		return why_fail(why, -EINVAL, "given more than %d times",
 				OPTION_LIST_MAX);
 	list->at[list->count++] = value;
 	return 0;
@@ -293,12 +293,33 @@ static void answer(const struct option_page *page, const struct questions *quest
 	finish(page);
 }
 
+/* as: its letter, or '-' for its long name. */
+static void write_typed(const struct option_row *row, char as, char *out, size_t size)
+{
+	if (as == '-')
+		snprintf(out, size, "--%s", row->name);
+	else
+		snprintf(out, size, "-%c", as);
+}
+
+/* Sets one option; a value that cannot be used ends the program. */
+static void set_field(const struct option_page *page, const struct option_row *row,
+		      char as, char *fields)
+{
+	struct why why;
+	char typed[64];
+
+	if (row->parse(row, optarg, fields + row->field, &why) >= 0)
+		return;
+	write_typed(row, as, typed, sizeof(typed));
+	option_die(page, "%s: %s", typed, why.text);
+}
+
 int option_parse_given(const struct option_page *page, void *settings,
 		       struct option_given *given, int argc, char **argv)
 {
 	struct questions questions = { .help = false };
 	struct getopt_form form;
-	struct why why;
 	int code;
 
 	*given = (struct option_given){ { 0 } };
@@ -307,17 +328,14 @@ int option_parse_given(const struct option_page *page, void *settings,
 	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
 	while ((code = getopt_long(argc, argv, form.letters, form.longs, NULL)) != -1) {
 		const struct option_row *row;
-		char *fields;
+		char as = code >= LONG_ONLY ? '-' : (char)code;
 
 		if (code == '?' || code == ':')
 			die_of_word(page, &form, code, argv);
 		row = find_row(&form, code);
-		fields = is_own(row) ? (char *)&questions : settings;
-		if (row->parse(row, optarg, fields + row->field, &why) < 0)
-			option_die(page, "--%s: %s", row->name, why.text);
+		set_field(page, row, as, is_own(row) ? (char *)&questions : settings);
 		if (!is_own(row))
-			given->as[row - page->rows] =
-				code >= LONG_ONLY ? '-' : (char)code;
+			given->as[row - page->rows] = as;
 	}
 	answer(page, &questions);
 	return optind;
@@ -347,9 +365,7 @@ bool option_typed(const struct option_page *page, const struct option_given *giv
 
 	assert(row != NULL);
 	as = given->as[row - page->rows];
-	if (as == '-')
-		snprintf(out, size, "--%s", name);
-	else if (as != 0)
-		snprintf(out, size, "-%c", as);
+	if (as != 0)
+		write_typed(row, as, out, size);
 	return as != 0;
 }

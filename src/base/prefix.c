@@ -55,8 +55,7 @@ static int parse_bits(struct prefix *prefix, const char *slash, bool mapped,
 	if (slash != NULL && number_parse(slash + 1, before, most + before, &bits) < 0)
 		return why_fail(
 			why, -EINVAL,
-			"\"%.60s\": the length of its prefix is not a number from %u "
-			"to %u",
+			"\"%.60s\": the prefix length is not a number from %u to %u",
 			text, before, most + before);
 	prefix->bits = (unsigned)bits - before;
 	return 0;
@@ -77,21 +76,19 @@ int prefix_parse(struct prefix *out, const char *text, struct why *why)
 	}
 	snprintf(address, sizeof(address), "%.*s", (int)length, text);
 	if (length >= sizeof(address) || parse_address(&prefix, address, &mapped) < 0)
-		return why_fail(
-			why, -EINVAL,
-			"\"%.60s\" is no address, prefix (192.0.2.0/24, 2001:db8::/32) "
-			"or \"all\"",
-			text);
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not an address, a prefix (192.0.2.0/24, "
+				"2001:db8::/32) or \"all\"",
+				text);
 	if (parse_bits(&prefix, slash, mapped, text, why) < 0)
 		return -EINVAL;
 	whole = prefix;
 	clear_behind(&prefix.bytes, prefix.bits);
 	if (memcmp(&whole.bytes, &prefix.bytes, sizeof(whole.bytes)) != 0) {
 		inet_ntop(prefix.family, prefix.bytes.at, address, sizeof(address));
-		return why_fail(
-			why, -EINVAL,
-			"\"%.60s\" has bits set behind its prefix: the network is %s/%u",
-			text, address, prefix.bits);
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" has bits set after its prefix: write %s/%u",
+				text, address, prefix.bits);
 	}
 	*out = prefix;
 	return 0;

@@ -46,8 +46,8 @@ int why_call(struct why *why, int error, const char *what, const char *call)
 	const char *cure = "";
 
 	if (error == -EPERM || error == -ENOSYS)
-		cure = ": a container's seccomp profile, or systemd's "
-		       "SystemCallFilter=, has to allow it";
+		cure = ": allow this call in the container's seccomp profile or in "
+		       "systemd's SystemCallFilter=";
 	return why_fail(why, error, "cannot %s: %s: %s%s", what, call, strerror(-error),
 			cure);
 }

@@ -39,8 +39,7 @@ static int say_own(const struct listener *own, struct why *why)
 	char text[ADDRESS_TEXT_MAX];
 
 	address_format(&own->address, text, sizeof(text));
-	return why_fail(why, -EADDRINUSE,
-			"this server has it already, by listening on %s", text);
+	return why_fail(why, -EADDRINUSE, "this server already listens on %s", text);
 }
 
 static int open_listener(struct admission *admission, const struct address *address,
@@ -166,7 +165,7 @@ static int open_text(struct admission *admission, const char *text,
 		return err;
 	}
 	if (admission->listener_count + list.count > LISTENERS_MAX)
-		return why_fail(why, -EINVAL, "more than %d addresses to listen on",
+		return why_fail(why, -EINVAL, "cannot listen on more than %d addresses",
 				LISTENERS_MAX);
 	open_list(admission, &list, options, &outcome);
 	if (outcome.opened == 0)
@@ -193,19 +192,20 @@ static int adopt_listeners(struct admission *admission,
 		int err;
 
 		if (admission->listener_count == LISTENERS_MAX)
-			return why_fail(why, -EINVAL, "more than %d listeners",
+			return why_fail(why, -EINVAL,
+					"more than %d listening sockets are given",
 					LISTENERS_MAX);
 		if (options->listen_fds[i] < admission->settings->keep_fds)
 			return why_fail(
 				why, -EINVAL,
-				"descriptor %d is a listener, and workers would "
-				"have it: it is below keep_fds",
+				"listening socket %d is below keep_fds: workers "
+				"would inherit it",
 				options->listen_fds[i]);
 		if (options->ready_fd > 0 &&
 		    options->listen_fds[i] == options->ready_fd)
 			return why_fail(why, -EINVAL,
-					"descriptor %d is a listener, and not for "
-					"readiness",
+					"ready-fd: descriptor %d is a listening "
+					"socket: choose another descriptor",
 					options->ready_fd);
 		err = listener_adopt(&admission->listeners[admission->listener_count],
 				     options->listen_fds[i], name, why);
@@ -265,8 +265,8 @@ static int keep_alive(const struct admission *admission,
 		return 0;
 	if (!has_tcp(admission))
 		return why_fail(why, -EINVAL,
-				"keepalive and user-timeout are for TCP, and every "
-				"listener is a UNIX socket");
+				"keepalive and user-timeout have no effect: they "
+				"are for TCP, and every listener is a UNIX socket");
 	for (unsigned i = 0; i < admission->listener_count && err == 0; i++)
 		err = listener_keep_alive(&admission->listeners[i], &keepalive);
 	return err < 0 ? why_fail(why, err, "cannot set keepalive or user-timeout: %s",
@@ -285,6 +285,6 @@ int listening_open(struct admission *admission, const struct prong_options *opti
 	for (; err == 0 && *text != NULL; text++)
 		err = open_text(admission, *text, options, report, why);
 	if (err == 0 && admission->listener_count == 0)
-		return why_fail(why, -EINVAL, "there is no address to listen on");
+		return why_fail(why, -EINVAL, "no address to listen on is given");
 	return err == 0 ? keep_alive(admission, options, why) : err;
 }

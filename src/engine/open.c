@@ -77,7 +77,8 @@ static int open_listeners(struct prong *server, const struct prong_options *opti
 	if ((model->lacks & LACKS_LISTENERS) != 0 &&
 	    (admission->listener_count > 1 || admission->listeners[0].adopted))
 		return why_fail(why, -EINVAL,
-				"%s needs one address, which no other process has open",
+				"%s needs exactly one address, which the server "
+				"opens itself",
 				model->name);
 	return 0;
 }
@@ -89,11 +90,12 @@ static int check_sandbox(const struct sandbox *sandbox,
 		return 0;
 	if (!sandbox->on)
 		return why_fail(why, -ENOTSUP,
-				"sandbox strict: there is no seccomp filter to be had "
-				"here");
+				"sandbox strict: no seccomp filter can be set here "
+				"(sandbox auto starts without one)");
 	if (!sandbox->landlock)
 		return why_fail(why, -ENOTSUP,
-				"sandbox strict: this kernel has no landlock(7)");
+				"sandbox strict: this kernel has no landlock(7) "
+				"(sandbox auto starts without it)");
 	return 0;
 }
 
@@ -235,7 +237,9 @@ static int open_notify(struct notify *notify, const char *name, struct why *why)
 {
 	int err = notify_open(notify, name);
 
-	return err < 0 ? why_fail(why, err, "cannot notify: %s", strerror(-err)) : 0;
+	return err < 0 ? why_fail(why, err, "cannot notify the service manager: %s",
+				  strerror(-err))
+		       : 0;
 }
 
 static int try_nothing(void *state, struct why *why)

@@ -59,8 +59,9 @@ int options_copy(struct prong_options *own, const struct prong_options *options,
 	    !is_zero((const unsigned char *)options + sizeof(*own),
 		     size - sizeof(*own)))
 		return why_fail(why, -E2BIG,
-				"an option is set that this version of the library, "
-				"%s, does not know: use a newer one, or leave it zero",
+				"a field is set that version %s of the library does "
+				"not know: use a newer library, or leave the field "
+				"zero",
 				PRONG_VERSION);
 	return 0;
 }
@@ -89,27 +90,32 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 				MAX_PROCESSES);
 	if (!is_time(options->idle_timeout) || !is_time(options->session_timeout) ||
 	    !is_time(options->linger) || options->grace > NUMBER_DURATION_MAX_MS)
-		return why_fail(why, -EINVAL, "a time is negative or over ten years");
+		return why_fail(
+			why, -EINVAL,
+			"idle_timeout, session_timeout, linger or grace is out of "
+			"range: zero to ten years (grace may be negative)");
 	if (options->keep_fds < 0 || options->ready_fd < 0 || options->log_fd < 0)
-		return why_fail(why, -EINVAL, "a descriptor is negative");
+		return why_fail(why, -EINVAL,
+				"keep_fds, ready_fd or log_fd is negative");
 	if (options->keep_fds > KEEP_FDS_MAX)
 		return why_fail(why, -EINVAL, "keep_fds is over %d", KEEP_FDS_MAX);
 	if (options->sandbox > PRONG_SANDBOX_STRICT)
-		return why_fail(why, -EINVAL, "sandbox is unknown");
+		return why_fail(why, -EINVAL, "sandbox has an unknown value");
 	if (options->at_limit > PRONG_REFUSE)
-		return why_fail(why, -EINVAL, "at_limit is unknown");
+		return why_fail(why, -EINVAL, "at_limit has an unknown value");
 	if (options->listen_fd_count > 0 && options->listen_fds == NULL)
-		return why_fail(why, -EINVAL, "listen_fds is missing");
+		return why_fail(why, -EINVAL,
+				"listen_fds is NULL, but listen_fd_count is not 0");
 	if (options->refusal > PRONG_REFUSAL_RESET)
-		return why_fail(why, -EINVAL, "refusal is unknown");
+		return why_fail(why, -EINVAL, "refusal has an unknown value");
 	if (options->refusal == PRONG_REFUSAL_RESET && options->refusal_text != NULL)
 		return why_fail(why, -EINVAL,
-				"refusal: a reset carries no refusal-text");
+				"refusal: a reset cannot carry a refusal-text");
 	if (options->log_level < PRONG_LOG_QUIET ||
 	    options->log_level > PRONG_LOG_VERBOSE)
-		return why_fail(why, -EINVAL, "log_level is unknown");
+		return why_fail(why, -EINVAL, "log_level has an unknown value");
 	if (options->log_format > PRONG_LOG_JSON)
-		return why_fail(why, -EINVAL, "log_format is unknown");
+		return why_fail(why, -EINVAL, "log_format has an unknown value");
 	return 0;
 }
 
@@ -123,14 +129,15 @@ static int check_tcp(const struct prong_options *options, struct why *why)
 		if (times[i] < 0 || times[i] > KEEPALIVE_MAX_MS || times[i] % 1000 != 0)
 			return why_fail(
 				why, -EINVAL,
-				"keepalive: a time is not of whole seconds, from "
-				"1s to 32767s");
+				"keepalive: a time is not a whole number of seconds "
+				"from 1s to 32767s");
 	if (options->keepalive_count > KEEPALIVE_COUNT_MAX)
 		return why_fail(why, -EINVAL, "keepalive: the count is over %d",
 				KEEPALIVE_COUNT_MAX);
 	if (options->no_keepalive &&
 	    (times[0] != 0 || times[1] != 0 || options->keepalive_count != 0))
-		return why_fail(why, -EINVAL, "keepalive is off, and has times");
+		return why_fail(why, -EINVAL,
+				"keepalive is off, but its times or its count are set");
 	if (options->user_timeout < 0 || options->user_timeout > INT32_MAX)
 		return why_fail(why, -EINVAL,
 				"user-timeout is negative or over 24 days");
@@ -223,18 +230,22 @@ static const struct {
 	const char *what;
 } wishes[] = {
 	{ LACKS_ADMISSION, admits,
-	  "cannot limit, list or refuse clients: workers take them unchecked" },
+	  "cannot limit or refuse clients: workers accept them unchecked" },
 	{ LACKS_ADMISSION, has_banner,
-	  "cannot send a banner: workers take connections themselves" },
+	  "cannot send a banner: workers accept connections themselves" },
 	{ LACKS_ADMISSION, tells_connections,
 	  "cannot log a line for each connection: choose another log-level" },
-	{ LACKS_REUSE, is_reused, "cannot serve a second connection: reuse must be 1" },
+	{ LACKS_REUSE, is_reused,
+	  "cannot serve a second connection: reuse must be "
+	  "0 or 1" },
 	{ LACKS_FRESH, is_fresh, "needs reuse other than 1" },
 	{ LACKS_NO_SPARES, has_no_spares,
-	  "needs spare other than 0: it is the number of workers at least" },
-	{ LACKS_ACCEPTING, accepts, "cannot accept: accept workers needs a handler" },
+	  "needs spare to be at least 1: it is the smallest number of workers" },
+	{ LACKS_ACCEPTING, accepts,
+	  "cannot accept connections: accept workers "
+	  "needs a handler" },
 	{ LACKS_USERS, has_users,
-	  "cannot have users of a range: user-range is for programs" },
+	  "cannot run as users of a range: user-range is for programs" },
 	{ LACKS_SANDBOX, has_sandbox,
 	  "cannot be sandboxed: the sandbox is for handlers" },
 };
@@ -266,17 +277,17 @@ static int check_effects(const struct model *model, const struct prong_options *
 {
 	if (has_refusal(options) && !can_refuse(options))
 		return why_fail(why, -EINVAL,
-				"refusal and refusal_text have no effect where no "
-				"client is refused");
+				"refusal and refusal_text have no effect: no other "
+				"option refuses clients");
 	if (!is_empty(options->exempt) && !has_limits(options))
 		return why_fail(why, -EINVAL,
-				"exempt needs max_per_source, rate_per_source or rate "
-				"to be exempt from");
+				"exempt has no effect without max_per_source, "
+				"rate_per_source or rate");
 	if (has_source_prefix(options) && !limits_each_source(options) &&
 	    !model->counts_sources)
 		return why_fail(why, -EINVAL,
-				"source_prefix needs max_per_source, rate_per_source "
-				"or a program");
+				"source_prefix has no effect without "
+				"max_per_source, rate_per_source or a program");
 	return 0;
 }
 
@@ -287,13 +298,12 @@ static int check_socket(const struct prong_options *options, struct why *why)
 	if (!options->socket.change_owner &&
 	    (options->socket.uid != 0 || options->socket.gid != 0))
 		return why_fail(why, -EINVAL,
-				"a socket's uid and gid without change_owner are not "
-				"taken");
+				"socket.uid and socket.gid need socket.change_owner");
 	if ((options->socket.mode != 0 || options->socket.change_owner) &&
 	    !listening_makes_files(options))
 		return why_fail(why, -EINVAL,
-				"socket-mode, socket-user and socket-group are for a "
-				"UNIX socket with a path, which listen has none of");
+				"socket-mode, socket-user and socket-group are for "
+				"UNIX sockets with a path, and listen names none");
 	return 0;
 }
 
@@ -305,23 +315,24 @@ static int check_privileges(const struct prong_options *options, struct why *why
 		return 0;
 	if (!privileges->change_ids && (privileges->uid != 0 || privileges->gid != 0 ||
 					privileges->group_count > 0))
-		return why_fail(why, -EINVAL, "ids without change_ids are not taken");
+		return why_fail(why, -EINVAL, "uid, gid and groups need change_ids");
 	if ((privileges->group_count > 0 && privileges->groups == NULL) ||
 	    (privileges->limit_count > 0 && privileges->limits == NULL))
-		return why_fail(why, -EINVAL, "groups or limits are missing");
+		return why_fail(why, -EINVAL,
+				"groups or limits is NULL, but its count is not 0");
 	if (privileges->drop > PRONG_DROP_SUPERVISOR)
-		return why_fail(why, -EINVAL, "drop is unknown");
+		return why_fail(why, -EINVAL, "drop has an unknown value");
 	if (privileges->change_ids &&
 	    (privileges->uid == (uid_t)-1 || privileges->gid == (gid_t)-1))
-		return why_fail(why, -EINVAL, "-1 is no user and no group");
+		return why_fail(why, -EINVAL, "uid or gid is -1, which is not an id");
 	if (privileges->allow_new_privs && options->sandbox != PRONG_SANDBOX_OFF)
 		return why_fail(why, -EINVAL,
-				"there is no sandbox that allows new privileges");
+				"allow_new_privs cannot be combined with a sandbox");
 	if (privileges->allow_new_privs && privileges_are_fixed())
-		return why_fail(
-			why, -EPERM,
-			"allow-new-privs: no_new_privs is set already: start it "
-			"without (in a unit NoNewPrivileges=no)");
+		return why_fail(why, -EPERM,
+				"allow-new-privs: this process was started with "
+				"no_new_privs, which cannot be unset (in a unit, write "
+				"NoNewPrivileges=no)");
 	for (size_t i = 0; i < privileges->limit_count; i++)
 		if (privileges->limits[i].soft > privileges->limits[i].hard)
 			return why_fail(why, -EINVAL,
@@ -335,13 +346,13 @@ static int check_own_user(const struct prong_options *options, struct why *why)
 	uid_t ids[3];
 
 	if (getresuid(&ids[0], &ids[1], &ids[2]) < 0)
-		return why_kernels(why_call(
-			why, -errno, "look at the supervisor's user", "getresuid(2)"));
+		return why_kernels(why_call(why, -errno, "read the supervisor's user",
+					    "getresuid(2)"));
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		if (ids[i] - options->user_first < options->user_count)
 			return why_fail(why, -EINVAL,
-					"user-range holds the user of the supervisor "
-					"itself");
+					"user-range contains the supervisor's own "
+					"user: choose other ids");
 	return 0;
 }
 
@@ -356,21 +367,24 @@ static int check_users(const struct prong_options *options, struct why *why)
 	    options->user_count > USERS_MAX ||
 	    options->user_first > ID_MAX - (options->user_count - 1))
 		return why_fail(why, -EINVAL,
-				"user-range is not of 2 to %d ids, from 1 to %u",
+				"user-range must have 2 to %d ids, all of them from "
+				"1 to %u",
 				USERS_MAX, ID_MAX);
 	if (options->user_count < least)
 		return why_fail(why, -EINVAL,
-				"user-range has %u ids, and needs %u, two for each of "
-				"max-processes: give it more, or lower max-processes",
+				"user-range has %u ids but needs %u, two for each "
+				"of max-processes: make it larger, or lower "
+				"max-processes",
 				options->user_count, least);
 	if (privileges != NULL && privileges->change_ids)
 		return why_fail(why, -EINVAL,
-				"user-range goes without another user: it gives each "
-				"program its own");
+				"user-range cannot be combined with another user: "
+				"it gives each program its own");
 	if (privileges != NULL && privileges->drop == PRONG_DROP_SUPERVISOR)
 		return why_fail(why, -EINVAL,
-				"user-range needs drop-privileges child: a supervisor "
-				"without rights can give programs no users");
+				"user-range needs drop-privileges child: a "
+				"supervisor without privileges cannot give programs "
+				"their users");
 	return check_own_user(options, why);
 }
 
@@ -383,9 +397,9 @@ int options_check(const struct prong_options *options, bool has_handler,
 	if (err == 0)
 		err = check_tcp(options, why);
 	if (err == 0 && model == NULL)
-		return why_fail(why, -EINVAL, "accept is unknown");
+		return why_fail(why, -EINVAL, "accept has an unknown value");
 	if (err == 0 && has_handler != model->calls_handler)
-		err = why_fail(why, -EINVAL, "one of handler and program is needed");
+		err = why_fail(why, -EINVAL, "give either a handler or a program");
 	if (err == 0)
 		err = check_socket(options, why);
 	if (err == 0)

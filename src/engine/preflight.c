@@ -93,7 +93,8 @@ static int check_signalling(const struct privileges *privileges, pid_t pid,
 	if (kill(pid, 0) == 0 || errno != EPERM)
 		return 0;
 	return why_fail(why, -EPERM,
-			"cannot end processes of that user: this needs CAP_KILL");
+			"the supervisor cannot signal processes of the user that it "
+			"serves as: it needs CAP_KILL");
 }
 
 static int preflight_result(struct privileges *privileges, const struct trial *trial,
@@ -104,7 +105,8 @@ static int preflight_result(struct privileges *privileges, const struct trial *t
 		return privileges_explain(privileges, &findings->failure, why);
 	if (!findings->finished)
 		return why_fail(why, -ECHILD,
-				"a process with these rights and limits does not live");
+				"a test process with these privileges and limits "
+				"was killed before it was ready: raise the limits");
 	privileges->apart = trial->apart && findings->apart == 0;
 	privileges->apart_error = -findings->apart;
 	sandbox->on = findings->sandbox.on;
@@ -126,7 +128,7 @@ static int try_in_child(struct privileges *privileges, const struct trial *trial
 	int err;
 
 	if (findings == NULL)
-		return why_fail(why, -ENOMEM, "no memory for a trial");
+		return why_fail(why, -ENOMEM, "no memory to try out the privileges");
 	findings->sandbox = *sandbox;
 	if (trial->size > 0)
 		memcpy(findings->state, trial->state, trial->size);
@@ -136,7 +138,7 @@ static int try_in_child(struct privileges *privileges, const struct trial *trial
 		rehearse(privileges, trial, parent, findings);
 	err = pid < 0 ? (int)pid : check_signalling(privileges, pid, why);
 	if (pid < 0)
-		err = why_kernels(why_call(why, err, "make a process", "clone(2)"));
+		err = why_kernels(why_call(why, err, "create a process", "clone(2)"));
 	while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
 		;
 	if (err == 0)

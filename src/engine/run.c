@@ -231,7 +231,7 @@ int prong_run(struct prong *server)
 	int err;
 
 	if (server->has_run) {
-		why_set(&why, "this server has run already");
+		why_set(&why, "prong_run() has been called before on this server");
 		tell_error(server, &why);
 		return -EINVAL;
 	}

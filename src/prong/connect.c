@@ -101,14 +101,13 @@ static void check_program(const struct connect_settings *settings, char **progra
 	};
 
 	if (program[0] == NULL)
-		option_die(&connect_page, "which program? It follows behind --");
+		option_die(&connect_page, "no program is given: it goes after --");
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (refused[i].given)
-			option_die(
-				&connect_page,
-				"%s has no effect on a program, which owns the "
-				"connection; --connect-timeout and timeout(1) limit it",
-				refused[i].name);
+			option_die(&connect_page,
+				   "%s has no effect on a program, which owns the "
+				   "connection: use --connect-timeout or timeout(1)",
+				   refused[i].name);
 }
 
 /* Separates the words of the address from the program behind "--". */
@@ -190,7 +189,7 @@ static bool connect_any(struct conversation *talk, const struct address_list *fo
 		return true;
 	}
 	if (err == -EINTR)
-		command_say(&connect_page, "%s: broken off by SIG%s", progress.latest,
+		command_say(&connect_page, "%s: interrupted by SIG%s", progress.latest,
 			    interrupt_name(interrupt_take(talk->interrupts)));
 	else
 		tell_failures(&result, found);

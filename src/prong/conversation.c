@@ -217,7 +217,7 @@ static void finish_output(struct conversation *talk)
 static void tell_output_gone(const struct conversation *talk)
 {
 	if (talk->verbose)
-		command_say(&connect_page, "standard output is gone");
+		command_say(&connect_page, "standard output was closed");
 }
 
 static void tell_timeout(const struct conversation *talk)
@@ -226,7 +226,7 @@ static void tell_timeout(const struct conversation *talk)
 
 	if (talk->ending == ENDING_IDLE)
 		command_say(&connect_page,
-			    "%s: no byte has come or gone for %lld ms (--idle-timeout)",
+			    "%s: no byte received or sent for %lld ms (--idle-timeout)",
 			    talk->server, (long long)limits->idle_ms);
 	else
 		command_say(&connect_page,
@@ -268,11 +268,11 @@ static int tell_ending(const struct conversation *talk)
 		if (talk->error == 0)
 			command_say(page, "the writing process failed");
 		else
-			command_say(page, "the writing process was ended by SIG%s",
+			command_say(page, "the writing process was killed by SIG%s",
 				    interrupt_name(talk->error));
 		break;
 	case ENDING_INTERRUPTED:
-		command_say(page, "broken off by SIG%s", interrupt_name(talk->error));
+		command_say(page, "interrupted by SIG%s", interrupt_name(talk->error));
 		break;
 	}
 	return EXIT_FAILED;

@@ -23,11 +23,11 @@ static void check_words(int count, char **words)
 	const struct option_page *page = &connect_page;
 
 	if (count == 0)
-		option_die(page, "connect to which server? HOST PORT or HOST:PORT");
+		option_die(page, "no server is given: write HOST PORT or HOST:PORT");
 	if (count > 2)
 		option_die(page,
-			   "unexpected \"%.80s\" after the address; a program follows "
-			   "behind --",
+			   "unexpected \"%.80s\" after the address; a program goes "
+			   "after --",
 			   words[2]);
 	if (lacks_host(words[0]))
 		option_die(page, "\"%.80s\": the host is missing", words[0]);
@@ -62,7 +62,7 @@ static void check_family(const struct connect_settings *settings, const char *wo
 	bool has_source = settings->source.length > 0;
 
 	if (settings->ipv4 && settings->ipv6)
-		option_die(&connect_page, "-4 and -6 exclude each other");
+		option_die(&connect_page, "-4 and -6 cannot be combined");
 	if (has_source && address_family(&settings->source) != family)
 		option_die(&connect_page, "--source is an %s address, but -%c is given",
 			   family_name(address_family(&settings->source)),
@@ -152,7 +152,7 @@ int destination_find(struct address_list *out, const struct connect_settings *se
 		keep_family(out, family);
 	if (out->count == 0)
 		return why_fail(why, -EHOSTUNREACH,
-				"\"%.80s\" has no %s address, which %s asks for",
+				"\"%.80s\" has no %s address, but %s asks for one",
 				words[0], family_name(family),
 				settings->ipv4   ? "-4"
 				: settings->ipv6 ? "-6"

@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 	fill_closed_streams();
 	first = option_parse(&prong_page, NULL, argc, argv);
 	if (first == argc)
-		option_die(&prong_page, "which command? \"prong help\" lists them");
+		option_die(&prong_page, "no command is given; \"prong help\" lists "
+					"them");
 	if (strcmp(argv[first], "help") == 0)
 		help(argc - first, argv + first);
 	return find_command(argv[first])->run(argc - first, argv + first);

@@ -45,7 +45,7 @@ static int take_names(struct activation *activation, struct why *why)
 	count = split(copy, activation);
 	if (count == activation->count)
 		return 0;
-	why_set(why, "LISTEN_FDNAMES has %zu names, and LISTEN_FDS says %zu sockets",
+	why_set(why, "LISTEN_FDNAMES has %zu names, but LISTEN_FDS says %zu sockets",
 		count, activation->count);
 	free(copy);
 	return -EINVAL;
@@ -58,7 +58,7 @@ static int take(struct activation *activation, const char *count, struct why *wh
 	if (number_parse(count, 0, ACTIVATION_MAX, &number) < 0)
 		return why_fail(
 			why, -EINVAL,
-			"LISTEN_FDS is \"%.20s\", not a number of sockets, %d at most",
+			"LISTEN_FDS is \"%.20s\", not a number of sockets up to %d",
 			count, ACTIVATION_MAX);
 	activation->count = (size_t)number;
 	for (int i = 0; i < (int)number; i++) {

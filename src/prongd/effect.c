@@ -179,17 +179,14 @@ static bool always(const struct effect_view *view)
 #define BOTH    (EFFECT_SERVICE | EFFECT_PROGRAM)
 
 #define FOR_PROGRAMS \
-	"has no effect on a service: it is for a program, which stands after --"
-#define UNCHECKED                                                               \
-	"has no effect: --accept workers cannot limit, list or refuse clients," \
-	" which workers take unchecked"
+	"has no effect on a service: it is for a program, which goes after --"
+#define UNCHECKED \
+	"has no effect: with --accept workers, workers accept clients unchecked"
 #define NO_REFUSAL                                                                 \
 	"has no effect: no client is refused without --at-limit refuse, --allow, " \
 	"--deny, --max-per-source, --rate-per-source or --rate"
-#define FOR_TCP "has no effect on UNIX sockets, and -l names no TCP address"
-#define FOR_PATH                                                                    \
-	"has no effect: --socket-mode, --socket-user and --socket-group are for a " \
-	"UNIX socket with a path, which -l names none of"
+#define FOR_TCP  "has no effect on UNIX sockets, and -l names no TCP address"
+#define FOR_PATH "has no effect: it is for UNIX sockets with a path, and -l names none"
 
 /*
  * An option that was given is refused where one of these is served and is_wrong holds: the
@@ -209,10 +206,11 @@ static const struct effect {
 	{ "socket-group", BOTH, makes_no_files, FOR_PATH },
 	{ "max-processes", BOTH, NULL, NULL },
 	{ "accept", PROGRAM, workers_accept,
-	  "workers is for services: programs cannot accept" },
+	  "workers is for services: a program cannot accept connections" },
 	{ "accept", BOTH, fresh_workers_accept, "workers needs --reuse other than 1" },
 	{ "accept", BOTH, no_workers_accept,
-	  "workers needs --spare other than 0: it is the number of workers at least" },
+	  "workers needs --spare to be at least 1: it is the smallest number of "
+	  "workers" },
 	{ "spare", PROGRAM, has_cold_spares,
 	  "has no effect without --warm: a program is started when its client comes" },
 	{ "reuse", PROGRAM, reuses,
@@ -227,8 +225,8 @@ static const struct effect {
 	{ "deny", BOTH, is_unix_only, FOR_TCP },
 	{ "exempt", BOTH, workers_accept, UNCHECKED },
 	{ "exempt", BOTH, limits_nothing,
-	  "has no effect without a limit to be exempt from: --max-per-source, "
-	  "--rate-per-source or --rate" },
+	  "has no effect without a limit: --max-per-source, --rate-per-source or "
+	  "--rate" },
 	{ "exempt", BOTH, is_unix_only, FOR_TCP },
 	{ "source-prefix", BOTH, workers_accept, UNCHECKED },
 	{ "source-prefix", SERVICE, limits_no_source,
@@ -236,38 +234,37 @@ static const struct effect {
 	  "--max-per-source or --rate-per-source" },
 	{ "source-prefix", BOTH, is_unix_only, FOR_TCP },
 	{ "refusal", BOTH, has_reset_with_text,
-	  "reset goes with no text: a reset carries no refusal-text" },
+	  "reset cannot be combined with a text: a reset carries none" },
 	{ "refusal", BOTH, workers_accept, UNCHECKED },
 	{ "refusal", BOTH, refuses_nothing, NO_REFUSAL },
 	{ "refusal", BOTH, resets_unix, FOR_TCP },
 	{ "refusal-text", BOTH, has_two_texts,
-	  "goes with --at-limit refuse: the text of --at-limit refuse:TEXT is another" },
+	  "cannot be combined with --at-limit refuse:TEXT, which sets the same text" },
 	{ "refusal-text", BOTH, workers_accept, UNCHECKED },
 	{ "refusal-text", BOTH, refuses_nothing, NO_REFUSAL },
 	{ "idle-timeout", PROGRAM, is_idle_unix,
-	  "has no effect on a program that is served on UNIX sockets only: the kernel "
-	  "counts no bytes there (--session-timeout ends it all the same)" },
+	  "has no effect on a program that is served on UNIX sockets only, where "
+	  "the kernel counts no bytes (--session-timeout does have one)" },
 	{ "session-timeout", BOTH, NULL, NULL },
 	{ "grace", BOTH, NULL, NULL },
 	{ "linger", BOTH, NULL, NULL },
 	{ "user", BOTH, NULL, NULL },
-	{ "group", BOTH, lacks_user, "goes with --user" },
+	{ "group", BOTH, lacks_user, "needs --user" },
 	{ "user-range", SERVICE, always, FOR_PROGRAMS },
 	{ "user-range", BOTH, has_user,
-	  "goes without --user: it gives each program a user of its own" },
+	  "cannot be combined with --user: it gives each program a user of its own" },
 	{ "user-range", BOTH, drops_in_supervisor,
-	  "needs --drop-privileges child: a supervisor that has given up its rights can "
-	  "give programs no users" },
+	  "needs --drop-privileges child: a supervisor that has given up its "
+	  "privileges cannot give programs their users" },
 	{ "chroot", BOTH, NULL, NULL },
 	{ "rlimit", BOTH, NULL, NULL },
 	{ "drop-privileges", BOTH, gives_up_nothing,
-	  "has no effect: there is nothing to give up without --user, --user-range or "
-	  "--chroot" },
+	  "has no effect without --user, --user-range or --chroot" },
 	{ "sandbox", PROGRAM, is_strict,
-	  "strict is for services: a program is not confined" },
-	{ "sandbox", PROGRAM, always, "is for services: a program is not confined" },
+	  "strict is for services: programs are not sandboxed" },
+	{ "sandbox", PROGRAM, always, "is for services: programs are not sandboxed" },
 	{ "allow-new-privs", SERVICE, has_sandbox,
-	  "needs a program, or --sandbox off: there is no sandbox that allows new "
+	  "needs a program or --sandbox off: in a sandbox no service gains "
 	  "privileges" },
 	{ "allow-debugging", SERVICE, always, FOR_PROGRAMS },
 	{ "env", SERVICE, always, FOR_PROGRAMS },
@@ -279,13 +276,13 @@ static const struct effect {
 	{ "kill-descendants", SERVICE, always, FOR_PROGRAMS },
 	{ "warm", SERVICE, always, FOR_PROGRAMS },
 	{ "warm", BOTH, looks_up_or_is_monitored,
-	  "goes with neither --resolve nor --kill-descendants" },
+	  "cannot be combined with --resolve or --kill-descendants" },
 	{ "warm", BOTH, lacks_spares,
-	  "needs --spare other than 0: it is the number of programs kept started" },
+	  "needs --spare to be at least 1: it is the number of programs kept ready" },
 	{ "ready-fd", BOTH, NULL, NULL },
 	{ "log-format", BOTH, NULL, NULL },
 	{ "banner", BOTH, workers_accept,
-	  "has no effect: --accept workers cannot send a banner" },
+	  "has no effect: workers of --accept workers cannot send a banner" },
 	{ "keepalive", BOTH, is_unix_only, FOR_TCP },
 	{ "user-timeout", BOTH, is_unix_only, FOR_TCP },
 	{ "log-level", BOTH, NULL, NULL },

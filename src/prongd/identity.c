@@ -20,10 +20,9 @@ static int unknown(struct why *why, const char *what, const char *name, int erro
 	    error == ENOMEM)
 		return why_fail(why, -error, "cannot look up the %s \"%.60s\": %s",
 				what, name, strerror(error));
-	return why_fail(
-		why, -ENOENT,
-		"unknown %s \"%.60s\" (those of /etc/%s, and numbers, are known)", what,
-		name, what[0] == 'u' ? "passwd" : "group");
+	return why_fail(why, -ENOENT,
+			"unknown %s \"%.60s\": give a name from /etc/%s or a number",
+			what, name, what[0] == 'u' ? "passwd" : "group");
 }
 
 int identity_find_user(uid_t *out, const char *text, struct why *why)
@@ -65,11 +64,10 @@ int identity_find_group(gid_t *out, const char *text, struct why *why)
 static int refuse_range(const char *what, const char *name, unsigned id,
 			struct why *why)
 {
-	return why_fail(
-		why, -EEXIST,
-		"--user-range holds %u, which is the %s \"%.60s\": choose numbers "
-		"that no user and no group has",
-		id, what, name);
+	return why_fail(why, -EEXIST,
+			"--user-range contains %u, which is the %s \"%.60s\": choose "
+			"numbers that no user and no group has",
+			id, what, name);
 }
 
 int identity_check_range(uint32_t first, uint32_t count, struct why *why)
@@ -97,10 +95,9 @@ static int list_groups(struct identity *identity, const char *name, struct why *
 
 	if (getgrouplist(name, identity->gid, identity->groups, &count) < 0) {
 		if (count <= NGROUPS_MAX)
-			return why_fail(
-				why, -ENOMEM,
-				"the groups of %.60s cannot be read: no memory?", name);
-		return why_fail(why, -E2BIG, "%.60s is in over %d groups", name,
+			return why_fail(why, -ENOMEM,
+					"no memory for the groups of %.60s", name);
+		return why_fail(why, -E2BIG, "%.60s is in more than %d groups", name,
 				NGROUPS_MAX);
 	}
 	identity->group_count = (size_t)count;
@@ -139,8 +136,8 @@ static int fill(struct identity *identity, const char *user, const char *group,
 	if (entry == NULL && group == NULL)
 		return why_fail(
 			why, -ENOENT,
-			"no user in /etc/passwd has the number %.20s: name a group, "
-			"too",
+			"no user in /etc/passwd has the number %.20s: give --group "
+			"as well",
 			user);
 	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	identity->gid = entry != NULL ? entry->pw_gid : 0;

@@ -73,7 +73,7 @@ static int parse_value(const char *text, size_t length, uint64_t *out)
 
 static void say_names(const char *text, struct why *why)
 {
-	why_set(why, "\"%.40s\" names none of", text);
+	why_set(why, "\"%.40s\" names no resource limit; choose from", text);
 	for (size_t i = 0; i < LIMITS; i++)
 		why_append(why, " %s", limits[i].name);
 }
@@ -96,12 +96,13 @@ int limit_parse(struct prong_rlimit *out, const char *text, struct why *why)
 	if (parse_value(soft, length, &limit.soft) < 0 ||
 	    parse_value(hard, hard == soft ? length : strlen(hard), &limit.hard) < 0)
 		return why_fail(why, -EINVAL,
-				"\"%.60s\" is not NAME=SOFT[:HARD] with numbers, or "
+				"\"%.60s\" is not NAME=SOFT[:HARD] with numbers or "
 				"\"unlimited\": write nofile=64, as=512M:1G",
 				text);
 	if (limit.soft > limit.hard)
 		return why_fail(why, -EINVAL,
-				"\"%.60s\": the soft limit is over the hard one", text);
+				"\"%.60s\": the soft limit is over the hard limit",
+				text);
 	*out = limit;
 	return 0;
 }

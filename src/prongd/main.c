@@ -28,13 +28,13 @@ static const struct service *choose_service(char **words)
 
 	if (words[0] == NULL)
 		option_die(&prongd_page,
-			   "which service? echo, discard, chargen, daytime "
-			   "or time; or -- and a program");
+			   "no service is given: choose echo, discard, chargen, "
+			   "daytime or time; or give a program after --");
 	service = service_find(words[0]);
 	if (service == NULL)
 		option_die(&prongd_page,
-			   "unknown service \"%.80s\": echo, discard, chargen, daytime "
-			   "or time (a program stands after --)",
+			   "unknown service \"%.80s\": choose echo, discard, "
+			   "chargen, daytime or time (a program goes after --)",
 			   words[0]);
 	if (words[1] != NULL)
 		option_die(&prongd_page, "unexpected \"%.80s\" after the service",
@@ -67,7 +67,7 @@ static prong_handler *choose_what_to_serve(char **argv, int first,
 	if (strcmp(argv[first - 1], "--") != 0)
 		return choose_service(argv + first)->handler;
 	if (argv[first] == NULL)
-		option_die(&prongd_page, "which program? It stands after --");
+		option_die(&prongd_page, "no program is given: it goes after --");
 	program->argv = (const char *const *)(argv + first);
 	return NULL;
 }

@@ -32,7 +32,9 @@ static int parse_at_limit(const struct option_row *row, const char *value, void 
 		settings->at_limit.text = value + 7;
 		return 0;
 	}
-	return why_fail(why, -EINVAL, "\"%.60s\" is none of wait, refuse, refuse:TEXT",
+	return why_fail(why, -EINVAL,
+			"\"%.60s\" is not one of wait, refuse, "
+			"refuse:TEXT",
 			value);
 }
 
@@ -53,8 +55,8 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 	    number_parse(value + length + 1, 1, 128, &bits[1]) < 0)
 		return why_fail(
 			why, -EINVAL,
-			"\"%.60s\" is not two lengths, of IPv4 (1 to 32) and of IPv6 (1 "
-			"to 128): write 32:64",
+			"\"%.60s\" is not two prefix lengths, for IPv4 (1 to 32) "
+			"and for IPv6 (1 to 128): write 32:64",
 			value);
 	settings->source_prefix.ipv4 = (unsigned)bits[0];
 	settings->source_prefix.ipv6 = (unsigned)bits[1];
@@ -86,7 +88,8 @@ static int parse_on_hangup(const struct option_row *row, const char *value, void
 	    program->hangup_grace > 0)
 		return 0;
 	return why_fail(why, -EINVAL,
-			"\"%.60s\" is none of end, end:DURATION, ignore: write end:30s",
+			"\"%.60s\" is not one of end, end:DURATION, ignore: write "
+			"end:30s",
 			value);
 }
 
@@ -109,8 +112,8 @@ static int parse_linger(const struct option_row *row, const char *value, void *f
 	     number_parse_size(value + length + 1, 1, LINGER_BYTES_MAX, &bytes) < 0))
 		return why_fail(
 			why, -EINVAL,
-			"\"%.60s\" is not a time over 0, or such a time and a size "
-			"of up to 1G: write 2s or 2s:1M",
+			"\"%.60s\" is not a duration over 0, or such a duration and "
+			"a size of at most 1G: write 2s or 2s:1M",
 			value);
 	settings->linger.bytes = (size_t)bytes;
 	return 0;
@@ -124,7 +127,8 @@ static int parse_rlimit(const struct option_row *row, const char *value, void *f
 
 	(void)row;
 	if (settings->limits.count == OPTION_LIST_MAX)
-		return why_fail(why, -EINVAL, "more than %d limits", OPTION_LIST_MAX);
+		return why_fail(why, -EINVAL, "given more than %d times",
+				OPTION_LIST_MAX);
 	return limit_parse(&settings->limits.at[settings->limits.count++], value, why);
 }
 

@@ -35,8 +35,9 @@ int value_rate(const struct option_row *row, const char *value, void *field,
 	if (number_parse_rate(value, &parsed) < 0)
 		return why_fail(
 			why, -EINVAL,
-			"\"%.60s\" is not a rate: write 10/s, 30/1m, or 5/10s:20 with "
-			"its burst; both counts from 1 to %d, the time from 1ms to 1d",
+			"\"%.60s\" is not a rate: write 10/s or 30/1m, or with a "
+			"burst 5/10s:20; count and burst are from 1 to %d, the "
+			"period from 1ms to 1d",
 			value, NUMBER_RATE_MAX);
 	*rate = (struct prong_rate){ parsed.count, parsed.period_ms, parsed.burst };
 	return 0;
@@ -92,7 +93,8 @@ int value_ready_fd(const struct option_row *row, const char *value, void *field,
 
 	if (number_parse(value, row->min, row->max, &fd) < 0 || fd == 2)
 		return why_fail(why, -EINVAL,
-				"\"%.60s\" is not a descriptor: 1, or one from 3 up",
+				"\"%.60s\" is not a descriptor that can be used: "
+				"write 1, or 3 or more",
 				value);
 	mode = fcntl((int)fd, F_GETFL);
 	/* Where the kernel does not say, ready-failed does when it is written to. */
@@ -140,8 +142,8 @@ int value_banner(const struct option_row *row, const char *value, void *field,
 		*end = escaped ? unescape(*value) : *value;
 		if (*end == '\0')
 			return why_fail(why, -EINVAL,
-					"a backslash stands before none of r, n, t and "
-					"backslash: write \\\\ for a backslash");
+					"a backslash must be followed by r, n, t or "
+					"a backslash: write \\\\ for a backslash");
 		if (end++ == banner->buffer + BANNER_MAX)
 			return why_fail(why, -EINVAL, "banner is over %d bytes",
 					BANNER_MAX);
@@ -204,9 +206,10 @@ int value_keepalive(const struct option_row *row, const char *value, void *field
 		if (rest == NULL || number_parse(rest, 1, 127, &count) < 0)
 			return why_fail(
 				why, -EINVAL,
-				"\"%.60s\" is neither off nor two times of whole "
-				"seconds, 1s to 32767s, and a count from 1 to 127: "
-				"write 5m:30s:4",
+				"\"%.60s\" is neither \"off\" nor "
+				"IDLE:INTERVAL:COUNT, two times of whole seconds "
+				"from 1s to 32767s and a count from 1 to 127: write "
+				"5m:30s:4",
 				value);
 	}
 	keepalive.count = (unsigned)count;

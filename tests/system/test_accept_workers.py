@@ -266,7 +266,7 @@ def test_a_listener_that_others_have_too_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         status, line = activation.refused([listener], *map(str, POOL), "echo")
     assert status == 2
-    assert "needs one address, which no other process has open" in line
+    assert "needs exactly one address, which the server opens itself" in line
 
 
 def test_no_worker_outlives_the_supervisor(prongd):
@@ -318,23 +318,23 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["--accept", "nobody", "echo"], "none of supervisor, workers"),
+    (["--accept", "nobody", "echo"], "not one of supervisor, workers"),
     (["--accept", "workers", "echo"], "--accept workers needs --reuse other than 1"),
-    ([*POOL, "-s", "0", "echo"], "--accept workers needs --spare other than 0"),
-    ([*POOL, "--deny", "all", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--allow", "127.0.0.1", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--rate-per-source", "1/1s", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--rate", "1/1s", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--max-per-source", "1", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--at-limit", "refuse", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "-s", "0", "echo"], "--accept workers needs --spare to be at least 1"),
+    ([*POOL, "--deny", "all", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--allow", "127.0.0.1", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--rate-per-source", "1/1s", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--rate", "1/1s", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--max-per-source", "1", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--at-limit", "refuse", "echo"], "workers accept clients unchecked"),
     ([*POOL, "--banner", "hi", "echo"], "cannot send a banner"),
     ([*POOL, "--log-level", "connections", "echo"], "line for each connection"),
-    ([*POOL, "--exempt", "127.0.0.1", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--source-prefix", "24:64", "echo"], "cannot limit, list or refuse"),
-    ([*POOL, "--refusal-text", "later", "echo"], "cannot limit, list or refuse"),
+    ([*POOL, "--exempt", "127.0.0.1", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--source-prefix", "24:64", "echo"], "workers accept clients unchecked"),
+    ([*POOL, "--refusal-text", "later", "echo"], "workers accept clients unchecked"),
     ([*POOL, "-l", "127.0.0.1:0", "-l", "127.0.0.1:0", "echo"],
-     "--accept workers needs one address"),
-    (["--accept", "workers", "--", "cat"], "programs cannot accept"),
+     "--accept workers needs exactly one address"),
+    (["--accept", "workers", "--", "cat"], "a program cannot accept"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_said_at_the_start(words, message):
     expect_refusal(run(*map(str, words)), 2, message)

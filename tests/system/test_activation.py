@@ -168,7 +168,7 @@ def test_names_that_are_not_as_many_as_the_sockets_are_an_error(
     status, line = activation.refused([listener] * 2, LISTEN_FDNAMES=names)
     assert status == 2
     count = names.count(":") + 1
-    assert line == f"LISTEN_FDNAMES has {count} names, and LISTEN_FDS says 2 sockets"
+    assert line == f"LISTEN_FDNAMES has {count} names, but LISTEN_FDS says 2 sockets"
 
 
 def test_a_name_cannot_forge_a_line_of_the_log(prongd, listener):
@@ -201,17 +201,17 @@ def sequenced():
     return result
 
 
-NOT_LISTENING = r"it does not listen \(for systemd: Accept=no\)"
+NOT_LISTENING = r"it does not listen \(a systemd socket unit needs Accept=no\)"
 MISFITS = {
     "a connection": (connected, NOT_LISTENING),
     "bound only": (lambda: bound(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
                    NOT_LISTENING),
     "datagrams": (lambda: bound(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
-                  "it is no stream socket"),
+                  "it is not a stream socket"),
     "UNIX datagrams": (lambda: bound(socket.AF_UNIX, socket.SOCK_DGRAM, ""),
-                       "it is no stream socket"),
-    "packets in sequence": (sequenced, "it is no stream socket"),
-    "a file": (lambda: open("/dev/null", "r+b", buffering=0), "it is no socket"),
+                       "it is not a stream socket"),
+    "packets in sequence": (sequenced, "it is not a stream socket"),
+    "a file": (lambda: open("/dev/null", "r+b", buffering=0), "it is not a socket"),
 }  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def test_what_cannot_be_served_is_refused_in_words(no_process_left, listener, mi
 def test_a_listener_is_not_written_to_for_readiness(no_process_left, listener):
     status, line = activation.refused([listener], "--ready-fd", "3", "echo")
     assert status == 2
-    assert "descriptor 3 is a listener" in line
+    assert "descriptor 3 is a listening socket" in line
 
 
 def test_the_path_of_a_socket_stays_when_it_has_been_served(prongd, tmp_path):

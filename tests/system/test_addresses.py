@@ -23,7 +23,7 @@ def refused(*words, status=1, **options):
     return result.stderr.decode()
 
 
-OWN = "this server has it already, by listening on "
+OWN = "this server already listens on "
 
 
 @pytest.mark.parametrize("first, second", [
@@ -57,7 +57,7 @@ def test_a_clients_port_is_not_called_a_server(text):
         with socket.create_connection(listener.getsockname()) as client:
             own, there = client.getsockname()[1], listener.getsockname()[1]
             line = refused("-l", text.format(own), "echo")
-    assert f"no server has it, but a connection that is open, from 127.0.0.1:{own} " \
+    assert f"an open connection, from 127.0.0.1:{own} " \
            f"to 127.0.0.1:{there}" in line  # fmt: skip
     assert "net.ipv4.ip_local_port_range" in line
 
@@ -66,7 +66,7 @@ def test_a_socket_that_is_bound_only_is_not_called_a_server():
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         line = refused("-l", f"127.0.0.1:{bound.getsockname()[1]}", "echo")
-    assert "another program has bound it, and does not listen" in line
+    assert "another program has bound this address, although it does not listen" in line
 
 
 @pytest.mark.parametrize("host, text", [
@@ -75,7 +75,8 @@ def test_another_server_is_called_one_although_it_has_clients(host, text):
     with socket.create_server((host, 0)) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            assert "another server has it" in refused("-l", text.format(port), "echo")
+            line = refused("-l", text.format(port), "echo")
+            assert "another server listens on this address already" in line
 
 
 # The abstract namespace.
@@ -101,8 +102,8 @@ def test_an_abstract_name_is_served_and_makes_no_file(prongd, abstract, tmp_path
 
 def test_an_abstract_name_is_taken_while_its_server_lives_and_no_longer(prongd, abstract):
     server = prongd("echo", listen=[abstract])
-    assert f"cannot listen on {abstract}: another server has it" in refused(
-        "-l", abstract, "echo")
+    line = refused("-l", abstract, "echo")
+    assert f"cannot listen on {abstract}: another server listens on this address" in line
     server.stop()
     assert prongd("echo", listen=[abstract]).ask(b"again") == b"again"
 
@@ -114,7 +115,7 @@ def test_an_abstract_name_has_107_bytes_at_most(prongd, tmp_path, length, status
         assert prongd("echo", listen=[f"unix:@{name}"]).ask(b"long") == b"long"
     else:
         line = refused("-l", f"unix:@{name}", "echo", status=status)
-        assert "an abstract socket's has 107 at most" in line
+        assert "an abstract socket's is 107 at most" in line
 
 
 def test_an_abstract_name_must_be_one():
@@ -222,7 +223,7 @@ OPTIONS = [("--socket-mode", "660"), ("--socket-user", "0"), ("--socket-group", 
     (), ("-l", "127.0.0.1:0"), ("-l", "unix:@prong-none")], ids=" ".join)  # fmt: skip
 def test_without_a_unix_socket_that_has_a_path_they_are_refused(words, listen):
     line = refused(*listen, *words, "echo", status=2)
-    assert "are for a UNIX socket with a path" in line
+    assert "for UNIX sockets with a path" in line
 
 
 def test_a_socket_that_was_handed_over_is_not_changed(tmp_path):
@@ -232,7 +233,7 @@ def test_a_socket_that_was_handed_over_is_not_changed(tmp_path):
         listener.listen()
         status, line = activation.refused([listener], "--socket-mode", "600", "echo")
     assert status == 2
-    assert "are for a UNIX socket with a path" in line
+    assert "for UNIX sockets with a path" in line
 
 
 @pytest.mark.parametrize("mode", ["", "0", "000", "8", "1000", "07777", "u=rw", "-1"])

@@ -101,8 +101,9 @@ def test_processes_together_hold_more_than_one_may(serve):
     server = serve(echo)
     words = ["--hold", 300, "-d", 0, server.address]
     result = run_bench(*words, status=2, preexec_fn=at_most_150_descriptors)
-    assert b"300 connections at once: a process may have 134" in result.stderr
-    assert b"so --processes 3 at least\n" in result.stderr
+    assert b"300 connections at once are too many for one process" in result.stderr
+    assert b"which may open 134 (ulimit -Hn)" in result.stderr
+    assert b"use at least --processes 3\n" in result.stderr
     assert server.sources == []
     result = bench("-p", 3, *words, preexec_fn=at_most_150_descriptors)
     assert (result["ok"], result["held"], len(server.sources)) == (300, 300, 300)
@@ -302,39 +303,39 @@ def test_of_a_name_the_first_address_that_answers_is_taken(serve, two_addresses)
 
 BAD_USAGE = [
     # words of the command line, what the message says
-    ([], "which server"),
+    ([], "no server is given"),
     (["127.0.0.1"], "the port is missing"),
     ([":7"], "the host is missing"),
     (["127.0.0.1:0"], "port 0 is for listening"),
     (["127.0.0.1:99999"], 'port "99999" is not a number'),
     (["127.0.0.1:7", "-n", "3"], 'unexpected "-n"'),
     (["--nonsense", "127.0.0.1:7"], "unknown .*option --nonsense"),
-    (["--churn", "--keep", "127.0.0.1:7"], "--churn and --keep: choose one"),
-    (["--hold", "3", "--stream", "127.0.0.1:7"], "--hold and --stream: choose one"),
+    (["--churn", "--keep", "127.0.0.1:7"], "--churn and --keep cannot be combined"),
+    (["--hold", "3", "--stream", "127.0.0.1:7"], "--hold and --stream cannot be combined"),
     (["--hold", "0", "127.0.0.1:7"], '--hold: "0" is not a number from 1'),
-    (["-n", "0", "127.0.0.1:7"], '--count: "0" is not a number from 1'),
-    (["-n", "1e6", "127.0.0.1:7"], '--count: "1e6" is not a number'),
-    (["-c", "0", "127.0.0.1:7"], '--concurrency: "0" is not a number'),
-    (["-s", "0", "127.0.0.1:7"], '--size: "0" is out of range'),
-    (["-s", "4k", "127.0.0.1:7"], '--size: "4k" is not a size: write 64, 4K'),
-    (["-r", "100", "127.0.0.1:7"], '--rate: "100" is not a rate: write 500/s'),
+    (["-n", "0", "127.0.0.1:7"], '-n: "0" is not a number from 1'),
+    (["-n", "1e6", "127.0.0.1:7"], '-n: "1e6" is not a number'),
+    (["-c", "0", "127.0.0.1:7"], '-c: "0" is not a number'),
+    (["-s", "0", "127.0.0.1:7"], '-s: "0" is out of range'),
+    (["-s", "4k", "127.0.0.1:7"], '-s: "4k" is not a size: write 64, 4K'),
+    (["-r", "100", "127.0.0.1:7"], '-r: "100" is not a rate: write 500/s'),
     (["-r", "100/s:5", "127.0.0.1:7"], '"100/s:5" is not a rate'),
     (["-r", "0/s", "127.0.0.1:7"], '"0/s" is not a rate'),
-    (["-d", "5", "127.0.0.1:7"], '--duration: "5" is not a duration'),
+    (["-d", "5", "127.0.0.1:7"], '-d: "5" is not a duration'),
     (["-d", "0", "127.0.0.1:7"], "--duration: 0 leaves no time"),
     (["-t", "0", "127.0.0.1:7"], "--timeout: 0 leaves no time"),
     (["--sources", "localhost", "127.0.0.1:7"], "not ADDR or ADDR/COUNT"),
     (["--sources", "127.0.0.2/0", "127.0.0.1:7"], "not ADDR or ADDR/COUNT"),
-    (["--sources", "127.0.0.2", "[::1]:7"], "--sources is for an IPv4 address"),
-    (["--sources", "127.0.0.2", "unix:/x"], "--sources is for an IPv4 address"),
-    (["-p", "0", "127.0.0.1:7"], '--processes: "0" is not a number from 1 to 256'),
-    (["-p", "4", "-c", "3", "127.0.0.1:7"], "--processes 4: more than --concurrency, 3"),
-    (["-p", "4", "--hold", "3", "127.0.0.1:7"], "--processes 4: more than --hold, 3"),
-    (["--stream", "-r", "5/s", "127.0.0.1:7"], "--rate is not for --stream"),
-    (["--hold", "3", "-n", "5", "127.0.0.1:7"], "--count is not for --hold"),
-    (["--wait", "127.0.0.1:7"], "--wait is not for --churn"),
-    (["--hold", "3", "-w", "-d", "1s", "127.0.0.1:7"], "--wait and --duration: choose"),
-    (["--hold", "9000000", "127.0.0.1:7"], "a process may have .* so --processes"),
+    (["--sources", "127.0.0.2", "[::1]:7"], "--sources works only with an IPv4 server"),
+    (["--sources", "127.0.0.2", "unix:/x"], "--sources works only with an IPv4 server"),
+    (["-p", "0", "127.0.0.1:7"], '-p: "0" is not a number from 1 to 256'),
+    (["-p", "4", "-c", "3", "127.0.0.1:7"], "--processes 4 is more than --concurrency 3"),
+    (["-p", "4", "--hold", "3", "127.0.0.1:7"], "--processes 4 is more than --hold 3"),
+    (["--stream", "-r", "5/s", "127.0.0.1:7"], "--rate has no effect with --stream"),
+    (["--hold", "3", "-n", "5", "127.0.0.1:7"], "--count has no effect with --hold"),
+    (["--wait", "127.0.0.1:7"], "--wait has no effect with --churn"),
+    (["--hold", "3", "-w", "-d", "1s", "127.0.0.1:7"], "--wait and --duration cannot"),
+    (["--hold", "9000000", "127.0.0.1:7"], "may open .* use at least --processes"),
 ]
 
 

@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_is_told_and_the_others_go_on(serve, start_bench
     assert process.returncode == 1
     assert errors.decode() == (
         f"prong bench: worker {workers[1]} was killed by SIGKILL: "
-        "its figures are those until then\n"
+        "its figures up to then are counted\n"
     )
     assert (result["ok"], result["lost_processes"], result["held"]) == (20, 1, 30)
     assert failed(result) == {}
@@ -182,7 +182,7 @@ def test_a_signal_stops_it_and_what_was_measured_is_printed(serve, start_bench, 
     output, errors = process.communicate(timeout=10)
     result = json.loads(output)
     assert process.returncode == 1
-    assert errors == b"prong bench: broken off by SIGINT\n"
+    assert errors == b"prong bench: interrupted by SIGINT\n"
     assert result["interrupted"] is True
     assert result["ok"] > 0 or words == ["--stream"]
     assert result["bytes_in"] > 0

@@ -130,7 +130,7 @@ def test_ctrl_c_ends_both_processes_with_the_summary(serve, connect, terminal):
     terminal.type(b"\x03")
     _, errors = client.finish(status=1)
     last = errors.splitlines()[-2:]
-    assert last[0] == "prong connect: broken off by SIGINT"
+    assert last[0] == "prong connect: interrupted by SIGINT"
     assert last[1].startswith("prong connect: sent 5 bytes, received 5, in ")
 
 
@@ -139,7 +139,7 @@ def test_sigterm_to_the_reader_ends_both_even_if_stdout_is_stuck(serve, connect)
     eventually(lambda: waiting_bytes(client.stdout) >= 65536, "a full pipe")
     client.terminate()
     assert client.wait(PATIENCE) == 1
-    assert client.stderr.read() == b"prong connect: broken off by SIGTERM\n"
+    assert client.stderr.read() == b"prong connect: interrupted by SIGTERM\n"
 
 
 def test_a_killed_reader_takes_the_writer_with_it(serve, connect):
@@ -156,7 +156,7 @@ def test_a_killed_writer_is_noticed(serve, connect, name):
     client = connect("127.0.0.1", serve(greet_and_collect).port)
     os.kill(client.welcomed(), signal.Signals[name])
     assert client.wait(PATIENCE) == 1
-    expected = f"prong connect: the writing process was ended by {name}\n"
+    expected = f"prong connect: the writing process was killed by {name}\n"
     assert client.stderr.read().decode() == expected
 
 
@@ -166,7 +166,7 @@ def test_a_hangup_that_was_to_be_ignored_is_ignored(serve, connect):
     os.kill(client.welcomed(), signal.SIGHUP)
     client.send_signal(signal.SIGHUP)
     _, errors = client.finish(b"still here")
-    assert "broken off" not in errors
+    assert "interrupted" not in errors
     assert server.got() == b"still here"
 
 

@@ -78,10 +78,10 @@ def test_one_family_can_be_asked_for(serve, connect, two_addresses, option, addr
 
 
 @pytest.mark.parametrize("options, host, text", [
-    (["-4"], "::1", '"::1" has no IPv4 address, which -4 asks for'),
-    (["-6"], "127.0.0.1", '"127.0.0.1" has no IPv6 address, which -6 asks for'),
+    (["-4"], "::1", '"::1" has no IPv4 address, but -4 asks for one'),
+    (["-6"], "127.0.0.1", '"127.0.0.1" has no IPv6 address, but -6 asks for one'),
     (["--source", "127.0.0.2"], "::1",
-     '"::1" has no IPv4 address, which --source asks for'),
+     '"::1" has no IPv4 address, but --source asks for one'),
 ])  # fmt: skip
 def test_a_family_that_the_host_lacks_is_told(connect, options, host, text):
     _, errors = connect(*options, host, "7").finish(status=1)

@@ -164,11 +164,11 @@ def test_without_a_connection_there_is_no_program_and_the_status_is_111(
 
 
 BAD_USAGE = [
-    (["127.0.0.1", "7", "--"], "which program"),
-    (["--", "127.0.0.1", "7", "--"], "which program"),
-    (["127.0.0.1", "7", "cat"], 'unexpected "cat" .*; a program follows behind --'),
+    (["127.0.0.1", "7", "--"], "no program is given"),
+    (["--", "127.0.0.1", "7", "--"], "no program is given"),
+    (["127.0.0.1", "7", "cat"], 'unexpected "cat" .*; a program goes after --'),
     (["127.0.0.1", "--", "cat"], "the port is missing"),
-    (["-v", "--", "--", "cat"], "connect to which server"),
+    (["-v", "--", "--", "cat"], "no server is given"),
     (["--crlf", "127.0.0.1", "7", "--", "cat"], "--crlf has no effect on a program"),
     (["--no-quit", "127.0.0.1", "7", "--", "cat"], "--no-quit has no effect"),
     (["--no-half-close", "::1", "7", "--", "cat"], "--no-half-close has no effect"),

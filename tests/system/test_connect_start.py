@@ -74,7 +74,7 @@ def test_timeout_and_ctrl_c_end_the_waiting_for_a_full_queue(
             pass
         client.send_signal(signal.SIGINT)
         _, errors = client.finish(status=1)
-        assert errors == f"prong connect: {address}: broken off by SIGINT\n"
+        assert errors == f"prong connect: {address}: interrupted by SIGINT\n"
 
 
 def test_an_unknown_host_is_a_failure_and_no_bad_usage(connect):
@@ -87,7 +87,7 @@ LONG_PATH = "unix:/tmp/" + "x" * 103  # 108 bytes, one more than a UNIX socket's
 
 BAD_USAGE = [
     # words of the command line, what the message says
-    ([], "connect to which server"),
+    ([], "no server is given"),
     (["127.0.0.1"], "the port is missing"),
     (["127.0.0.1", "99999"], 'port "99999" is not a number'),
     (["127.0.0.1:99999"], 'port "99999" is not a number'),
@@ -97,7 +97,7 @@ BAD_USAGE = [
     (["localhost", "no-service"], 'port "no-service" is not a number .*, and no TCP'),
     (["localhost:no-service"], 'port "no-service" is not a number .*, and no TCP'),
     (["[::1]", "-1"], 'port "-1" is not a number .*, and no TCP'),
-    (["-4", "-6", "localhost", "7"], "-4 and -6 exclude each other"),
+    (["-4", "-6", "localhost", "7"], "-4 and -6 cannot be combined"),
     (["-4", "--source", "::1", "localhost", "7"], "an IPv6 address, but -4 is given"),
     (["-6", "--source", "127.0.0.1", "::1", "7"], "an IPv4 address, but -6 is given"),
     (["-4", "unix:/x"], "-4 is for TCP"),
@@ -117,7 +117,7 @@ BAD_USAGE = [
     (["127.0.0.1", "7", "-v"], 'unexpected "-v"'),
     (["--nonsense", "127.0.0.1", "7"], "unknown .*option --nonsense"),
     (["-Z", "127.0.0.1", "7"], "unknown option -Z"),
-    (["-t", "5", "127.0.0.1", "7"], '--timeout: "5" is not a duration'),
+    (["-t", "5", "127.0.0.1", "7"], '-t: "5" is not a duration'),
     (["-t", "-1s", "127.0.0.1", "7"], '"-1s" is not a duration'),
     (["--timeout"], "--timeout needs an argument"),
     (["--idle-timeout", "1", "::1", "7"], '--idle-timeout: "1" is not a duration'),
@@ -137,7 +137,7 @@ def tool(*words, **options):
 
 
 @pytest.mark.parametrize("words, message", [
-    ([], "which command"),
+    ([], "no command is given"),
     (["nonsense"], 'unknown command "nonsense"'),
     (["help", "nonsense"], 'unknown command "nonsense"'),
     (["help", "connect", "more"], 'unexpected "more"'),

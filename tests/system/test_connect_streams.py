@@ -95,7 +95,7 @@ def test_verbose_tells_that_stdout_is_gone(serve, connect):
     client.stdout.read(1)
     client.stdout.close()
     assert client.wait(PATIENCE) == 1
-    assert b": standard output is gone\n" in client.stderr.read()
+    assert b": standard output was closed\n" in client.stderr.read()
 
 
 def test_an_input_that_cannot_be_read_is_told(serve, connect, tmp_path):
@@ -165,4 +165,4 @@ def test_a_terminal_that_takes_no_more_does_not_keep_it_from_ending(
     eventually(lambda: at_rest(both), "a full terminal")
     client.terminate()
     assert client.wait(PATIENCE) == 1
-    assert client.stderr.read() == b"prong connect: broken off by SIGTERM\n"
+    assert client.stderr.read() == b"prong connect: interrupted by SIGTERM\n"

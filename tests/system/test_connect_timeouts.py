@@ -24,7 +24,7 @@ def trickle(peer, conn):
 
 def late(port, name, ms):
     what = {"--timeout": f"not finished within {ms} ms",
-            "--idle-timeout": f"no byte has come or gone for {ms} ms"}  # fmt: skip
+            "--idle-timeout": f"no byte received or sent for {ms} ms"}  # fmt: skip
     return f"prong connect: 127.0.0.1:{port}: {what[name]} ({name})\n"
 
 

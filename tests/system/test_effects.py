@@ -10,7 +10,7 @@ from test_command_line import expect_refusal, run
 PORT = ("-l", "127.0.0.1:0")
 POOL = ("--accept", "workers", "-r", "always")
 FOR_PROGRAMS = "has no effect on a service: it is for a program"
-UNCHECKED = "has no effect: --accept workers cannot limit"
+UNCHECKED = "has no effect: with --accept workers"
 FOR_TCP = "has no effect on UNIX sockets"
 NO_REFUSAL = "has no effect: no client is refused without --at-limit refuse"
 
@@ -27,14 +27,14 @@ IDLE = [
     (["-s", "5", "--", "cat"], "-s has no effect without --warm"),
     (["--spare=5", "--", "cat"], "--spare has no effect without --warm"),
     (["-s", "8", "--", "cat"], "-s has no effect without --warm"),
-    (["--warm", "-s", "0", "--", "cat"], "--warm needs --spare other than 0"),
-    (["--warm", "--resolve", "--", "cat"], "--warm goes with neither --resolve"),
-    (["--warm", "--kill-descendants", "--", "cat"], "--warm goes with neither"),
+    (["--warm", "-s", "0", "--", "cat"], "--warm needs --spare to be at least 1"),
+    (["--warm", "--resolve", "--", "cat"], "--warm cannot be combined with --resolve"),
+    (["--warm", "--kill-descendants", "--", "cat"], "--warm cannot be combined"),
     (["-r", "always", "--", "cat"], "-r has no effect on a program"),
     (["--reuse", "2", "--", "cat"], "--reuse has no effect on a program"),
     ([*POOL, "--", "cat"], "--accept workers is for services"),
     (["--accept", "workers", "echo"], "--accept workers needs --reuse other than 1"),
-    ([*POOL, "-s", "0", "echo"], "--accept workers needs --spare other than 0"),
+    ([*POOL, "-s", "0", "echo"], "--accept workers needs --spare to be at least 1"),
     ([*POOL, "--exempt", "10.0.0.0/8", "echo"], f"--exempt {UNCHECKED}"),
     ([*POOL, "--deny", "10.0.0.0/8", "echo"], f"--deny {UNCHECKED}"),
     ([*POOL, "--source-prefix", "24:56", "echo"], f"--source-prefix {UNCHECKED}"),
@@ -49,14 +49,14 @@ IDLE = [
     (["--refusal", "reset", "echo"], f"--refusal {NO_REFUSAL}"),
     (["--refusal", "close", "--", "cat"], f"--refusal {NO_REFUSAL}"),
     (["--refusal-text", "no", "echo"], f"--refusal-text {NO_REFUSAL}"),
-    (["--at-limit", "refuse:a", "--refusal-text", "b", "echo"], "refuse:TEXT is another"),
-    (["--group", "daemon", "echo"], "--group goes with --user"),
-    (["--drop-privileges", "child", "echo"], "nothing to give up"),
+    (["--at-limit", "refuse:a", "--refusal-text", "b", "echo"], "refuse:TEXT, which sets the same text"),
+    (["--group", "daemon", "echo"], "--group needs --user"),
+    (["--drop-privileges", "child", "echo"], "has no effect without --user"),
     (["--sandbox", "auto", "--", "cat"], "--sandbox is for services"),
     (["--sandbox", "off", "--", "cat"], "--sandbox is for services"),
-    (["--allow-new-privs", "echo"], "--allow-new-privs needs a program, or --sandbox off"),
-    (["--socket-mode", "660", "echo"], "--socket-mode has no effect: .* are for a UNIX socket with a path"),
-    (["--socket-group", "0", "-l", "unix:@x", "echo"], "--socket-group has no effect: .* a UNIX socket with a path"),
+    (["--allow-new-privs", "echo"], "--allow-new-privs needs a program or --sandbox off"),
+    (["--socket-mode", "660", "echo"], "--socket-mode has no effect: .* for UNIX sockets with a path"),
+    (["--socket-group", "0", "-l", "unix:@x", "echo"], "--socket-group has no effect: .* UNIX sockets with a path"),
     (["--deny", "10.0.0.0/8", "-l", "unix:@x", "echo"], f"--deny {FOR_TCP}"),
     (["--refusal", "reset", "--rate", "5/s", "-l", "unix:@x", "echo"],
      f"--refusal {FOR_TCP}"),
@@ -83,9 +83,9 @@ HONOURED = [
 
 NEUTRAL = [
     # what prong_open() finds out is told with the option's dashes
-    (["--allow", "1.2.3", "echo"], '^prongd: --allow: "1.2.3" is no address'),
-    (["--rate", "1/1d:1000000", "echo"], "^prongd: --rate: at this rate"),
-    ([*POOL, "-l", "127.0.0.1:0", "echo"], "^prongd: --accept workers needs one address"),
+    (["--allow", "1.2.3", "echo"], '^prongd: --allow: "1.2.3" is not an address'),
+    (["--rate", "1/1d:1000000", "echo"], "^prongd: --rate: the burst"),
+    ([*POOL, "-l", "127.0.0.1:0", "echo"], "^prongd: --accept workers needs exactly one address"),
 ]
 
 

@@ -104,7 +104,7 @@ def test_the_status_tells_of_the_limit_and_that_it_is_left(
     serving = manager.hear()[0]["STATUS"]
     server.hold(2)
     full, _ = manager.hear()
-    assert full == {"STATUS": f"All 2 processes at work: clients {what}"}
+    assert full == {"STATUS": f"All 2 processes are serving: new clients {what}"}
     server.close_clients()
     assert manager.hear()[0]["STATUS"] == serving
 
@@ -117,7 +117,7 @@ def test_a_stop_is_told_before_it_is_done(prongd, manager):
     message, sender = manager.hear()
     assert sender == server.pid
     assert int(message.pop("EXTEND_TIMEOUT_USEC")) > 30_000_000  # the grace
-    status = "Stopping, sessions left to finish: 2"
+    status = "Stopping, sessions still open: 2"
     assert message == {"STOPPING": "1", "STATUS": status}
     assert server.process.poll() is None
     assert all(echoes(client) for client in clients)

@@ -205,12 +205,12 @@ def test_what_fails_in_the_trial_is_told_and_nothing_is_bound(public, call, fate
     if SANITIZED and call == "prlimit64":
         pytest.skip("a sanitizer does not start without it")
     words = [*strace("-f", call, fate, public / "trace"), PRONGD, *RIGHTS]
-    expect_no_start(words, f"cannot change rights: {name}", public)
+    expect_no_start(words, f"cannot change privileges: {name}", public)
 
 
 def test_a_trial_that_dies_is_told_and_nothing_is_bound(public):
     words = [*strace("-f", "capset", "signal=KILL", public / "trace"), PRONGD, *RIGHTS]
-    message = "a process with these rights and limits does not live"
+    message = "a test process with these privileges and limits was killed"
     expect_no_start(words, message, public)
 
 
@@ -236,7 +236,7 @@ SUPERVISORS_OWN = [step for step in ORDINARY if step[0] != "prlimit64"]
 def test_a_supervisor_that_keeps_a_right_ends(public, call, fate, name):
     words = [*strace("-q", call, fate, public / "trace"), PRONGD, *RIGHTS]
     words += ["--drop-privileges", "supervisor"]
-    expect_no_start(words, f"cannot change rights: {name}", public)
+    expect_no_start(words, f"cannot change privileges: {name}", public)
 
 
 def strace(how, call, fate, path):

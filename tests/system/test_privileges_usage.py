@@ -14,18 +14,18 @@ from privileges import NUMBER, furnish
 
 BAD_USAGE = [
     # words, what the message says
-    (["--group", "daemon"], "--group goes with --user"),
-    (["--user", "daemon", "--rlimit"], '"echo" names none of'),
-    (["--rlimit", ""], '"" names none of as core cpu'),
-    (["--rlimit", "="], '"=" names none of'),
-    (["--rlimit", "=5"], '"=5" names none of'),
-    (["--rlimit", "nonsense=5"], '"nonsense=5" names none of .* nofile .* stack$'),
-    (["--rlimit", "NOFILE=5"], '"NOFILE=5" names none of'),
-    (["--rlimit", "nofil=5"], "names none of"),
-    (["--rlimit", "nofile5=5"], "names none of"),
+    (["--group", "daemon"], "--group needs --user"),
+    (["--user", "daemon", "--rlimit"], '"echo" names no resource limit'),
+    (["--rlimit", ""], '"" names no resource limit; choose from as core cpu'),
+    (["--rlimit", "="], '"=" names no resource limit'),
+    (["--rlimit", "=5"], '"=5" names no resource limit'),
+    (["--rlimit", "nonsense=5"], '"nonsense=5" names no resource limit.* nofile .* stack$'),
+    (["--rlimit", "NOFILE=5"], '"NOFILE=5" names no resource limit'),
+    (["--rlimit", "nofil=5"], "names no resource limit"),
+    (["--rlimit", "nofile5=5"], "names no resource limit"),
     (["--rlimit", "nofile"], r'"nofile" is not NAME=SOFT\[:HARD\]'),
     (["--rlimit", "nofile="], '"nofile=" is not NAME=SOFT'),
-    (["--rlimit", "nofile:5"], "names none of"),
+    (["--rlimit", "nofile:5"], "names no resource limit"),
     (["--rlimit", "nofile=:5"], "is not NAME=SOFT"),
     (["--rlimit", "nofile=5:"], "is not NAME=SOFT"),
     (["--rlimit", "nofile=5:6:7"], "is not NAME=SOFT"),
@@ -41,14 +41,14 @@ BAD_USAGE = [
     (["--rlimit", "as=18446744073709551616"], "is not NAME=SOFT"),
     (["--rlimit", "as=17179869184G"], "is not NAME=SOFT"),
     (["--rlimit", "as=" + "9" * 200], "is not NAME=SOFT"),
-    (["--rlimit", "nofile=6:5"], "the soft limit is over the hard one"),
-    (["--rlimit", "core=unlimited:5"], "the soft limit is over the hard one"),
-    (["--rlimit", "as=1G:1023M"], "the soft limit is over the hard one"),
-    (["--drop-privileges", "nobody"], '"nobody" is none of child, supervisor'),
-    (["--drop-privileges", ""], '"" is none of child, supervisor'),
+    (["--rlimit", "nofile=6:5"], "the soft limit is over the hard limit"),
+    (["--rlimit", "core=unlimited:5"], "the soft limit is over the hard limit"),
+    (["--rlimit", "as=1G:1023M"], "the soft limit is over the hard limit"),
+    (["--drop-privileges", "nobody"], '"nobody" is not one of child, supervisor'),
+    (["--drop-privileges", ""], '"" is not one of child, supervisor'),
     (["--allow-new-privs=yes"], "takes no argument"),
-    (["--allow-new-privs"], "no sandbox that allows new privileges"),
-    (["--allow-new-privs", "--sandbox", "strict"], "no sandbox that allows"),
+    (["--allow-new-privs"], "in a sandbox no service gains privileges"),
+    (["--allow-new-privs", "--sandbox", "strict"], "in a sandbox no service gains"),
 ]
 BAD_RIGHTS = [
     (["--user", "no-such-user"], 'unknown user "no-such-user"'),
@@ -56,7 +56,7 @@ BAD_RIGHTS = [
     (["--user", "-1"], 'unknown user "-1"'),
     (["--user", "4294967295"], 'unknown user "4294967295"'),
     (["--user", "x" * 300], 'unknown user "x{60}"'),
-    (["--user", str(NUMBER)], f"no user .* has the number {NUMBER}: name a group"),
+    (["--user", str(NUMBER)], f"no user .* has the number {NUMBER}: give --group"),
     (["--user", "daemon", "--group", "no-such-group"], 'unknown group "no-such-group"'),
     (["--user", "daemon", "--group", "4294967295"], 'unknown group "4294967295"'),
     (["--chroot", "/no/such/directory"], "chroot /no/such/directory: No such file"),
@@ -103,7 +103,7 @@ def test_rights_that_are_not_to_be_had_are_explained_with_status_1(
 
 
 def test_more_limits_than_can_be_kept_are_refused(refused):
-    refused(2, "more than [0-9]+ limits", *["--rlimit", "core=0"] * 1000, "echo")
+    refused(2, "given more than [0-9]+ times", *["--rlimit", "core=0"] * 1000, "echo")
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def as_nobody(public):
     return {"program": program, **(nobody if os.geteuid() == 0 else {})}
 
 
-NEEDS_ROOT = r"cannot change rights: {}: Operation not permitted \(this needs root"
+NEEDS_ROOT = r"cannot change privileges: {}: Operation not permitted \(this needs root"
 
 
 @pytest.mark.parametrize("words, call", [
@@ -147,7 +147,7 @@ def without_kill(root):
 def test_who_could_not_end_processes_of_that_user_is_told_so(refused, without_kill):
     words = ("--user", "daemon")
     for what in (["echo"], ["--", "cat"]):
-        refused(1, "cannot end processes of that user: this needs CAP_KILL",
+        refused(1, "cannot signal processes of the user .* needs CAP_KILL",
                 *words, *what, under=without_kill)  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_a_program_that_is_not_inside_is_told_before_anything_is_bound(
     furnish(inside, "sh")
     for drop in ("child", "supervisor"):
         words = ["--chroot", inside, "--drop-privileges", drop, "--"]
-        refused(1, "cannot run cat: it is in no directory of PATH", *words, "cat")
+        refused(1, "cannot run cat: it is not in any directory of PATH", *words, "cat")
         refused(1, f"cannot run {PRONGD}: No such file", *words, PRONGD)
         refused(1, "cannot run /bin: not a regular file", *words, "/bin")
     (inside / "bin" / "script").write_text("#!/bin/cat\n")
@@ -192,7 +192,7 @@ def test_a_program_that_the_user_may_not_run_is_told(refused, root, public):
 
 def test_descendants_cannot_be_found_without_proc(refused, root):
     words = ["--drop-privileges", "supervisor", "--chroot", "/", "--kill-descendants"]
-    refused(2, "kill-descendants needs /proc, which a supervisor loses by chroot",
+    refused(2, "kill-descendants needs /proc, which the supervisor cannot reach",
             *words, "--", "cat")  # fmt: skip
 
 

@@ -106,13 +106,13 @@ def test_a_script_that_is_its_own_interpreter_is_refused(tmp_path):
     path = tmp_path / "self"
     status, text = refused("--", script(path, f"#!{path}\n"))
     assert status == 1
-    assert "without an end" in text
+    assert "so on without end" in text
 
 
 # Offsets of elf(5), alike for 32 and 64 bits: the order of bytes, the type, the machine.
 @pytest.mark.parametrize(("at", "value", "said"), [
-    (18, b"\x16\x00", "another machine"), (18, b"\xf7\x00", "another machine"),
-    (5, b"\x02", "another machine"), (16, b"\x01\x00", "not linked"),
+    (18, b"\x16\x00", "another kind of machine"), (18, b"\xf7\x00", "another kind of machine"),
+    (5, b"\x02", "another kind of machine"), (16, b"\x01\x00", "not an executable program"),
 ])  # fmt: skip
 def test_a_binary_that_this_machine_cannot_run_is_refused(tmp_path, at, value, said):
     binary = bytearray(Path("/bin/true").read_bytes())
@@ -191,16 +191,16 @@ BAD_USAGE = [
     (["--on-hangup", "kill", "--", "cat"], "end, end:DURATION, ignore"),
     (["--on-hangup", "end:", "--", "cat"], "end, end:DURATION, ignore"),
     (["--on-hangup", "end:0", "--", "cat"], "end, end:DURATION, ignore"),
-    (["--linger", "0", "echo"], "not a time over 0"),
-    (["--linger", "2s:", "echo"], "not a time over 0"),
-    (["--linger", "2s:2G", "echo"], "a size of up to 1G"),
+    (["--linger", "0", "echo"], "not a duration over 0"),
+    (["--linger", "2s:", "echo"], "not a duration over 0"),
+    (["--linger", "2s:2G", "echo"], "a size of at most 1G"),
     (["--on-hangup", "", "--", "cat"], "end, end:DURATION, ignore"),
     (["--resolve=yes", "--", "cat"], "takes no argument"),
     (["--kill-descendants=1", "--", "cat"], "takes no argument"),
     (["--chdir"], "needs an argument"),
-    (["--"], "which program"),
-    (["--", ""], "which program"),
-    (["cat"], "a program stands after --"),
+    (["--"], "no program is given"),
+    (["--", ""], "no program is given"),
+    (["cat"], "a program goes after --"),
 ]
 
 

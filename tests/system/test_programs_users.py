@@ -304,12 +304,12 @@ def test_what_is_no_range_is_refused(refused, value):  # noqa: F811
 
 
 CONTRADICTIONS = [
-    (["--user", "nobody"], "--user-range goes without --user"),
-    (["--group", "nogroup"], "--group goes with --user"),
+    (["--user", "nobody"], "--user-range cannot be combined with --user"),
+    (["--group", "nogroup"], "--group needs --user"),
     (["--drop-privileges", "supervisor"], "--user-range needs --drop-privileges child"),
-    (["-n", "5"], "--user-range has 8 ids, and needs 10, .* lower max-processes"),
-    (["-n", "1000"], "--user-range has 8 ids, and needs 2000"),
-    (["-n", "1000000"], "--user-range has 8 ids, and needs 2000000"),
+    (["-n", "5"], "--user-range has 8 ids but needs 10, .* lower max-processes"),
+    (["-n", "1000"], "--user-range has 8 ids but needs 2000"),
+    (["-n", "1000000"], "--user-range has 8 ids but needs 2000000"),
 ]
 
 
@@ -322,28 +322,28 @@ def test_what_cannot_go_with_it_is_told(refused, words, message):  # noqa: F811
 def test_it_is_for_programs(refused):  # noqa: F811
     words = ["--user-range", f"{FIRST}:2000"]
     refused(2, "--user-range has no effect on a service", *words, "echo")
-    refused(2, "--user-range is not of 2 to 16777216 ids", "--user-range", "70000:16777217",
+    refused(2, "--user-range must have 2 to 16777216 ids", "--user-range", "70000:16777217",
             "--", "cat")  # fmt: skip
 
 
 def test_a_range_with_an_account_in_it_is_refused(refused):  # noqa: F811
     nobody = user("nobody")
     for first in (nobody.uid, nobody.uid - 7):
-        message = f'--user-range holds {nobody.uid}, which is the user "nobody"'
+        message = f'--user-range contains {nobody.uid}, which is the user "nobody"'
         refused(1, message, "-n", "4", "--user-range", f"{first}:8", "--", "cat")
-    message = "--user-range holds [0-9]+, which is the (user|group) \"[a-z_-]+\""
+    message = "--user-range contains [0-9]+, which is the (user|group) \"[a-z_-]+\""
     refused(1, message, "-n", "4", "--user-range", "1:20", "--", "cat")
 
 
 def test_who_has_no_right_to_give_users_is_told_so(refused, as_nobody):  # noqa: F811
-    message = "cannot change rights: setgroups: Operation not permitted .this needs root"
+    message = "cannot change privileges: setgroups: Operation not permitted .this needs"
     refused(1, message, "--user-range", f"{FIRST}:2000", "--", "cat", **as_nobody)
 
 
 @pytest.mark.parametrize("right, call", [("setuid", "setresuid"), ("setgid", "setgroups")])
 def test_a_right_that_is_missing_is_named(refused, right, call):  # noqa: F811
     less = ["setpriv", f"--bounding-set=-{right}", f"--inh-caps=-{right}"]
-    message = f"cannot change rights: {call}: Operation not permitted"
+    message = f"cannot change privileges: {call}: Operation not permitted"
     refused(1, message, "--user-range", f"{FIRST}:2000", "--", "cat", under=less)
 
 
@@ -369,7 +369,7 @@ def test_ids_that_a_user_namespace_lacks_are_told(refused):  # noqa: F811
     apart = ["/usr/bin/python3", "-c", SMALL_NAMESPACE]
     if subprocess.run([*apart, "true"], capture_output=True).returncode != 0:
         pytest.skip("no user namespaces here")
-    message = "cannot change rights: setresgid: .* .this user namespace has no such id"
+    message = "cannot change privileges: setresgid: .* .this user namespace has no"
     refused(1, message, "--user-range", f"{FIRST}:2000", "--", "cat", under=apart)
 
 
@@ -377,7 +377,7 @@ def test_the_supervisors_own_user_is_refused(refused):  # noqa: F811
     caps = "+setuid,+setgid,+kill"
     under = ["setpriv", "--reuid", FIRST + 3, "--regid", 0, "--clear-groups",
              f"--inh-caps={caps}", f"--ambient-caps={caps}"]  # fmt: skip
-    message = "--user-range holds the user of the supervisor itself"
+    message = "--user-range contains the supervisor's own user"
     refused(2, message, "-n", "4", "--user-range", f"{FIRST}:8", "--", "cat",
             under=list(map(str, under)))  # fmt: skip
 

@@ -269,7 +269,7 @@ def test_a_shim_that_is_no_library_is_not_tried_again(tmp_path, content):
                        "text": b"text\n" * 1000}[content])  # fmt: skip
     program = prongd_beside(other, tmp_path / "bin")
     why = runs_for_clients_alone(tmp_path, 2, program=program)
-    assert why == '"it ended before it waited"'
+    assert why == '"it ended before it was ready"'
 
 
 def test_warm_programs_that_die_are_replaced_with_pauses(prongd):
@@ -316,7 +316,7 @@ def test_warm_does_not_go_with_an_attendant(other):
     words = [PRONGD, "-l", "127.0.0.1:0", "--warm", other, "--", "cat"]
     run = subprocess.run(words, capture_output=True, text=True, timeout=10)
     assert run.returncode == 2
-    assert "neither --resolve nor --kill-descendants" in run.stderr
+    assert "cannot be combined with --resolve or --kill-descendants" in run.stderr
 
 
 # The environment is complete when main() begins, wherever a runtime reads it.
@@ -371,7 +371,7 @@ def test_a_program_that_does_not_begin_in_libc_is_started_cold(prongd, tmp_path)
     server = prongd("--warm", "-s", 2, "--", program)
     assert server.ask(b"") == b"own\n"
     [line] = server.log_lines(event="cold")
-    assert line["why"] == "it does not begin in libc"
+    assert line["why"] == "its entry point is not that of a program linked with libc"
     assert server.workers() == []
 
 

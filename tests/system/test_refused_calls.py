@@ -11,7 +11,10 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="no strace"),
     pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own"),
 ]
-CURE = "a container's seccomp profile, or systemd's SystemCallFilter=, has to allow it"
+CURE = (
+    "allow this call in the container's seccomp profile or in systemd's "
+    "SystemCallFilter="
+)
 
 
 def refusing(call, error, when="1+"):

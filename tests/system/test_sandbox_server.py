@@ -147,7 +147,7 @@ NO_SECCOMP = "seccomp:error=EINVAL"
 @needs_strace
 @pytest.mark.parametrize("faults, message, left", [
     ([NO_LANDLOCK], "--sandbox strict: this kernel has no landlock(7)", "seccomp"),
-    ([NO_SECCOMP], "--sandbox strict: there is no seccomp filter to be had here", "off"),
+    ([NO_SECCOMP], "--sandbox strict: no seccomp filter can be set here", "off"),
     (["prctl:error=EINVAL:when=1"], "--sandbox strict: ", "off"),
 ])  # fmt: skip
 def test_strict_does_not_start_without_a_part_and_auto_does(

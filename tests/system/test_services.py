@@ -148,5 +148,5 @@ def test_of_two_servers_starting_on_one_path_one_gets_it(prongd, tmp_path):
     first = prongd("echo", listen=[address], under=slow)
     thread.join()
     assert second[0].returncode == 1
-    assert "another server has it" in second[0].stderr
+    assert "another server listens on this address already" in second[0].stderr
     assert first.ask(b"mine") == b"mine"

@@ -209,7 +209,7 @@ static void a_text_that_is_no_prefix_is_an_error(void **state)
 
 	(void)state;
 	assert_int_equal(access_add(&access, texts, true, &why), -EINVAL);
-	assert_non_null(strstr(why.text, "\"10.0.0.0/33\": the length of its prefix"));
+	assert_non_null(strstr(why.text, "\"10.0.0.0/33\": the prefix length"));
 }
 
 static void no_list_and_an_empty_one_add_nothing(void **state)
@@ -236,9 +236,9 @@ static void there_are_256_rules_at_most(void **state)
 		must_add(&access, rule);
 	}
 	assert_int_equal(add(&access, "+10.1.0.0/24", &why), -EINVAL);
-	assert_string_equal(why.text, "there are more than 256 prefixes");
+	assert_string_equal(why.text, "more than 256 prefixes are listed");
 	assert_int_equal(add(&access, "+all", &why), -EINVAL);
-	assert_string_equal(why.text, "there are more than 256 prefixes");
+	assert_string_equal(why.text, "more than 256 prefixes are listed");
 	/* One that is there already needs no room. */
 	must_add(&access, "+10.0.255.0/24");
 	assert_int_equal(add(&access, "-10.0.255.0/24", &why), -EINVAL);

@@ -100,7 +100,7 @@ static int tell_what_is_missing(void *arg)
 	child_must(shortage.limit == 80 && shortage.needed == descriptors.own + 80);
 	descriptors.kept = 80;
 	child_must(descriptors_check(&descriptors, &why) == -EMFILE);
-	child_must(strstr(why.text, "the limit of 80 open files") != NULL);
+	child_must(strstr(why.text, "(RLIMIT_NOFILE), 80, is too low") != NULL);
 	child_must(strstr(why.text, "LimitNOFILE=") != NULL);
 	child_must(strstr(why.text, "...") == NULL);
 	return 0;

@@ -178,7 +178,7 @@ static void a_taken_port_is_told_and_out_is_untouched(void **state)
 	(void)state;
 	assert_int_equal(listener_open(&second, &first.address, NULL, &why),
 			 -EADDRINUSE);
-	assert_string_equal(why.text, "another server has it");
+	assert_string_equal(why.text, "another server listens on this address already");
 	assert_int_equal(second.fd, -42);
 	listener_close(&first);
 }

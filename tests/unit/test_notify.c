@@ -91,10 +91,11 @@ static void the_limit_is_told_and_that_it_is_left(void **state)
 	(void)state;
 	notify_add_address(&notify, "127.0.0.1:7");
 	notify_full(&notify, 10, true);
-	assert_string_equal(told(), "STATUS=All 10 processes at work: clients wait");
-	notify_full(&notify, 1, false);
 	assert_string_equal(told(),
-			    "STATUS=All 1 processes at work: clients are refused");
+			    "STATUS=All 10 processes are serving: new clients wait");
+	notify_full(&notify, 1, false);
+	assert_string_equal(
+		told(), "STATUS=All 1 processes are serving: new clients are refused");
 	notify_serving(&notify);
 	assert_string_equal(told(), "READY=1\nSTATUS=Serving on 127.0.0.1:7");
 }
@@ -105,10 +106,10 @@ static void a_stop_is_told_with_the_time_it_may_take(void **state)
 	(void)state;
 	notify_stopping(&notify, 3, 30000000);
 	assert_string_equal(told(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=35000000\n"
-				    "STATUS=Stopping, sessions left to finish: 3");
+				    "STATUS=Stopping, sessions still open: 3");
 	notify_stopping(&notify, 0, 0);
 	assert_string_equal(told(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=5000000\n"
-				    "STATUS=Stopping, sessions left to finish: 0");
+				    "STATUS=Stopping, sessions still open: 0");
 	notify_stopping(&notify, INT64_MAX, INT64_C(86400) * 365 * 1000000);
 	assert_non_null(strstr(told(), "EXTEND_TIMEOUT_USEC=31536005000000\n"));
 }

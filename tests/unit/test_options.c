@@ -103,7 +103,7 @@ static void an_option_that_is_not_known_is_refused_in_words(void **state)
 		error[0] = '\0';
 		assert_int_equal(open_sized(&options, sizeof(options) + more[i], 1),
 				 -E2BIG);
-		assert_non_null(strstr(error, "this version of the library"));
+		assert_non_null(strstr(error, "does not know"));
 		assert_non_null(strstr(error, PRONG_VERSION));
 	}
 }
@@ -205,7 +205,7 @@ static void a_sockets_mode_and_owner_need_a_socket_with_a_path(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(without); i++) {
 		assert_int_equal(open_with_socket(without[i], mode, error), -EINVAL);
-		assert_non_null(strstr(error, "UNIX socket with a path"));
+		assert_non_null(strstr(error, "UNIX sockets with a path"));
 		assert_int_equal(open_with_socket(without[i], owner, error), -EINVAL);
 	}
 	assert_non_null(mkdtemp(folder));
@@ -248,21 +248,25 @@ static void a_range_of_users_that_cannot_be_had_is_refused_in_words(void **state
 		prong_handler *handler;
 		const char *says;
 	} rows[] = {
-		{ { .user_first = 5 }, NULL, "user-range is not of 2 to" },
-		{ { .user_count = 5 }, NULL, "user-range is not of 2 to" },
-		{ { .user_first = 5, .user_count = 16777217 }, NULL, "is not of 2 to" },
+		{ { .user_first = 5 }, NULL, "user-range must have 2 to" },
+		{ { .user_count = 5 }, NULL, "user-range must have 2 to" },
+		{ { .user_first = 5, .user_count = 16777217 }, NULL, "must have 2 to" },
 		{ { .user_first = UINT32_MAX - 1, .user_count = 2 },
 		  NULL,
-		  "is not of" },
-		{ { .user_first = UINT32_MAX, .user_count = 1 }, NULL, "is not of" },
-		{ { .user_first = 5, .user_count = UINT32_MAX }, NULL, "is not of" },
+		  "must have 2 to" },
+		{ { .user_first = UINT32_MAX, .user_count = 1 },
+		  NULL,
+		  "must have 2 to" },
+		{ { .user_first = 5, .user_count = UINT32_MAX },
+		  NULL,
+		  "must have 2 to" },
 		{ { .user_first = 5, .user_count = 1999 }, NULL, "needs 2000" },
 		{ { .user_first = 5, .user_count = 9, .max_processes = 5 },
 		  NULL,
-		  "has 9 ids, and needs 10" },
+		  "has 9 ids but needs 10" },
 		{ { .user_first = 5, .user_count = 2000, .privileges = &other },
 		  NULL,
-		  "without another user" },
+		  "be combined with another user" },
 		{ { .user_first = 5, .user_count = 2000, .privileges = &dropped },
 		  NULL,
 		  "drop-privileges child" },
@@ -303,7 +307,7 @@ static void a_range_of_users_needs_rights_and_ids_of_others(void **state)
 	assert_int_equal(open_with_users(options, NULL, error), -EPERM);
 	ours.user_first = getuid();
 	assert_int_equal(open_with_users(ours, NULL, error), -EINVAL);
-	assert_non_null(strstr(error, "of the supervisor itself"));
+	assert_non_null(strstr(error, "the supervisor's own user"));
 }
 
 int main(void)

@@ -20,13 +20,15 @@ static int open_policy(struct policy *policy, const struct prong_options *option
 }
 
 static const char rate_counts[] =
-	"rate-per-source: counts are from 1 to 1000000, the period from 1 ms to a day";
+	"rate-per-source: counts must be from 1 to 1000000, and the period from 1 ms to "
+	"1 day";
 static const char max_rate_counts[] =
-	"rate: counts are from 1 to 1000000, the period from 1 ms to a day";
+	"rate: counts must be from 1 to 1000000, and the period from 1 ms to 1 day";
 static const char ten_years[] =
-	"rate-per-source: at this rate the burst takes over ten years to regain";
+	"rate-per-source: the burst is too large: at this rate it is regained only after "
+	"over ten years";
 static const char source_prefix[] =
-	"source prefix: at most 32 bits of IPv4 and 128 of IPv6";
+	"source-prefix: at most 32 bits of IPv4 and 128 bits of IPv6";
 
 static const struct {
 	struct prong_options options;
@@ -49,13 +51,13 @@ static const struct {
 	{ { .rate = { 1, 1000, 1000001 } }, max_rate_counts },
 	{ { .rate = { 1, 0, 0 } }, max_rate_counts },
 	{ { .rate = { 1, DAY + 1, 0 } }, max_rate_counts },
-	{ { .rate = { 1, DAY, 1000000 } }, "rate: at this rate the burst" },
+	{ { .rate = { 1, DAY, 1000000 } }, "rate: the burst is too large" },
 	{ { .source_prefix_ipv4 = 33 }, source_prefix },
 	{ { .source_prefix_ipv4 = UINT32_MAX }, source_prefix },
 	{ { .source_prefix_ipv6 = 129 }, source_prefix },
-	{ { .allow = LIST("here") }, "allow: \"here\" is no address" },
-	{ { .deny = LIST("all", "") }, "deny: \"\" is no address" },
-	{ { .exempt = LIST("192.0.2.1/33") }, "exempt: \"192.0.2.1/33\": the length" },
+	{ { .allow = LIST("here") }, "allow: \"here\" is not an address" },
+	{ { .deny = LIST("all", "") }, "deny: \"\" is not an address" },
+	{ { .exempt = LIST("192.0.2.1/33") }, "exempt: \"192.0.2.1/33\": the prefix" },
 	{ { .deny = LIST("192.0.2.1/24") }, "deny: \"192.0.2.1/24\" has bits set" },
 	{ { .allow = LIST("192.0.2.0/24", "::1"), .deny = LIST("::2", "::1/128") },
 	  "deny: \"::1/128\" is both allowed and denied" },
@@ -128,9 +130,9 @@ static void each_list_may_have_256_prefixes(void **state)
 		{ .exempt = list },
 	};
 	static const char *const says[] = {
-		"allow: there are more than 256 prefixes",
-		"deny: there are more than 256 prefixes",
-		"exempt: there are more than 256 prefixes",
+		"allow: more than 256 prefixes are listed",
+		"deny: more than 256 prefixes are listed",
+		"exempt: more than 256 prefixes are listed",
 	};
 	static struct policy policy;
 

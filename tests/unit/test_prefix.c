@@ -78,7 +78,7 @@ static void prefixes_are_read(void **state)
 	}
 }
 
-static const char no_prefix[] = "is no address, prefix (192.0.2.0/24";
+static const char no_prefix[] = "is not an address, a prefix (192.0.2.0/24";
 static const char to_32[] = "not a number from 0 to 32";
 static const char to_128[] = "not a number from 0 to 128";
 static const char mapped_bits[] = "not a number from 96 to 128";
@@ -143,13 +143,13 @@ static const struct {
 	{ "::ffff:1.2.3.4/32", mapped_bits },
 	{ "::ffff:1.2.3.4/129", mapped_bits },
 	{ "::ffff:1.2.3.4/", mapped_bits },
-	{ "10.0.0.1/8", "bits set behind its prefix: the network is 10.0.0.0/8" },
-	{ "128.0.0.0/0", "the network is 0.0.0.0/0" },
-	{ "192.0.2.1/31", "the network is 192.0.2.0/31" },
-	{ "2001:db8::1/64", "the network is 2001:db8::/64" },
-	{ "8000::/0", "the network is ::/0" },
-	{ "::1/127", "the network is ::/127" },
-	{ "::ffff:192.0.2.1/120", "the network is 192.0.2.0/24" },
+	{ "10.0.0.1/8", "bits set after its prefix: write 10.0.0.0/8" },
+	{ "128.0.0.0/0", "write 0.0.0.0/0" },
+	{ "192.0.2.1/31", "write 192.0.2.0/31" },
+	{ "2001:db8::1/64", "write 2001:db8::/64" },
+	{ "8000::/0", "write ::/0" },
+	{ "::1/127", "write ::/127" },
+	{ "::ffff:192.0.2.1/120", "write 192.0.2.0/24" },
 	{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/127", "ffff:fffe/127" },
 };
 

@@ -168,7 +168,10 @@ static int run_again(void *arg)
 	set_signals();
 	for (int i = 0; i < 2; i++) {
 		child_must(prong_run(server) == -EINVAL);
-		child_must(strcmp(error, "this server has run already") == 0);
+		child_must(
+			strcmp(error,
+			       "prong_run() has been called before on this server") ==
+			0);
 		child_must(signals_are_as_set() == 0);
 	}
 	prong_close(server);

@@ -146,7 +146,8 @@ static void the_service_manager_is_told_too(void **state)
 	strcpy(fake.report.notify.serving, "Serving");
 	note(true, 0);
 	assert_true(recv(ends[1], text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
-	assert_string_equal(text, "STATUS=All 7 processes at work: clients wait");
+	assert_string_equal(text,
+			    "STATUS=All 7 processes are serving: new clients wait");
 	note(false, 100 * MS);
 	assert_int_equal(recv(ends[1], text, sizeof(text) - 1, MSG_DONTWAIT), -1);
 	note(false, 1100 * MS);

@@ -101,8 +101,8 @@ static void an_option_without_effect_is_refused_in_words(void **state)
 		struct prong_options options;
 		const char *says;
 	} rows[] = {
-		{ { .exempt = all }, "exempt needs" },
-		{ { .source_prefix_ipv6 = 56 }, "source_prefix needs" },
+		{ { .exempt = all }, "exempt has no effect" },
+		{ { .source_prefix_ipv6 = 56 }, "source_prefix has no effect" },
 		{ { .source_prefix_ipv4 = 24, .rate = { 1, 1, 0 } }, "source_prefix" },
 		{ { .refusal_text = "later" }, "refusal_text have no effect" },
 		{ { .refusal = PRONG_REFUSAL_RESET }, "have no effect" },
@@ -151,7 +151,7 @@ static void a_bad_address_is_told_in_words(void **state)
 		{ "unix:", -EINVAL, "path is missing" },
 		{ "unix:" A100 "12345678", -ENAMETOOLONG, "108 bytes" },
 		{ "unix:/nonexistent/x", -ENOENT, "unix:/nonexistent/x" },
-		{ "unix:/dev/null", -EEXIST, "no socket" },
+		{ "unix:/dev/null", -EEXIST, "not a socket" },
 		{ "192.0.2.1:80", -EADDRNOTAVAIL, "192.0.2.1:80" },
 	};
 

@@ -45,9 +45,9 @@ static void a_call_that_is_refused_is_named_with_a_cure(void **state)
 	assert_string_equal(why.text, "cannot see: look(2): Cannot allocate memory");
 	assert_int_equal(why_call(&why, -ENOSYS, "see", "look(2)"), -ENOSYS);
 	assert_string_equal(why.text,
-			    "cannot see: look(2): Function not implemented: a "
-			    "container's seccomp profile, or systemd's "
-			    "SystemCallFilter=, has to allow it");
+			    "cannot see: look(2): Function not implemented: allow "
+			    "this call in the container's seccomp profile or in "
+			    "systemd's SystemCallFilter=");
 	assert_int_equal(why_call(NULL, -EPERM, "see", "look(2)"), -EPERM);
 }
 

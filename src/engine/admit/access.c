@@ -22,7 +22,7 @@ static int insert(struct access *access, const struct access_rule *rule,
 				text);
 	}
 	if (access->count == ACCESS_RULES_MAX)
-		return why_fail(why, -EINVAL, "there are more than %d prefixes",
+		return why_fail(why, -EINVAL, "more than %d prefixes are listed",
 				ACCESS_RULES_MAX);
 	/* "all" is shorter than 0.0.0.0/0 and ::/0. */
 	while (at < access->count &&

@@ -21,7 +21,8 @@ static int fill_rate(struct rate *rate, const struct prong_rate *given,
 	    given->period > NUMBER_RATE_PERIOD_MAX_MS)
 		return why_fail(
 			why, -EINVAL,
-			"%s: counts are from 1 to %d, the period from 1 ms to a day",
+			"%s: counts must be from 1 to %d, and the period from 1 ms "
+			"to 1 day",
 			name, NUMBER_RATE_MAX);
 	rate->interval_ns = given->period * 1000000 / given->count;
 	if (__builtin_mul_overflow(rate->interval_ns, (int64_t)burst - 1,
@@ -29,7 +30,8 @@ static int fill_rate(struct rate *rate, const struct prong_rate *given,
 	    rate->allowance_ns > NUMBER_DURATION_MAX_MS * 1000000)
 		return why_fail(
 			why, -EINVAL,
-			"%s: at this rate the burst takes over ten years to regain",
+			"%s: the burst is too large: at this rate it is regained "
+			"only after over ten years",
 			name);
 	return 0;
 }
@@ -46,7 +48,7 @@ static int fill_prefix(struct policy *policy, const struct prong_options *option
 	if (policy->ipv4_bits <= 32 && policy->ipv6_bits <= 128)
 		return 0;
 	return why_fail(why, -EINVAL,
-			"source prefix: at most 32 bits of IPv4 and 128 of IPv6");
+			"source-prefix: at most 32 bits of IPv4 and 128 bits of IPv6");
 }
 
 static int add_list(struct access *access, const char *const *texts, bool allow,

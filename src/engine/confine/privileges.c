@@ -447,9 +447,9 @@ int privileges_explain(const struct privileges *privileges,
 		hint = " (this user namespace has no such id)";
 	if (failure->error == EPERM)
 		hint = getuid() == 0 ? " (a capability is missing)"
-				     : " (this needs root, or its capability)";
+				     : " (this needs root or the capability for it)";
 	return why_fail(why, why_kernels(-failure->error),
-			"cannot change rights: %s%s%.100s: %s%s",
+			"cannot change privileges: %s%s%.100s: %s%s",
 			privileges_step_name((int)failure->step),
 			*what != '\0' ? " " : "", what, strerror(failure->error), hint);
 }

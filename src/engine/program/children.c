@@ -21,7 +21,7 @@ int children_try(const char *what, struct why *why)
 
 	if (list < 0)
 		return why_fail(why, -ENOTSUP,
-				"%s needs " LIST ": %s: mount /proc, on a kernel with "
+				"%s needs " LIST ": %s: mount /proc; the kernel needs "
 				"CONFIG_PROC_CHILDREN",
 				what, strerror(errno));
 	close(list);

@@ -110,14 +110,15 @@ static int check_binary(const char *path, int fd, const struct head *head,
 	char loader[PATH_MAX];
 
 	if (head->length < sizeof(head->at.elf32))
-		return fail(why, ENOEXEC, path, "the file is cut short");
+		return fail(why, ENOEXEC, path, "the file is truncated");
 	if (!is_for_this_machine(head))
 		return has_emulators() ? 0
 				       : fail(why, ENOEXEC, path,
-					      "it is for another machine: build or "
-					      "install it for this one");
+					      "it is for another kind of machine: "
+					      "build or install it for this one");
 	if (type != ET_EXEC && type != ET_DYN)
-		return fail(why, ENOEXEC, path, "it is not linked to a program");
+		return fail(why, ENOEXEC, path,
+			    "it is a binary, but not an executable program");
 	read_loader(fd, head, loader);
 	if (loader[0] == '\0' || access(loader, X_OK) == 0)
 		return 0;
@@ -156,11 +157,10 @@ static int check_env(const char *path, const char *argument, const char *search,
 	    memchr(argument, '/', length) != NULL ||
 	    is_in_path(argument, length, search))
 		return 0;
-	return why_fail(
-		why, -ENOENT,
-		"cannot run %.120s: its interpreter \"%.*s\" is in no directory "
-		"of PATH",
-		path, (int)(length < 80 ? length : 80), argument);
+	return why_fail(why, -ENOENT,
+			"cannot run %.120s: its interpreter \"%.*s\" is not in any "
+			"directory of PATH",
+			path, (int)(length < 80 ? length : 80), argument);
 }
 
 /* Takes the interpreter and its argument out of the first line, as execve(2) does. */
@@ -185,10 +185,9 @@ static int check_script(const char *path, struct head *head, const char *search,
 	name = strrchr(line, '/');
 	name = name == NULL ? line : name + 1;
 	if (carriage && (*argument == '\0' || strcmp(name, "env") == 0))
-		return fail(
-			why, ENOEXEC, path,
-			"its lines end in CR LF, so that the name of its interpreter "
-			"ends in CR: convert it (sed -i 's/\\r$//')");
+		return fail(why, ENOEXEC, path,
+			    "its lines end in CR LF, so the name of its interpreter "
+			    "ends in CR: convert the file (sed -i 's/\\r$//')");
 	if (*line == '\0')
 		return fail(why, ENOEXEC, path, "its first line names no interpreter");
 	if (access(line, X_OK) < 0)
@@ -221,8 +220,8 @@ static int look(const char *path, const char *search, char next[PATH_MAX],
 		err = check_script(path, &head, search, next, why);
 	else if (!has_emulators())
 		err = fail(why, ENOEXEC, path,
-			   "neither a binary nor a script (its first line would be "
-			   "#!/bin/sh, say)");
+			   "it is neither a binary nor a script (a script begins "
+			   "with a line such as #!/bin/sh)");
 	close(fd);
 	return err;
 }
@@ -235,8 +234,9 @@ int executable_check(const char *path, const char *search, struct why *why)
 	for (int depth = 0; at[0] != '\0'; depth++) {
 		int err = depth > DEPTH_MAX
 				  ? fail(why, ELOOP, path,
-					 "its interpreter is a script, and that one's, "
-					 "too, without an end")
+					 "its interpreter is a script, whose "
+					 "interpreter is a script too, and so on "
+					 "without end")
 				  : look(at, search, next, why);
 
 		if (err < 0)

@@ -36,8 +36,9 @@ int monitor_check(const struct prong_options *options, struct why *why)
 	if (options->privileges != NULL && options->privileges->root != NULL &&
 	    options->privileges->drop == PRONG_DROP_SUPERVISOR)
 		return why_fail(why, -EINVAL,
-				"kill-descendants needs /proc, which a supervisor "
-				"loses by chroot");
+				"kill-descendants needs /proc, which the supervisor "
+				"cannot reach after chroot: use drop-privileges "
+				"child");
 	return children_try("kill-descendants", why);
 }
 

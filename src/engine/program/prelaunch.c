@@ -50,7 +50,7 @@ static const char *check_dynamic(int fd, const ElfW(Ehdr) * header,
 	const char *why = check_loader(fd, loader);
 
 	if (why == NULL && !entry_is_in_libc(fd, header))
-		why = "it does not begin in libc";
+		why = "its entry point is not that of a program linked with libc";
 	return why;
 }
 
@@ -60,7 +60,7 @@ static const char *check_binary(int fd, const ElfW(Ehdr) * header)
 
 	if (header->e_ident[EI_CLASS] !=
 	    (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
-		return "it is for another machine";
+		return "it is for another kind of machine";
 	for (unsigned i = 0; i < header->e_phnum; i++) {
 		off_t at = (off_t)(header->e_phoff + i * sizeof(segment));
 
@@ -91,7 +91,7 @@ static const char *look(char path[PATH_MAX], int fd)
 		return check_binary(fd, &head.elf);
 	}
 	if (memcmp(head.text, "#!", 2) != 0)
-		return "it is no binary";
+		return "it is not an ELF binary";
 	interpreter = head.text + 2 + strspn(head.text + 2, " \t");
 	interpreter[strcspn(interpreter, " \t\r\n")] = '\0';
 	snprintf(path, PATH_MAX, "%s", interpreter);

@@ -62,7 +62,7 @@ static int find(struct program *program, const char *name, struct why *why)
 			return check(program, why);
 		path += length + (path[length] == ':');
 	}
-	return fail(why, ENOENT, name, "it is in no directory of PATH");
+	return fail(why, ENOENT, name, "it is not in any directory of PATH");
 }
 
 static bool is_variable_name(const char *text, size_t length)
@@ -89,7 +89,9 @@ static int add_variable(struct program *program, const char *text, struct why *w
 	unsigned at;
 
 	if (!is_variable_name(text, length))
-		return why_fail(why, -EINVAL, "\"%.60s\" names no variable", text);
+		return why_fail(why, -EINVAL,
+				"\"%.60s\" is not a variable: write NAME=VALUE or NAME",
+				text);
 	if (text[length] == '\0') {
 		/* The environment's own string: NAME=VALUE stands before its value. */
 		const char *value = getenv(text);
@@ -106,7 +108,8 @@ static int add_variable(struct program *program, const char *text, struct why *w
 				VARIABLE_MAX / 1024);
 	at = find_variable(program, text, length);
 	if (at == PROGRAM_ENV_MAX)
-		return why_fail(why, -E2BIG, "more than %d variables",
+		return why_fail(why, -E2BIG,
+				"more than %d environment variables are given",
 				PROGRAM_ENV_MAX - 1);
 	program->env[at] = text;
 	if (at == program->env_count)
@@ -133,7 +136,8 @@ static int check_prelaunch(const struct program *program, struct why *why)
 		return 0;
 	if (program->options.resolve || program->options.kill_descendants)
 		return why_fail(why, -EINVAL,
-				"warm goes with neither resolve nor kill-descendants");
+				"warm cannot be combined with resolve or "
+				"kill-descendants");
 	if (strlen(program->options.warm) > WARM_TEXT_MAX / 4)
 		return why_fail(why, -ENAMETOOLONG, "the shim's path is too long");
 	return 0;
@@ -149,14 +153,14 @@ static int check_options(const struct prong_program *program, unsigned spare,
 				"hangup_grace is negative or over ten years");
 	if (grace != 0 && program->ignore_hangup)
 		return why_fail(why, -EINVAL,
-				"hangup_grace goes without ignore_hangup");
+				"hangup_grace has no effect with ignore_hangup");
 	if (program->warm == NULL && spare > 0)
 		return why_fail(why, -EINVAL,
 				"spare has no effect on a program without warm");
 	if (program->warm != NULL && spare == 0)
-		return why_fail(why, -EINVAL, "warm needs spare other than 0");
+		return why_fail(why, -EINVAL, "warm needs spare to be at least 1");
 	if (!program->set_umask && program->umask != 0)
-		return why_fail(why, -EINVAL, "umask without set_umask is not taken");
+		return why_fail(why, -EINVAL, "umask needs set_umask");
 	return 0;
 }
 
@@ -173,7 +177,7 @@ int program_prepare(struct program *program, const struct prong_program *options
 		return err;
 	if (options->argv == NULL || options->argv[0] == NULL ||
 	    *options->argv[0] == '\0')
-		return why_fail(why, -EINVAL, "which program?");
+		return why_fail(why, -EINVAL, "no program is given");
 	program->search = variable + strlen("PATH=");
 	err = add_variable(program, variable, why);
 	for (const char *const *env = options->env;

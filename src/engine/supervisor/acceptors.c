@@ -115,7 +115,7 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 	if (err == 0)
 		err = listener_lend(listener);
 	if (err < 0)
-		return why_call(why, err, "lend the listener to workers", "fcntl(2)");
+		return why_call(why, err, "hand the listener to workers", "fcntl(2)");
 	acceptors->listener = listener;
 	acceptors->watch = (struct watch){ on_queue, acceptors, 0 };
 	autoscale_start(&acceptors->autoscale, workers->parts.settings->spare,

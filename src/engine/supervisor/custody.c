@@ -44,8 +44,7 @@ int custody_start(struct custody *custody, bool monitored, bool ignores_hangup,
 
 	custody->ignores_hangup = ignores_hangup;
 	custody->monitored = monitored;
-	return err < 0 ? why_call(why, err, "look after connections",
-				  "epoll_create1(2)")
+	return err < 0 ? why_call(why, err, "watch connections", "epoll_create1(2)")
 		       : 0;
 }
 

@@ -57,10 +57,11 @@ int descriptors_check(const struct descriptors *descriptors, struct why *why)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= needed)
 		return 0;
 	return why_fail(why, -EMFILE,
-			"%u descriptors for itself and %u for processes kept are over "
-			"the limit of %llu open files (the hard one, RLIMIT_NOFILE), "
-			"by %llu: raise it (ulimit -Hn %u; in a unit LimitNOFILE=%u), "
-			"or lower spare or, with reuse, max-processes",
+			"the server needs %u descriptors for itself and %u for the "
+			"processes that it keeps; the hard limit of open files "
+			"(RLIMIT_NOFILE), %llu, is too low by %llu: raise it "
+			"(ulimit -Hn %u; in a unit LimitNOFILE=%u), or lower spare "
+			"or, with reuse, max-processes",
 			descriptors->own, descriptors->kept,
 			(unsigned long long)limit.rlim_max,
 			(unsigned long long)(needed - limit.rlim_max), needed, needed);

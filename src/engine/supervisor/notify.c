@@ -115,8 +115,10 @@ void notify_serving(const struct notify *notify)
 
 void notify_full(const struct notify *notify, unsigned max, bool wait)
 {
-	tell(notify, MSG_DONTWAIT, "STATUS=All %u processes at work: clients %s", max,
-	     wait ? "wait" : "are refused");
+	tell(notify, MSG_DONTWAIT,
+	     "STATUS=All %u processes are serving: new "
+	     "clients %s",
+	     max, wait ? "wait" : "are refused");
 }
 
 void notify_stopping(const struct notify *notify, int64_t sessions, int64_t grace_us)
@@ -124,6 +126,6 @@ void notify_stopping(const struct notify *notify, int64_t sessions, int64_t grac
 	/* The manager's patience has to outlast the grace, however long that is. */
 	tell(notify, MSG_DONTWAIT,
 	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
-	     "\nSTATUS=Stopping, sessions left to finish: %" PRId64,
+	     "\nSTATUS=Stopping, sessions still open: %" PRId64,
 	     grace_us + STOP_ALLOWANCE_US, sessions);
 }

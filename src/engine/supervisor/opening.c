@@ -61,8 +61,8 @@ void opening_no_new_privs(struct report *report, const char *program, const char
 		return;
 	log_text(log, "program", program);
 	snprintf(why, sizeof(why),
-		 "its %s has no effect, which may break it: --allow-new-privs lets it "
-		 "gain rights",
+		 "its %s has no effect, which may break it: --allow-new-privs lets "
+		 "it gain privileges",
 		 gains);
 	log_text(log, "why", why);
 	log_end(log);
@@ -77,10 +77,10 @@ void opening_not_separated(struct report *report, int error)
 	log_text(log, "error", strerrorname_np(error));
 	log_text(log, "why",
 		 error == EPERM
-			 ? "programs can look into each other: without no_new_privs "
+			 ? "programs can debug each other: without no_new_privs, "
 			   "landlock(7) needs CAP_SYS_ADMIN"
-			 : "programs can look into each other: there is no landlock(7) "
-			   "for them here");
+			 : "programs can debug each other: landlock(7) cannot "
+			   "separate them here");
 	log_end(log);
 }
 

@@ -103,7 +103,7 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 		strays_open(&programs->strays, programs->parts.processes);
 	/* What programs leave behind becomes ours, and is seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return why_call(why, -errno, "adopt what programs leave behind",
+		return why_call(why, -errno, "adopt orphans of programs",
 				"prctl(PR_SET_CHILD_SUBREAPER)");
 	return custody_start(&programs->custody, monitor_is_needed(programs->program),
 			     programs->program->options.ignore_hangup, why);
@@ -346,7 +346,7 @@ static void note_unheld(struct programs *programs, const siginfo_t *info, int er
 	if (programs->waited || *cold != NULL || error != 0 ||
 	    info->si_code != CLD_EXITED)
 		return;
-	*cold = "it ended before it waited";
+	*cold = "it ended before it was ready";
 	opening_cold(programs->parts.report, programs->program->path, *cold);
 }
 

@@ -72,12 +72,12 @@ static void log_cure(struct log *log, int error)
 		{ EAGAIN, "raise TasksMax=, ulimit -u or kernel.pid_max" },
 		{ EMFILE, "raise LimitNOFILE= or ulimit -n" },
 		{ ENFILE, "raise fs.file-max" },
-		{ ENOMEM, "raise MemoryMax=, or have fewer processes" },
+		{ ENOMEM, "raise MemoryMax=, or lower max-processes" },
 		{ ENOSPC, "epoll_ctl(2): raise fs.epoll.max_user_watches" },
-		{ EPERM, "a container's seccomp profile, or systemd's "
-			 "SystemCallFilter=, has to allow the call" },
-		{ ENOSYS, "a container's seccomp profile, or systemd's "
-			  "SystemCallFilter=, has to allow the call" },
+		{ EPERM, "allow this call in the container's seccomp profile or in "
+			 "systemd's SystemCallFilter=" },
+		{ ENOSYS, "allow this call in the container's seccomp profile or in "
+			  "systemd's SystemCallFilter=" },
 	};
 
 	for (size_t i = 0; i < sizeof(cures) / sizeof(cures[0]); i++)
@@ -140,7 +140,7 @@ void report_unkillable(struct report *report, pid_t pid, int error)
 	if (error != 0)
 		log_error(log, error);
 	else
-		log_text(log, "why", "it has been sent SIGKILL, and has not ended yet");
+		log_text(log, "why", "it was sent SIGKILL but has not ended");
 	log_end(log);
 }
 
@@ -184,7 +184,7 @@ void report_signal_ignored(struct report *report, int64_t now_us)
 
 	if (!begin_throttled(log, &report->signal, now_us, LOG_INFO, "signal-ignored"))
 		return;
-	log_text(log, "why", "HUP and USR2 have no effect yet");
+	log_text(log, "why", "SIGHUP and SIGUSR2 have no effect");
 	log_end(log);
 }
 
@@ -303,7 +303,9 @@ void report_spare_stuck(struct report *report, pid_t pid, int64_t now_us)
 	if (!begin_throttled(log, &report->spare, now_us, LOG_WARNING, "spare-stuck"))
 		return;
 	log_number(log, "pid", pid);
-	log_text(log, "why", "it does not come to wait for a connection: killed");
+	log_text(log, "why",
+		 "it was not ready for a connection in time and was "
+		 "killed");
 	log_end(log);
 }
 

@@ -25,7 +25,7 @@
 static void check_word(int count, char **words)
 {
 	if (count == 0)
-		option_die(&bench_page, "which server? HOST:PORT");
+		option_die(&bench_page, "no server is given: write HOST:PORT");
 	if (count > 1)
 		option_die(&bench_page, "unexpected \"%.80s\" after the address",
 			   words[1]);
@@ -109,8 +109,9 @@ static void explain(const struct figures *figures)
 	command_say(&bench_page, "%s: %s (counted as other)", figures->other_call,
 		    strerror(figures->other_error));
 	if (figures->other_error == EADDRNOTAVAIL)
-		command_say(&bench_page, "out of ports, or no such address here: "
-					 "--sources gives more");
+		command_say(&bench_page, "no port is free for another connection, "
+					 "or this machine lacks the address: "
+					 "--sources adds addresses to connect from");
 }
 
 static int chart_width(void)

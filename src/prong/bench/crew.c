@@ -99,11 +99,10 @@ static void tell_lost(struct crew *crew, const struct worker *worker, int status
 	crew->result->lost++;
 	live_erase(&crew->live);
 	if (WIFSIGNALED(status))
-		command_say(
-			&bench_page,
-			"worker %d was killed by SIG%s: its figures are those until "
-			"then",
-			worker->pid, interrupt_name(WTERMSIG(status)));
+		command_say(&bench_page,
+			    "worker %d was killed by SIG%s: its figures up to then are "
+			    "counted",
+			    worker->pid, interrupt_name(WTERMSIG(status)));
 	else
 		command_say(&bench_page, "worker %d failed", worker->pid);
 }
@@ -205,7 +204,7 @@ static void take_interrupt(struct crew *crew)
 	}
 	crew->result->signo = signo;
 	live_erase(&crew->live);
-	command_say(&bench_page, "broken off by SIG%s", interrupt_name(signo));
+	command_say(&bench_page, "interrupted by SIG%s", interrupt_name(signo));
 	board_stop(crew->board);
 }
 

@@ -24,7 +24,7 @@ static const struct mode *choose_mode(const struct bench_settings *settings)
 		if (!choices[i].asked)
 			continue;
 		if (chosen)
-			option_die(&bench_page, "--%s and --%s: choose one of them",
+			option_die(&bench_page, "--%s and --%s cannot be combined",
 				   chosen->name, choices[i].mode->name);
 		chosen = choices[i].mode;
 	}
@@ -46,10 +46,10 @@ static void check_taken(const struct bench_settings *settings, const struct mode
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (options[i].given && !(mode->takes & options[i].bit))
-			option_die(&bench_page, "--%s is not for --%s", options[i].name,
-				   mode->name);
+			option_die(&bench_page, "--%s has no effect with --%s",
+				   options[i].name, mode->name);
 	if (settings->wait && settings->duration_ms != BENCH_NOT_GIVEN)
-		option_die(&bench_page, "--wait and --duration: choose one of them");
+		option_die(&bench_page, "--wait and --duration cannot be combined");
 	if (settings->duration_ms == 0 && mode != &mode_hold)
 		option_die(&bench_page, "--duration: 0 leaves no time for anything");
 	if (settings->timeout_ms == 0)
@@ -113,7 +113,9 @@ static void choose_concurrency(struct plan *plan, const struct bench_settings *s
 						  : plan->mode->concurrency;
 
 	if (given > 0 && given < plan->workers)
-		option_die(&bench_page, "--processes %u: more than --concurrency, %llu",
+		option_die(&bench_page,
+			   "--processes %u is more than --concurrency "
+			   "%llu",
 			   plan->workers, (unsigned long long)given);
 	if (usual < plan->workers)
 		usual = plan->workers;
@@ -122,7 +124,7 @@ static void choose_concurrency(struct plan *plan, const struct bench_settings *s
 	if (plan->mode != &mode_hold)
 		return;
 	if (settings->hold < plan->workers)
-		option_die(&bench_page, "--processes %u: more than --hold, %llu",
+		option_die(&bench_page, "--processes %u is more than --hold %llu",
 			   plan->workers, (unsigned long long)settings->hold);
 	plan->under_way = given > 0 ? given : UNDER_WAY;
 	plan->concurrency = settings->hold;
@@ -150,8 +152,9 @@ static void check_descriptors(struct plan *plan, const struct bench_settings *se
 		return;
 	if (settings->concurrency > 0 || plan->mode == &mode_hold)
 		option_die(&bench_page,
-			   "%llu connections at once: a process may have %llu (ulimit "
-			   "-Hn), so --processes %llu at least",
+			   "%llu connections at once are too many for one process, "
+			   "which may open %llu (ulimit -Hn): use at least "
+			   "--processes %llu",
 			   (unsigned long long)at_once, (unsigned long long)room,
 			   (unsigned long long)((at_once + room - 1) / room));
 	plan->concurrency = room * plan->workers;
@@ -173,7 +176,7 @@ void planner_make(struct plan *out, const struct bench_settings *settings,
 
 	check_taken(settings, mode);
 	if (plan.origin.count > 0 && address_family(target) != AF_INET)
-		option_die(&bench_page, "--sources is for an IPv4 address");
+		option_die(&bench_page, "--sources works only with an IPv4 server");
 	choose_concurrency(&plan, settings);
 	if (settings->rate.count > 0)
 		bound_open_loop(&plan, settings);
