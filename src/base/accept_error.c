@@ -7,7 +7,7 @@ bool accept_error_is_clients(int error)
 	switch (error) {
 	case EINTR:
 	case ECONNABORTED:
-	case EPERM: /* a firewall rule */
+	case EPERM: /* refused by a firewall rule */
 	case EPROTO:
 	case ENETDOWN:
 	case ENOPROTOOPT:

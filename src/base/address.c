@@ -31,7 +31,7 @@ static void set_ipv6(struct address *address, const struct in6_addr *host,
 	address->length = sizeof(address->any.in6);
 }
 
-/* The NUL in front is part of such a name, and there is none behind it: unix(7). */
+/* An abstract name begins with a NUL and has none after it: unix(7). */
 static int set_abstract(struct address *address, const char *name, struct why *why)
 {
 	size_t length = strlen(name);
@@ -96,7 +96,7 @@ static bool is_wildcard(const struct address *address)
 	return IN6_IS_ADDR_UNSPECIFIED(&address->any.in6.sin6_addr);
 }
 
-/* The scope of one that is the whole machine's is 0. */
+/* The scope of an address that belongs to the whole machine is 0. */
 static bool hosts_are_same(const struct address *a, const struct address *b)
 {
 	if (address_family(a) == AF_INET)
@@ -126,7 +126,7 @@ static bool already_listed(const struct address_list *list,
 	return false;
 }
 
-/* An interface, by its name or its number. Returns 0 if there is none. */
+/* Finds an interface by its name or its number. Returns 0 if there is none. */
 static unsigned find_interface(const char *name)
 {
 	unsigned index = if_nametoindex(name);
@@ -138,8 +138,8 @@ static unsigned find_interface(const char *name)
 }
 
 /*
- * "fe80::1%eth0" (RFC 4007, 11): a link-local address is one of an interface, and of no
- * use without it. Returns 0; 1 if host is no IPv6 address.
+ * "fe80::1%eth0" (RFC 4007, 11): a link-local address belongs to an interface, and
+ * cannot be used without it. Returns 0; 1 if host is not an IPv6 address.
  */
 static int parse_ipv6(struct address *out, const char *host, in_port_t port,
 		      struct why *why)
@@ -171,7 +171,7 @@ static int parse_ipv6(struct address *out, const char *host, in_port_t port,
 	return 0;
 }
 
-/* Names reach the resolver only if they look like one: it takes what it is given. */
+/* Only text that looks like a name goes to the resolver, which accepts anything. */
 static bool looks_like_a_name(const char *host)
 {
 	if (host[0] == '\0' || host[0] == '-')
@@ -297,7 +297,7 @@ int address_lookup(struct address_list *out, const char *text, struct why *why)
 	return address_lookup_host(out, host, colon + 1, why);
 }
 
-/* A client may have bound its end to any bytes, NUL too in an abstract name. */
+/* A client may have bound its end to any bytes, including NUL in an abstract name. */
 static void format_unix(const struct address *address, char *text, size_t size)
 {
 	size_t offset = offsetof(struct sockaddr_un, sun_path);
@@ -314,7 +314,7 @@ static void format_unix(const struct address *address, char *text, size_t size)
 	text[used] = '\0';
 }
 
-/* Appends "%eth0", or "%2" if the name is not known, or not fit for an address. */
+/* Appends "%eth0", or "%2" if the name is unknown or not fit for an address. */
 static void append_interface(char host[ADDRESS_HOST_MAX], unsigned index)
 {
 	size_t used = strlen(host);
@@ -359,7 +359,7 @@ void address_normalize(struct address *address)
 	struct in6_addr *ipv6 = &address->any.in6.sin6_addr;
 	struct in_addr ipv4;
 
-	/* The kernel tells the length that it would have needed. */
+	/* The kernel reports the length that the whole address would have needed. */
 	if (address->length > sizeof(address->any))
 		address->length = sizeof(address->any);
 	if (address_family(address) != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(ipv6))

@@ -6,7 +6,7 @@
 
 #include "occupant.h"
 
-/* A port that clients are given may be any connection's; ip(7). */
+/* The kernel may give a client a port that a server would listen on; ip(7). */
 static int explain_connection(const struct occupant_line *line, struct why *why)
 {
 	FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");

@@ -1,4 +1,4 @@
-/* Why an address cannot be listened on, in words: what bind(2) does not tell. */
+/* Explains why an address cannot be listened on, where bind(2) gives only an errno. */
 #ifndef BASE_BIND_FAILURE_H
 #define BASE_BIND_FAILURE_H
 
@@ -6,8 +6,9 @@
 #include "why.h"
 
 /*
- * Says in why what is wrong with listening on address, where a call of it failed with
- * err, a negative errno: "another server has it". Returns err.
+ * Says in why what keeps a server from listening on address, after a call for it failed
+ * with err, a negative errno: "another server listens on this address already". Returns
+ * err.
  */
 int bind_failure_explain(const struct address *address, int err, struct why *why);
 

@@ -1,8 +1,9 @@
 /*
- * A system call made where it is written, syscall(2) without libc: no errno is touched,
- * and no page of libc either. In a process that lives for one connection each of those
- * would be a page fault, and that is 3 % of its life. Not for what libc does more for than
- * the call itself: thread cancellation, for one, which no worker has.
+ * A system call made inline, as syscall(2) makes it but without libc: it touches
+ * neither errno nor a page of libc. In a process that lives for one connection each of
+ * these would be a page fault, which costs 3 % of its life. Not for calls for which
+ * libc does more than the call itself, such as thread cancellation, which no worker
+ * uses.
  */
 #ifndef BASE_CALL_H
 #define BASE_CALL_H
@@ -13,8 +14,8 @@
 #include <unistd.h>
 
 /*
- * As syscall(2), for up to six arguments that are numbers or pointers. Returns what the
- * kernel does: a result, or a negative errno.
+ * Like syscall(2), with up to six arguments that are numbers or pointers. Returns the
+ * kernel's result or a negative errno.
  */
 #define CALL(number, ...) CALL_SIX(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define CALL_SIX(number, a, b, c, d, e, f, ...)                               \

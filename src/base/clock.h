@@ -26,7 +26,7 @@ static inline int64_t clock_us_from_ms(int64_t ms)
 	return ms * 1000;
 }
 
-/* The earliest of count deadlines; CLOCK_NEVER if there is none. */
+/* The earliest of count deadlines; CLOCK_NEVER if all are CLOCK_NEVER. */
 static inline int64_t clock_first(const int64_t *deadlines_us, size_t count)
 {
 	int64_t first_us = CLOCK_NEVER;
@@ -38,8 +38,8 @@ static inline int64_t clock_first(const int64_t *deadlines_us, size_t count)
 }
 
 /*
- * The timeout for poll(2) or epoll_wait(2) that wakes at deadline_us and not before:
- * milliseconds, rounded up; 0 if it has passed; -1 for CLOCK_NEVER.
+ * The timeout with which poll(2) or epoll_wait(2) wakes at deadline_us and not earlier:
+ * in milliseconds, rounded up; 0 if the deadline has passed; -1 for CLOCK_NEVER.
  */
 static inline int clock_timeout_ms(int64_t deadline_us, int64_t now_us)
 {

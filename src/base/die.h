@@ -1,4 +1,4 @@
-/* A program's way to end on a failure. Never used by the library. */
+/* How a program ends after a failure. The library never uses this. */
 #ifndef BASE_DIE_H
 #define BASE_DIE_H
 

@@ -20,18 +20,18 @@
 #include <string.h>
 
 /*
- * Of glibc's struct pthread, for 64 bits since 2004:
- * pid_t tid, unused; void *robust_prev; struct robust_list_head robust_head;
+ * Offsets in glibc's struct pthread, for 64 bits since 2004: pid_t tid, unused; void
+ * *robust_prev; struct robust_list_head robust_head;
  */
 #define TID_BEFORE_ROBUST 16
 
 struct names {
-	const char *text; /* DT_STRTAB: each between two NULs */
+	const char *text; /* DT_STRTAB: each name lies between two NULs */
 	size_t size;
-	size_t own; /* where the object's own name begins; 0: it has none */
+	size_t own; /* offset of the object's own name; 0: it has none */
 };
 
-/* The loader has made addresses of the offsets in most files, not in all: elf(5). */
+/* The loader replaces offsets by addresses in most objects, but not in all: elf(5). */
 static struct names names_of(const struct dl_phdr_info *object, const ElfW(Dyn) * entry)
 {
 	struct names names = { 0 };
@@ -61,7 +61,7 @@ static bool has_name(const struct names *names, const char *name)
 	return found != NULL && found > names->text && found[-1] == '\0';
 }
 
-/* libc itself has both names, being where they are defined. */
+/* libc itself contains both names because it defines them. */
 static int refers_to_atfork(struct dl_phdr_info *object, size_t size, void *arg)
 {
 	(void)size, (void)arg;
@@ -107,12 +107,17 @@ void fork_choose(struct fork_way *way)
 			dl_iterate_phdr(refers_to_atfork, NULL) == 0;
 }
 
-/* The child's list is empty, as is the parent's; the kernel has to be told of it. */
+/*
+ * The child's list is empty, like the parent's, but the kernel must be told about it.
+ */
 static pid_t fork_short(const struct fork_way *way)
 {
 	unsigned long flags =
 		way->tid != NULL ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0;
-	/* The last two change places with the processor; only one of them is read. */
+	/*
+	 * The order of the last two arguments depends on the processor; only one is
+	 * used.
+	 */
 	pid_t pid = (pid_t)GATE(clone, flags | SIGCHLD, NULL, NULL, way->tid, way->tid);
 
 	if (pid == 0 && way->tid != NULL)

@@ -8,11 +8,11 @@
 extern const char gate_page[], gate_after_call[];
 
 /*
- * The instruction ends its page, so that a child which is made by it, and does not have
- * that page, returns to one that it has. "Unlikely" comes first in the text, so that what
- * a child calls lies together behind the page. The arguments come as those of a C function
- * and leave as those of a system call: syscall(2), "Architecture calling conventions".
- * On ARM64 a page may have 64 KiB.
+ * The system call instruction ends its page: a child that it makes without that page
+ * returns to the next page, which the child has. The section name "unlikely" puts the
+ * gate first in the text, so that what a child calls lies together after the page. The
+ * arguments come as those of a C function and leave as those of a system call:
+ * syscall(2), "Architecture calling conventions". On ARM64 a page may have 64 KiB.
  */
 #if defined(__x86_64__)
 __asm__(".pushsection .text.unlikely.gate, \"ax\", @progbits\n"
@@ -52,7 +52,7 @@ __asm__(".pushsection .text.unlikely.gate, \"ax\", @progbits\n"
 	".type gate_call, @function\n"
 	"gate_call:\n"
 	"	.cfi_startproc\n"
-	"	hint 34\n" /* bti c */
+	"	hint 34\n" /* this is "bti c" */
 	"	mov x8, x0\n"
 	"	mov x0, x1\n"
 	"	mov x1, x2\n"

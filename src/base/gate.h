@@ -1,8 +1,8 @@
 /*
- * The gate: a page of code whose one system call instruction may make every system
- * call, when the sandbox (engine/sandbox.c) forbids most of them everywhere else. A
- * process without the page has given them up for good. Where nothing is forbidden it is
- * a plain syscall(2).
+ * The gate: a page of code with one system call instruction, from which every system
+ * call may be made while the sandbox (confine/sandbox.c) forbids most of them
+ * everywhere else. A process that gives up the page can never make them again. Where
+ * nothing is forbidden it works like syscall(2).
  */
 #ifndef BASE_GATE_H
 #define BASE_GATE_H
@@ -12,18 +12,18 @@
 #include <stddef.h>
 
 /*
- * Makes the system call. Returns what the kernel does: a result, or a negative errno;
- * errno itself is untouched.
+ * Makes the system call. Returns the kernel's result or a negative errno; errno itself
+ * is untouched.
  */
 long gate_call(long number, long a, long b, long c, long d, long e, long f);
 
-/* As syscall(2), for up to six arguments that are numbers or pointers. */
+/* Like syscall(2), with up to six arguments that are numbers or pointers. */
 #define GATE(number, ...) GATE_SIX(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define GATE_SIX(number, a, b, c, d, e, f, ...)                                        \
 	gate_call(SYS_##number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), \
 		  (long)(f))
 
-/* Whether there is one for this processor. */
+/* Whether there is a gate for this processor. */
 #if (defined(__x86_64__) && !defined(__ILP32__)) || \
 	(defined(__aarch64__) && defined(__AARCH64EL__))
 #define GATE_EXISTS 1
@@ -31,7 +31,10 @@ long gate_call(long number, long a, long b, long c, long d, long e, long f);
 #define GATE_EXISTS 0
 #endif
 
-/* The page, and the instruction behind that of the system call, as seccomp(2) has it. */
+/*
+ * The page, and the address after the system call instruction, as seccomp(2) reports
+ * it.
+ */
 struct gate {
 	void *page;
 	size_t size;

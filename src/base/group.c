@@ -23,8 +23,8 @@ int group_signal(const struct group_calls *calls, pid_t child, int number)
 	int err = calls->send(-child, number);
 
 	/*
-	 * A signal that can be caught should come once only. SIGKILL goes to both: the
-	 * child may be leaving its group and coming back all the time.
+	 * A signal that can be caught should arrive only once. SIGKILL goes to both,
+	 * because the child may leave its group and return to it repeatedly.
 	 */
 	if (number != SIGKILL && err == 0 && calls->group_of(child) == child)
 		return 0;

@@ -24,14 +24,17 @@ int holder_has_stream(pid_t pid, int fd)
 
 	for (int stream = 0; stream < STREAMS && order != 0; stream++) {
 		order = syscall(SYS_kcmp, own, pid, KCMP_FILE, fd, stream);
-		/* EBADF: the process has closed that one. */
+		/* EBADF: the process has closed that descriptor. */
 		if (order < 0 && errno != EBADF)
 			return -errno;
 	}
 	return order == 0;
 }
 
-/* The inode of the socket that a link in /proc/PID/fd leads to; 0: to something else. */
+/*
+ * The inode of the socket that a link in /proc/PID/fd leads to; 0 if it is not a
+ * socket.
+ */
 static ino_t socket_behind(int directory, const char *name)
 {
 	char target[64];
@@ -98,14 +101,14 @@ int holders_find(struct holding *holdings, size_t count)
 	for (size_t i = 0; i < count; i++)
 		holdings[i].pid = 0;
 	while ((entry = readdir(processes)) != NULL) {
-		search.pid = atoi(entry->d_name); /* 0 for what is no process */
+		search.pid = atoi(entry->d_name); /* 0 for names that are not pids */
 		if (search.pid == own)
 			shows_own = true;
 		else if (search.pid > 0)
 			each_socket(search.pid, note_holder, &search);
 	}
 	closedir(processes);
-	/* Where nothing is mounted there, it is an empty directory. */
+	/* If nothing is mounted on /proc, it is an empty directory. */
 	return shows_own ? 0 : -ENOENT;
 }
 
@@ -151,7 +154,10 @@ bool holder_close_last(int *probe, int fd)
 	close(fd);
 	last = !watched || epoll_wait(*probe, &event, 1, 0) <= 0;
 	if (!last) {
-		/* The registration lives on with the other copy: only this ends it. */
+		/*
+		 * The registration survives as long as the other copy does; only this
+		 * close ends it.
+		 */
 		close(*probe);
 		*probe = epoll_create1(EPOLL_CLOEXEC);
 	}

@@ -43,7 +43,7 @@ static int set_options(int fd, const struct address *address)
 	return err;
 }
 
-/* Tells whether a server answers on the UNIX socket; a full queue is an answer. */
+/* Whether a server answers on the UNIX socket; a full queue counts as an answer. */
 static bool somebody_answers(const struct address *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -57,7 +57,7 @@ static bool somebody_answers(const struct address *address)
 	return answered;
 }
 
-/* Removes the socket at path only if it is still the one that was looked at. */
+/* Removes the socket at path only if it is still the one that was examined. */
 static int unlink_if_same(const char *path, dev_t device, ino_t inode)
 {
 	struct stat now;
@@ -97,7 +97,7 @@ static int bind_address(int fd, const struct address *address)
 	return bind(fd, &address->any.sa, address->length) < 0 ? -errno : 0;
 }
 
-/* Learns the port that the kernel chose, or which file the UNIX socket is. */
+/* Finds out which port the kernel chose, or which file the UNIX socket is. */
 static int learn_identity(struct listener *listener)
 {
 	struct address *address = &listener->address;
@@ -119,8 +119,8 @@ static int learn_identity(struct listener *listener)
 }
 
 /*
- * Before listen(2), so that no client comes that may not. Where others can write to the
- * directory they could have put a link in its place: it is not followed.
+ * Called before listen(2), so that no client gets in that may not. Others who can write
+ * to the directory could put a link in the path's place, so links are not followed.
  */
 static int set_file(const char *path, const struct listener_file *file, struct why *why)
 {
@@ -177,9 +177,10 @@ static int open_here(struct listener *out, const struct address *address,
 }
 
 /*
- * Two servers that start on one path must not both take it for stale, or see the other
- * between bind(2) and listen(2): they take turns by a lock on its directory, flock(2).
- * Returns -1 where that cannot be had within a second; then it goes without.
+ * Two servers that start on the same path must not both consider it stale, nor see each
+ * other's socket between bind(2) and listen(2). So they take turns with a lock on its
+ * directory, flock(2). Returns -1 if the lock is not available within a second; the
+ * server then starts without it.
  */
 static int lock_directory(const struct address *address)
 {
@@ -222,7 +223,10 @@ int listener_open(struct listener *out, const struct address *address,
 	if (has_file(address))
 		return open_unix(out, address, file, why);
 	err = open_here(out, address, NULL, why);
-	/* EAFNOSUPPORT: no IPv6 in the kernel; EADDRNOTAVAIL: disabled by sysctl. */
+	/*
+	 * EAFNOSUPPORT: the kernel has no IPv6; EADDRNOTAVAIL: it is disabled by
+	 * sysctl.
+	 */
 	if (address->both_families && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)) {
 		struct address ipv4 = { .length = sizeof(ipv4.any.in) };
 
@@ -252,7 +256,7 @@ static int integer_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
 }
 
-/* What is wrong with it as a listener; NULL: nothing. */
+/* Why the descriptor cannot be used as a listener; NULL: it can. */
 static const char *misfit(int fd)
 {
 	int type = integer_of(fd, SO_TYPE);
@@ -269,7 +273,7 @@ static const char *misfit(int fd)
 	return NULL;
 }
 
-/* Not SO_REUSEADDR and the like: it is bound already. */
+/* No SO_REUSEADDR and similar options: the socket is bound already. */
 static int set_adopted(int fd, int family)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -344,7 +348,7 @@ int listener_adopt(struct listener *out, int fd, const char *name, struct why *w
 	return 0;
 }
 
-/* Where that fails now, it is tried again when the listener is closed. */
+/* If this fails, it is tried again when the listener is closed. */
 static void remove_path(struct listener *listener)
 {
 	int err;
@@ -368,7 +372,10 @@ int listener_queue_length(const struct listener *listener)
 	return (int)info.tcpi_unacked;
 }
 
-/* Clients can go on coming while it is open: its name is not only ours, or no path. */
+/*
+ * Clients can keep coming while it is open: other processes listen too, or its name is
+ * not a path.
+ */
 static bool cannot_refuse(const struct listener *listener)
 {
 	return listener->adopted ||
@@ -403,9 +410,10 @@ int listener_lend(struct listener *listener)
 }
 
 /*
- * Shut for receiving, a UNIX listener refuses connect(2), while accept(2) still gives who
- * was queued (net/unix/af_unix.c of the kernel; unix(7) does not say so). Workers that
- * wait in accept(2) on it would take that for a failure.
+ * After shutdown for receiving, connect(2) to a UNIX listener fails, while accept(2)
+ * still returns the clients already in the queue (net/unix/af_unix.c of the kernel;
+ * unix(7) does not mention it). Workers that wait in accept(2) on it would see that as
+ * a failure.
  */
 static void refuse_new_unix(struct listener *listener)
 {
@@ -415,11 +423,12 @@ static void refuse_new_unix(struct listener *listener)
 }
 
 /*
- * Where a filter is refused (some kernels want a right for it), a listener of an interface
- * that does not exist is found by no SYN. Handshakes that have begun and connections are
- * of the interface that it had before: none. One of a link-local address has one already,
- * and cannot change it without CAP_NET_RAW: then a queue of length 0 takes a client only
- * when it is empty, and one that comes just before the close may be reset.
+ * Some kernels require a privilege for a filter. If it is refused, the listener is
+ * bound to an interface that does not exist, so no SYN reaches it. Handshakes in
+ * progress and existing connections are not affected: they belong to the interface from
+ * before, none. A listener on a link-local address is already bound to one, and cannot
+ * change it without CAP_NET_RAW. Its queue is then set to length 0: it takes a client
+ * only when it is empty, and a client that comes just before the close may be reset.
  */
 static void refuse_new_tcp(struct listener *listener)
 {

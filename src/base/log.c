@@ -36,7 +36,10 @@ int log_open(struct log *log, int fd, log_function *function, void *arg)
 	return 0;
 }
 
-/* Appends to the line; what does not fit is cut, the end's room is kept. */
+/*
+ * Appends to the line; what does not fit is cut, and room for the end of the line stays
+ * free.
+ */
 static void add(struct log *log, const char *text, size_t length)
 {
 	size_t room = sizeof(log->line) - LINE_END_ROOM - 1 - log->length;
@@ -52,10 +55,10 @@ static void add_string(struct log *log, const char *text)
 	add(log, text, strlen(text));
 }
 
-/* Half an escape, or no closing quote, would spoil the line. */
+/* An escape cut in half, or a missing closing quote, would break the line. */
 #define ESCAPE_ROOM 8
 
-/* Returns how many bytes were added before only room bytes were left. */
+/* Returns how many bytes were added before only room bytes were free. */
 static size_t add_escaped(struct log *log, const char *bytes, size_t length,
 			  size_t room)
 {
@@ -104,7 +107,7 @@ static void add_key(struct log *log, const char *key)
 	}
 }
 
-/* For ,"key": and the value, between quotes maybe. */
+/* Whether there is room for ,"key": and for the value's quotes. */
 static bool has_room(const struct log *log, const char *key, const char *value)
 {
 	return log->length + strlen(key) + strlen(value) + 8 <
@@ -188,7 +191,10 @@ static void write_buffer(struct log *log)
 
 		if (n <= 0) {
 			log->full = true;
-			/* A full disk, say: what is buffered waits with the rest. */
+			/*
+			 * For example a full disk: what is buffered is written later
+			 * with the rest.
+			 */
 			if (n != -EAGAIN)
 				log->retry_at_us = clock_now_us() + RETRY_AFTER_US;
 			return;
@@ -199,7 +205,7 @@ static void write_buffer(struct log *log)
 	log->start = 0;
 }
 
-/* Not while a failed write is to be retried later. */
+/* False until a failed write may be tried again. */
 static bool may_write(struct log *log)
 {
 	if (log->retry_at_us != CLOCK_NEVER && clock_now_us() < log->retry_at_us)
@@ -208,7 +214,7 @@ static bool may_write(struct log *log)
 	return true;
 }
 
-/* Puts the finished line behind the others; false if there is no room. */
+/* Puts the finished line after the others; false if there is no room. */
 static bool store(struct log *log)
 {
 	if (log->used + log->length > LOG_BUFFER_SIZE && may_write(log))
@@ -238,7 +244,7 @@ void log_end(struct log *log)
 		log->dropped++;
 }
 
-/* Says how many lines are missing, as soon as there is room to say so. */
+/* Logs how many lines were dropped, as soon as there is room for that. */
 static void report_dropped(struct log *log)
 {
 	uint64_t lines = log->dropped;
@@ -276,7 +282,7 @@ void log_close(struct log *log)
 
 	if (log->buffer == NULL)
 		return;
-	/* What failed a moment ago is tried a last time. */
+	/* If a write failed a moment ago, it is tried one last time. */
 	log->retry_at_us = CLOCK_NEVER;
 	log_flush(log);
 	while (log_waits_for(log) >= 0 && clock_now_us() < until_us) {

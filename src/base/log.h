@@ -29,36 +29,39 @@ typedef void log_function(void *arg, const char *line, size_t length);
 
 struct log {
 	enum log_format format;
-	enum log_severity most; /* the least severe that is written */
-	log_function *function; /* lines go here; NULL: to fd */
+	enum log_severity most; /* the least severe level that is written */
+	log_function *function; /* receives the lines; NULL: they go to fd */
 	void *arg;
-	struct outlet outlet; /* of no descriptor: no log, or the function */
+	struct outlet outlet; /* unused if there is no descriptor, or function is set */
 
-	char *buffer; /* LOG_BUFFER_SIZE bytes; finished lines from start on */
+	char *buffer; /* LOG_BUFFER_SIZE bytes; finished lines begin at start */
 	size_t start, used;
-	uint64_t dropped;    /* lines since the last report of it */
-	bool full;           /* the last write did not take everything */
-	int64_t retry_at_us; /* after an error, e.g. ENOSPC; CLOCK_NEVER: none */
+	uint64_t dropped;    /* lines dropped since that was last logged */
+	bool full;           /* the last write did not take all bytes */
+	int64_t retry_at_us; /* after an error such as ENOSPC; CLOCK_NEVER: none */
 
 	char line[LOG_LINE_MAX];
 	size_t length;
 };
 
 /*
- * Prepares a log on fd, or on function if that is not NULL, or none (fd -1). fd stays
- * the caller's, and as it is. Returns 0 or -ENOMEM.
+ * Prepares a log on fd, or on function if that is not NULL, or no log (fd -1). fd stays
+ * the caller's, and its flags are unchanged. Returns 0 or -ENOMEM.
  */
 int log_open(struct log *log, int fd, log_function *function, void *arg);
 
-/* Starts a line; false when such a line is not wanted (leave the rest out then). */
+/*
+ * Begins a line; returns false if such a line is not wanted (then skip the other
+ * calls).
+ */
 bool log_begin(struct log *log, enum log_severity severity, const char *event);
 
-/* Each adds key=value. Values are escaped; the line stays one line, of ASCII. */
+/* Each adds key=value. Values are escaped; the result stays one line of ASCII. */
 void log_text(struct log *log, const char *key, const char *value);
 
 /*
- * The same for bytes that may be anything: as many as leave room bytes of the line for what
- * follows. Returns how many those were.
+ * The same for arbitrary bytes. Adds as many as fit while room bytes of the line stay
+ * free for what follows. Returns how many it added.
  */
 size_t log_bytes(struct log *log, const char *key, const char *bytes, size_t length,
 		 size_t room);
@@ -72,12 +75,12 @@ void log_end(struct log *log);
 void log_flush(struct log *log);
 
 /*
- * What to wait for so that log_flush() can go on: the descriptor that must become
- * writable, or -1 if none (then retry_at_us may tell a time).
+ * What log_flush() waits for: the descriptor that must become writable, or -1 if none;
+ * then retry_at_us may hold a time.
  */
 int log_waits_for(const struct log *log);
 
-/* Writes the rest, waiting up to a second for a slow reader; frees the buffer. */
+/* Writes the rest, waiting up to a second for a slow reader, and frees the buffer. */
 void log_close(struct log *log);
 
 #endif

@@ -42,7 +42,9 @@ void loop_remove(struct loop *loop, int fd)
 {
 	int err = epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL);
 
-	/* What stays would be told of for as long as a child has a copy. */
+	/*
+	 * A registration that stays would report events as long as a child has a copy.
+	 */
 	for (int i = 1; i < REMOVALS_TRIED && err < 0 && errno != ENOENT; i++)
 		err = epoll_ctl(loop->fd, EPOLL_CTL_DEL, fd, NULL);
 	if (err == 0)
@@ -55,9 +57,9 @@ void loop_stall(struct loop *loop)
 }
 
 /*
- * What was ready when a look began has been told when a look finds less than it could
- * take, or after as many full ones in a row as there are descriptors: epoll hands out
- * what is ready in turn.
+ * epoll returns ready descriptors in turn. So everything that was ready when a look
+ * began has been reported once a look finds fewer than it could take, or after as many
+ * full looks in a row as there are descriptors.
  */
 static void note_heard(struct loop *loop, int events, int64_t began_us)
 {

@@ -14,7 +14,7 @@ void *memory_private(size_t size)
 {
 	void *memory = map(size, MAP_PRIVATE);
 
-	/* A kernel that refuses costs speed and hygiene, no correctness. */
+	/* If the kernel refuses, speed and hygiene suffer, but not correctness. */
 	if (memory != NULL)
 		madvise(memory, size, MADV_DONTFORK);
 	return memory;

@@ -1,8 +1,8 @@
 /*
- * Mappings with a say in what fork(2) does to them. A private one is the
- * supervisor's alone: children do not get it, so forking neither copies its page
- * tables nor makes its pages copy-on-write (madvise(2), MADV_DONTFORK). A shared
- * one is the same memory in all of them.
+ * Memory mappings for which fork(2) behaves specially. A private mapping belongs to the
+ * supervisor alone: children do not get it, so forking neither copies its page tables
+ * nor makes its pages copy-on-write (madvise(2), MADV_DONTFORK). A shared mapping is
+ * the same memory in all processes.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -13,7 +13,7 @@
 void *memory_private(size_t size);
 void *memory_shared(size_t size);
 
-/* Releases what either returned; NULL is allowed. */
+/* Releases the memory that either returned; NULL is allowed. */
 void memory_release(void *memory, size_t size);
 
 #endif

@@ -27,7 +27,10 @@ static bool parse_host(struct address *out, const char *digits, unsigned port)
 		out->any.in6.sin6_family = AF_INET6;
 		memcpy(&out->any.in6.sin6_addr, words, sizeof(out->any.in6.sin6_addr));
 		out->length = sizeof(out->any.in6);
-		/* The tables do not tell; most servers that listen on it take both. */
+		/*
+		 * The tables do not say; most servers that listen on it accept both
+		 * families.
+		 */
 		out->both_families = IN6_IS_ADDR_UNSPECIFIED(&out->any.in6.sin6_addr);
 	}
 	address_set_port(out, port);
@@ -48,7 +51,7 @@ bool occupant_parse(const char *text, struct occupant_line *line)
 	       parse_host(&line->remote, remote, remote_port);
 }
 
-/* One that has ended and only waits for late packets is not in the way: SO_REUSEADDR. */
+/* A connection in TIME_WAIT does not keep a server from its port: SO_REUSEADDR. */
 static enum occupant judge(const struct address *address,
 			   const struct occupant_line *line)
 {

@@ -1,7 +1,7 @@
 /*
- * What has an address that bind(2) would not give because it is in use: a server, or a
- * connection, since the kernel gives clients ports, too. Looks at /proc/net/tcp and
- * /proc/net/tcp6 (proc_net(5)), which show the sockets of all users.
+ * What uses an address for which bind(2) gives EADDRINUSE: a server, or a connection,
+ * since the kernel gives ports to clients too. Reads /proc/net/tcp and /proc/net/tcp6
+ * (proc_net(5)), which show the sockets of all users.
  */
 #ifndef BASE_OCCUPANT_H
 #define BASE_OCCUPANT_H
@@ -10,8 +10,8 @@
 
 enum occupant {
 	OCCUPANT_UNKNOWN,    /* the tables cannot be read */
-	OCCUPANT_NONE,       /* a socket that is bound only is in no table */
-	OCCUPANT_CONNECTION, /* none listens there, but a connection has the port */
+	OCCUPANT_NONE,       /* a socket that is only bound is in no table */
+	OCCUPANT_CONNECTION, /* no server listens; a connection has the port */
 	OCCUPANT_SERVER,     /* a socket listens there */
 };
 
@@ -22,8 +22,8 @@ struct occupant_line {
 };
 
 /*
- * Looks for what is in the way of a TCP address. Of a connection, line receives both
- * ends; else it is untouched.
+ * Looks for what uses a TCP address. If it is a connection, line receives both ends;
+ * otherwise line is untouched.
  */
 enum occupant occupant_find(const struct address *address, struct occupant_line *line);
 

@@ -10,11 +10,11 @@
 #include "die.h"
 #include "number.h"
 
-#define LONG_ONLY   256 /* getopt's value of a row without a letter: this + its index */
+#define LONG_ONLY   256 /* getopt's value for a row without a letter, plus its index */
 #define HELP_COLUMN 30
 #define HELP_WIDTH  79
 
-/* The options of every program, and what they set. */
+/* The options that every program has. */
 struct questions {
 	bool version, help;
 };
@@ -29,7 +29,7 @@ static const struct option_row own_rows[] = {
 
 #define OWN_ROWS (sizeof(own_rows) / sizeof(own_rows[0]) - 1)
 
-/* The table as getopt_long(3) wants it. */
+/* The table in the form that getopt_long(3) needs. */
 struct getopt_form {
 	const struct option_row *rows[OPTION_ROWS_MAX + 1];
 	struct option longs[OPTION_ROWS_MAX + 1];
@@ -152,7 +152,7 @@ const char *option_heading(const struct option_page *page, const struct option_r
 	return NULL;
 }
 
-/* "+": options end at the first other word; ":": a missing argument gives ':'. */
+/* "+": the first word that is not an option ends them; ":": no argument gives ':'. */
 static void build_getopt_form(struct getopt_form *form, const struct option_page *page)
 {
 	const struct option_row *row = NULL;
@@ -193,7 +193,9 @@ static bool is_own(const struct option_row *row)
 	return row == &own_rows[0] || row == &own_rows[1];
 }
 
-/* What getopt_long(3) says of a word it cannot take: only optopt and optind tell. */
+/*
+ * Explains a word that getopt_long(3) refused; only optopt and optind tell which one.
+ */
 static _Noreturn void die_of_word(const struct option_page *page,
 				  const struct getopt_form *form, int code, char **argv)
 {
@@ -212,7 +214,9 @@ static _Noreturn void die_of_word(const struct option_page *page,
 	option_die(page, "unknown or ambiguous option %.80s", word);
 }
 
-/* Prints words wrapped between HELP_COLUMN and HELP_WIDTH; the cursor is at at. */
+/*
+ * Prints text wrapped between HELP_COLUMN and HELP_WIDTH; the cursor is in column at.
+ */
 static void print_wrapped(FILE *out, const char *text, int at)
 {
 	if (at >= HELP_COLUMN - 1) {
@@ -260,7 +264,7 @@ static void print_rows(FILE *out, const struct option_page *page)
 	}
 }
 
-/* The text that was asked for is the program's whole work: it has to arrive. */
+/* The requested text is the program's whole task, so failing to write it is an error. */
 static _Noreturn void finish(const struct option_page *page)
 {
 	if (fflush(stdout) != 0 || ferror(stdout))
@@ -282,7 +286,7 @@ _Noreturn void option_help(const struct option_page *page)
 	finish(page);
 }
 
-/* Ends the program here if an option only asks for a text. */
+/* Prints the text that --help or --version asks for, and exits; otherwise returns. */
 static void answer(const struct option_page *page, const struct questions *questions)
 {
 	if (questions->help)
@@ -325,7 +329,7 @@ int option_parse_given(const struct option_page *page, void *settings,
 	*given = (struct option_given){ { 0 } };
 	build_getopt_form(&form, page);
 	opterr = 0;
-	optind = 0; /* glibc: start afresh, so that a command of a tool can parse too */
+	optind = 0; /* glibc: starts afresh, so that commands can parse too */
 	while ((code = getopt_long(argc, argv, form.letters, form.longs, NULL)) != -1) {
 		const struct option_row *row;
 		char as = code >= LONG_ONLY ? '-' : (char)code;

@@ -24,7 +24,9 @@ static bool keeps_boundaries(int fd)
 	return type != SOCK_STREAM;
 }
 
-/* Opens what fd is once more: O_NONBLOCK is a property of the open file description. */
+/*
+ * Opens what fd refers to once more: O_NONBLOCK belongs to the open file description.
+ */
 static bool open_anew(struct outlet *outlet, int fd)
 {
 	char path[32];
@@ -57,7 +59,10 @@ void outlet_open(struct outlet *outlet, int fd)
 		outlet->way = OUTLET_POLL;
 }
 
-/* The whole lines that fit into most bytes; a longer one is its own fault, and is cut. */
+/*
+ * The length of the whole lines that fit into most bytes; a line longer than that is
+ * cut.
+ */
 static size_t whole_lines(const char *lines, size_t length, size_t most)
 {
 	const char *end;
@@ -75,7 +80,7 @@ static size_t first_line(const char *lines, size_t length)
 	return end != NULL ? (size_t)(end - lines) + 1 : length;
 }
 
-/* splice(2) moves what lies in our pipe, at the start of lines, or nothing of it. */
+/* splice(2) moves what is in our pipe, from the start of lines, or none of it. */
 static ssize_t write_staged(struct outlet *outlet, const char *lines, size_t length)
 {
 	ssize_t n;

@@ -33,7 +33,7 @@ int pass_send(int channel, const void *data, size_t size, int fd)
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	/* Nobody in a sandbox may do this: a descriptor could leave it. */
+	/* Forbidden in the sandbox, since a descriptor could leave it. */
 	do {
 		n = GATE(sendmsg, channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (n == -EINTR);

@@ -23,7 +23,7 @@ static void clear_behind(struct prefix_bytes *bytes, unsigned bits)
 	}
 }
 
-/* The address alone; an IPv4 one that is written v4-mapped becomes IPv4. */
+/* Reads the address before the slash; a v4-mapped one becomes IPv4. */
 static int parse_address(struct prefix *prefix, const char *text, bool *mapped)
 {
 	struct in6_addr ipv6;
@@ -49,7 +49,7 @@ static int parse_bits(struct prefix *prefix, const char *slash, bool mapped,
 		      const char *text, struct why *why)
 {
 	unsigned most = most_bits(prefix->family);
-	unsigned before = mapped ? 96 : 0; /* the bits that say "v4-mapped" */
+	unsigned before = mapped ? 96 : 0; /* the bits that mark it as v4-mapped */
 	uint64_t bits = most + before;
 
 	if (slash != NULL && number_parse(slash + 1, before, most + before, &bits) < 0)

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-/* The states of tcpi_state after a FIN; <netinet/tcp.h> has an old tcp_info. */
+/* The values of tcpi_state after a FIN; the tcp_info of <netinet/tcp.h> is too old. */
 enum {
 	STATE_FIN_WAIT1 = 4,
 	STATE_TIME_WAIT = 6,
@@ -19,7 +19,7 @@ enum {
 	STATE_CLOSING = 11
 };
 
-/* A connection that was reset is closed with an error left behind (socket(7)). */
+/* A connection that was reset is closed, and keeps an error (socket(7)). */
 bool tcp_info_take_error(int fd)
 {
 	socklen_t size = sizeof(int);
@@ -28,7 +28,7 @@ bool tcp_info_take_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
 }
 
-/* The client's FIN counts as a byte received (RFC 9293, 3.4). */
+/* TCP counts the client's FIN as a byte received (RFC 9293, 3.4). */
 static bool has_ended(const struct tcp_info *info, bool reset)
 {
 	return (info->tcpi_state == STATE_CLOSE && !reset) ||
@@ -37,7 +37,7 @@ static bool has_ended(const struct tcp_info *info, bool reset)
 	       info->tcpi_state == STATE_CLOSING || info->tcpi_state == STATE_TIME_WAIT;
 }
 
-/* Ours counts as a byte not sent yet, while it waits behind others. */
+/* TCP counts our FIN as a byte not sent yet while it waits after other bytes. */
 static bool own_end_waits(const struct tcp_info *info)
 {
 	return info->tcpi_notsent_bytes > 0 && (info->tcpi_state == STATE_FIN_WAIT1 ||
@@ -61,7 +61,10 @@ int tcp_info_read(int fd, bool reset, struct traffic *out)
 			  : info.tcpi_last_data_sent;
 	reset = reset && info.tcpi_state == STATE_CLOSE;
 	behind = has_ended(&info, reset) + (uint64_t)unread;
-	/* A reset whose error the program has read looks like an end, and is no byte. */
+	/*
+	 * A reset whose error the program has read looks like an end, but is not a
+	 * byte.
+	 */
 	out->in_bytes = info.tcpi_bytes_received > behind
 				? info.tcpi_bytes_received - behind
 				: 0;

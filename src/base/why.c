@@ -7,7 +7,7 @@
 
 static const char mark[] = "...";
 
-/* Writes from used on; a text that does not fit ends in the mark. */
+/* Writes from offset used; a text that does not fit ends in the mark. */
 static void write_from(struct why *why, size_t used, const char *format, va_list args)
 {
 	size_t room = sizeof(why->text) - used;

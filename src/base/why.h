@@ -1,19 +1,19 @@
 /*
  * The sentence that says why a call failed: one line, without a newline or a final full
- * stop, that a program can show to its user. A function that can fail for a reason worth
- * words takes a struct why beside its results and fills it before it returns a negative
- * errno. After a success the text means nothing.
+ * stop, that a program can show to its user. A function whose failure needs words takes
+ * a struct why as its last argument and fills it before it returns a negative errno.
+ * After a success the text means nothing.
  *
- * NULL is allowed wherever a struct why is: the caller has no use for the sentence.
+ * NULL is allowed for every struct why: the caller does not need the sentence.
  */
 #ifndef BASE_WHY_H
 #define BASE_WHY_H
 
 /*
- * Bytes, NUL included; PRONG_ERROR_MAX promises the same size to users of the library.
- * The longest sentences name a host of 255 bytes or a path of 150, and a function that
- * quotes its input bounds the quotation ("%.60s"). A sentence that does not fit all the
- * same is cut, and ends in "...".
+ * Bytes, including the NUL; PRONG_ERROR_MAX promises the same size to users of the
+ * library. The longest sentences name a host of 255 bytes or a path of 150, and a
+ * function that quotes its input bounds the quotation ("%.60s"). A sentence that still
+ * does not fit is cut, and ends in "...".
  */
 #define WHY_MAX 512
 
@@ -30,23 +30,24 @@ int why_fail(struct why *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Says that what could not be done because call, "close_range(2)" say, failed with error,
- * and returns error, a negative errno. An error that means that the call itself is refused
- * comes with the cure. Both texts are short.
+ * Says that call, for example "close_range(2)", failed with error, so that what could
+ * not be done, and returns error, a negative errno. If the error means that the call
+ * was refused, the sentence says how to allow it. Both texts are short.
  */
 int why_call(struct why *why, int error, const char *what, const char *call);
 
 /*
- * The error of a system call, for a caller to whom -EINVAL is the mark of bad usage: what
- * the kernel calls invalid although it was checked here, it lacks. -ENOTSUP for -EINVAL.
+ * The error of a system call, for a caller that takes -EINVAL to mean bad usage:
+ * arguments are checked here, so a call that the kernel calls invalid is one that it
+ * lacks. -EINVAL becomes -ENOTSUP.
  */
 int why_kernels(int error);
 
-/* Puts words before what another part has said: "allow: " and the like. */
+/* Puts words before the sentence of another part, such as "allow: ". */
 void why_prepend(struct why *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Puts words behind what has been said: the next of a list, say. */
+/* Appends words to the sentence, such as the next item of a list. */
 void why_append(struct why *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
