@@ -12,11 +12,11 @@
 
 static const char *const default_listen[] = { "127.0.0.1:7007", NULL };
 
-/* What became of the addresses that one text has. */
+/* What became of the addresses of one text. */
 struct outcome {
 	unsigned opened;
-	unsigned port;      /* that the kernel chose for all of them; 0: not by now */
-	bool port_is_taken; /* on another of them */
+	unsigned port;      /* chosen by the kernel for all of them; 0: not yet */
+	bool port_is_taken; /* on another one of them */
 	unsigned failed;
 	struct failure {
 		struct address address;
@@ -69,7 +69,7 @@ static int open_listener(struct admission *admission, const struct address *addr
 	return err;
 }
 
-/* Opens an address, at the port that the first of its name was given. */
+/* Opens an address, with the port that the first address of its name was given. */
 static void open_next(struct admission *admission, struct address address,
 		      const struct prong_options *options, struct outcome *outcome)
 {
@@ -93,7 +93,7 @@ static void open_next(struct admission *admission, struct address address,
 		outcome->port_is_taken = true;
 }
 
-/* Opens those of the list, as far as that goes, from the first free listener on. */
+/* Opens as many of the list as possible, beginning at the first free listener. */
 static void open_each(struct admission *admission, const struct address_list *list,
 		      const struct prong_options *options, struct outcome *outcome)
 {
@@ -103,7 +103,9 @@ static void open_each(struct admission *admission, const struct address_list *li
 		open_next(admission, list->at[i], options, outcome);
 }
 
-/* Takes back what was opened last; of the first of it held keeps the port. */
+/*
+ * Closes the listeners opened last; the first one is moved to held and keeps its port.
+ */
 static void take_back(struct admission *admission, unsigned count,
 		      struct listener *held)
 {
@@ -113,9 +115,9 @@ static void take_back(struct admission *admission, unsigned count,
 }
 
 /*
- * Opens all that can be opened; where the kernel chooses the port, one for all. A port
- * that is not free on all of them is held until the end, or the kernel might choose it
- * again and again.
+ * Opens every address that can be opened. If the kernel chooses the port, all have the
+ * same one. A port that is not free on all of them is held until the end, since the
+ * kernel might choose it again.
  */
 static void open_list(struct admission *admission, const struct address_list *list,
 		      const struct prong_options *options, struct outcome *outcome)
@@ -127,7 +129,10 @@ static void open_list(struct admission *admission, const struct address_list *li
 	while (outcome->port_is_taken && outcome->opened > 0 && count < PORT_TRIES) {
 		take_back(admission, outcome->opened, &held[count++]);
 		open_each(admission, list, options, outcome);
-		/* The first one too: all that the kernel would give are held. */
+		/*
+		 * Failing on the first one is also a taken port: all that the kernel
+		 * can give are held.
+		 */
 		if (outcome->failed > 0 && outcome->failures[0].error == -EADDRINUSE)
 			outcome->port_is_taken = true;
 	}
@@ -135,7 +140,7 @@ static void open_list(struct admission *admission, const struct address_list *li
 		listener_close(&held[--count]);
 }
 
-/* No address of a text could be opened; a single one needs not be named again. */
+/* No address of a text could be opened; if it has only one, that is not named again. */
 static int explain(const struct outcome *outcome, const char *text, struct why *why)
 {
 	char name[ADDRESS_TEXT_MAX];

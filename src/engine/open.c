@@ -99,7 +99,7 @@ static int check_sandbox(const struct sandbox *sandbox,
 	return 0;
 }
 
-/* Tries out what can fail in children, where there is anything that can. */
+/* Tries in a child what can fail in children, if anything can. */
 static int open_privileges(struct prong *server, const struct prong_options *options,
 			   const struct trial *trial, struct why *why)
 {
@@ -117,7 +117,7 @@ static int open_privileges(struct prong *server, const struct prong_options *opt
 	return check_sandbox(&server->sandbox, options, why);
 }
 
-/* The listeners are open: the last moment for a supervisor to give up its privileges. */
+/* The listeners are open, so a supervisor can give up its privileges now. */
 static int drop_privileges(struct prong *server, struct why *why)
 {
 	struct privileges_failure failure;
@@ -130,7 +130,10 @@ static int drop_privileges(struct prong *server, struct why *why)
 	return 0;
 }
 
-/* Counts what the server needs, and has it until the listeners are open. */
+/*
+ * Counts the descriptors that the server needs, and raises the limit until the
+ * listeners are open.
+ */
 static int open_descriptors(struct prong *server, const struct prong_options *options,
 			    struct why *why)
 {
@@ -158,8 +161,8 @@ static int open_descriptors(struct prong *server, const struct prong_options *op
 }
 
 /*
- * Workers keep the low descriptors, so none of the supervisor's own may come to lie
- * there: whatever is free below keep_fds becomes /dev/null.
+ * Workers keep the low descriptors, so no descriptor of the supervisor may get such a
+ * number: whatever is free below keep_fds becomes /dev/null.
  */
 static int fill_low_descriptors(struct prong *server, struct why *why)
 {
@@ -176,7 +179,7 @@ static int fill_low_descriptors(struct prong *server, struct why *why)
 	return 0;
 }
 
-/* What the model works with is there by now, though not all of it is filled yet. */
+/* The parts that the model uses exist by now, though not all of them are filled yet. */
 static int open_model(struct prong *server, const struct prong_options *options,
 		      prong_handler *handler, void *arg, struct trial *trial,
 		      struct why *why)
@@ -199,7 +202,7 @@ static int open_model(struct prong *server, const struct prong_options *options,
 	return serving->model->open(serving->self, &parts, options, trial, why);
 }
 
-/* Tells each part which others it works with; what they hold is opened one by one. */
+/* Gives each part the others that it works with; they are opened later, one by one. */
 static void connect_parts(struct prong *server)
 {
 	server->sessions.settings = &server->settings;
@@ -286,7 +289,10 @@ static int open_parts(struct prong *server, const struct prong_options *options,
 	return err;
 }
 
-/* As prong_open(), with the options in this version's form, and what failed in why. */
+/*
+ * Does what prong_open() does, with the options in this version's form; why says what
+ * failed.
+ */
 static int open_server(struct prong **out, const struct prong_options *options,
 		       prong_handler *handler, void *arg, struct why *why)
 {

@@ -23,7 +23,7 @@
 
 _Static_assert(WHY_MAX == PRONG_ERROR_MAX, "a buffer of PRONG_ERROR_MAX holds a why");
 
-/* A newer library would read what lies in an older program's padding as a field. */
+/* A newer library would read padding of an older program's options as a field. */
 _Static_assert(sizeof(void *) < 8 ||
 		       offsetof(struct prong_options, user_count) + sizeof(unsigned) ==
 			       sizeof(struct prong_options),
@@ -119,7 +119,7 @@ static int check_numbers(const struct prong_options *options, struct why *why)
 	return 0;
 }
 
-/* As far as tcp(7) takes them. */
+/* Checks the values for TCP against the ranges of tcp(7). */
 static int check_tcp(const struct prong_options *options, struct why *why)
 {
 	const int64_t times[] = { options->keepalive_idle,
@@ -223,7 +223,7 @@ static bool has_users(const struct prong_options *options)
 	return options->user_first != 0 || options->user_count != 0;
 }
 
-/* What may be asked for, and what to say where the model lacks it; model.h. */
+/* What the options may ask for, and the sentence if the model lacks it; model.h. */
 static const struct {
 	unsigned lack;
 	bool (*is_set)(const struct prong_options *options);
@@ -271,7 +271,7 @@ static int check_model(const struct model *model, const struct prong_options *op
 	return 0;
 }
 
-/* Options that would do nothing. */
+/* Refuses options that would have no effect. */
 static int check_effects(const struct model *model, const struct prong_options *options,
 			 struct why *why)
 {
@@ -340,7 +340,7 @@ static int check_privileges(const struct prong_options *options, struct why *why
 	return 0;
 }
 
-/* Processes of that user are ended: the supervisor's own would be, too. */
+/* All processes of these users are killed, so the supervisor's own must not be one. */
 static int check_own_user(const struct prong_options *options, struct why *why)
 {
 	uid_t ids[3];

@@ -14,19 +14,19 @@
 #include "base/memory.h"
 #include "engine/record/scoreboard.h"
 
-/* What the child found out, in memory that both have. */
+/* What the child found out, in memory that both processes share. */
 struct findings {
 	bool finished;
 	struct sandbox sandbox;
 	int apart; /* 0, or why processes cannot be kept apart: a negative errno */
-	struct score_row row; /* unused: nobody reads it */
+	struct score_row row; /* required, but not read */
 	struct privileges_failure failure;
 	int error; /* of the trial */
 	struct why why;
-	_Alignas(max_align_t) char state[]; /* the trial's */
+	_Alignas(max_align_t) char state[]; /* the trial's own */
 };
 
-/* Landlock may be there, and not to be had: too many layers of it, say. */
+/* Landlock may exist but not be usable, for example with too many layers of it. */
 static bool try_sandbox(struct findings *findings)
 {
 	struct sandbox *sandbox = &findings->sandbox;
@@ -40,7 +40,7 @@ static bool try_sandbox(struct findings *findings)
 	return sandbox_confine(sandbox, &findings->row, &findings->failure) == 0;
 }
 
-/* Landlock may be missing, or, to a process with its capabilities, refused. */
+/* Landlock may be missing, or refused to a process with these capabilities. */
 static int try_apart(struct privileges *mine)
 {
 	struct privileges_failure failure;
@@ -53,7 +53,7 @@ static int try_apart(struct privileges *mine)
 	return err;
 }
 
-/* In the order in which supervisor and children will do it. */
+/* Takes the steps in the order in which supervisor and children will take them. */
 static _Noreturn void rehearse(const struct privileges *privileges,
 			       const struct trial *trial, pid_t parent,
 			       struct findings *findings)
@@ -77,8 +77,8 @@ static _Noreturn void rehearse(const struct privileges *privileges,
 }
 
 /*
- * A child that has ended and is not collected yet has the rights it ended with. A
- * supervisor that will be of the same user itself may signal it then.
+ * A child that has ended but is not reaped yet has the ids with which it ended. A
+ * supervisor that will run as the same user may signal it then.
  */
 static int check_signalling(const struct privileges *privileges, pid_t pid,
 			    struct why *why)
@@ -132,7 +132,10 @@ static int try_in_child(struct privileges *privileges, const struct trial *trial
 	findings->sandbox = *sandbox;
 	if (trial->size > 0)
 		memcpy(findings->state, trial->state, trial->size);
-	/* Without SIGCHLD: whatever the host does about that is for its own children. */
+	/*
+	 * Without SIGCHLD, whose handling by the host program is meant for its own
+	 * children.
+	 */
 	pid = (pid_t)GATE(clone, 0);
 	if (pid == 0)
 		rehearse(privileges, trial, parent, findings);

@@ -1,7 +1,7 @@
 /*
- * A dress rehearsal: a child takes the rights that every child will take, and makes the
- * model's trial with them, before anything is opened. A mistake shows at the start, and
- * not at the first client.
+ * A rehearsal before anything is opened: a child changes its privileges as every child
+ * will, and runs the model's trial with them. So a mistake shows at the start, and not
+ * when the first client comes.
  */
 #ifndef ENGINE_PREFLIGHT_H
 #define ENGINE_PREFLIGHT_H
@@ -11,11 +11,11 @@
 #include "engine/supervisor/model.h"
 
 /*
- * Tries, in a child where privileges, a sandbox or the trial need one; else here. What the
- * trial finds is in its state; of sandbox only that stays on which this system has; and
- * privileges tell whether processes are kept apart.
- * Returns 0, or a negative errno with a sentence in why: that of the step that failed, or
- * of the trial.
+ * Runs the trial: in a child if privileges, a sandbox or the trial need one; otherwise
+ * in this process. What the trial finds is in its state; in sandbox only what this
+ * system offers stays on; and privileges tell whether processes are kept apart. Returns
+ * 0, or a negative errno, of the step that failed or of the trial, with a sentence in
+ * why.
  */
 int preflight_run(struct privileges *privileges, const struct trial *trial,
 		  struct sandbox *sandbox, struct why *why);

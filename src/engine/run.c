@@ -13,18 +13,17 @@
 #include "engine/supervisor/supervisor.h"
 #include "engine/supervisor/opening.h"
 
-#define READY_WAIT_US 1000000 /* for the reader of ready_fd, at most */
-#define CHILD_DESCRIPTORS \
-	8 /* of a worker: its connection, its channel, some to spare */
+#define READY_WAIT_US     1000000 /* at most, for the reader of ready_fd */
+#define CHILD_DESCRIPTORS 8 /* of a worker: its connection, its channel, a few more */
 
 #ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* since Linux 6.16; older headers do not have it */
+#define SO_PASSRIGHTS 83 /* since Linux 6.16; older headers lack it */
 #endif
 
 /*
- * A client on a UNIX socket could hand its worker what it has open itself (unix(7)), and
- * a worker of root's may do more with that. Connections inherit this; older kernels do
- * not know it.
+ * A client on a UNIX socket could pass descriptors of its own to its worker (unix(7)),
+ * and a worker that runs as root may be able to do more with them. Connections inherit
+ * this option; older kernels do not know it.
  */
 static void take_no_descriptors(const struct admission *admission)
 {
@@ -36,7 +35,7 @@ static void take_no_descriptors(const struct admission *admission)
 				   SO_PASSRIGHTS, &no, sizeof(no));
 }
 
-/* From here on, what is not on the sandbox's list goes through its gate. */
+/* From here on, calls that are not on the sandbox's list go through its gate. */
 static int confine_workers(struct prong *server, struct why *why)
 {
 	bool landlock = server->sandbox.landlock;
@@ -48,7 +47,10 @@ static int confine_workers(struct prong *server, struct why *why)
 		signals_keep(&server->signals, SIGSYS);
 		take_no_descriptors(&server->admission);
 	}
-	/* It was there when prong_open() tried: less than that would be found out late. */
+	/*
+	 * prong_open() found it; without this check a missing one would be noticed only
+	 * later.
+	 */
 	if (landlock && !server->sandbox.landlock)
 		return why_call(why, -ENOTSUP, "confine workers",
 				"landlock_create_ruleset(2)");
@@ -70,7 +72,10 @@ static int start_loop(struct prong *server, struct why *why)
 	return 0;
 }
 
-/* Workers cannot do without it: better no server than one that leaks. */
+/*
+ * Workers cannot do without this call: no server is better than one that leaks
+ * descriptors.
+ */
 static int check_closing(struct why *why)
 {
 	if (close_range(~0U, ~0U, 0) == 0)
@@ -79,8 +84,9 @@ static int check_closing(struct why *why)
 }
 
 /*
- * Children go back to the soft limit that was found. A sandboxed worker can open nothing,
- * and is spared the call; what workers keep open below keep_fds must have its place.
+ * Children return to the soft limit that was found. A sandboxed worker can open nothing
+ * and is spared the call, but the limit must still cover the descriptors that workers
+ * keep below keep_fds.
  */
 static void raise_descriptors(struct prong *server)
 {
@@ -103,7 +109,7 @@ static int begin(struct prong *server, struct why *why)
 
 	server->log_watched = -1;
 	raise_descriptors(server);
-	if (sandbox_is_set()) /* an earlier server's in this process */
+	if (sandbox_is_set()) /* set by an earlier server in this process */
 		signals_keep(&server->signals, SIGSYS);
 	err = signals_take(&server->signals);
 	if (err < 0)
@@ -157,11 +163,10 @@ static void announce(struct prong *server)
 		opening_descriptors_short(&server->report, &shortage,
 					  server->processes.max);
 	opening_start(&server->report, &start);
-	log_flush(
-		&server->report.log); /* before the reader of ready_fd is waited for */
+	log_flush(&server->report.log); /* before waiting for the reader of ready_fd */
 }
 
-/* Returns 0 or a negative errno, -ETIMEDOUT if the reader takes nothing. */
+/* Returns 0 or a negative errno; -ETIMEDOUT if the reader takes nothing in time. */
 static int write_line(struct outlet *outlet, const char *line, size_t length,
 		      int64_t deadline_us)
 {
@@ -180,7 +185,7 @@ static int write_line(struct outlet *outlet, const char *line, size_t length,
 	return 0;
 }
 
-/* A reader that has gone, or takes nothing, is no reason not to serve. */
+/* If the reader is gone, or takes nothing, the server still serves. */
 static void write_addresses(struct prong *server, int fd)
 {
 	const struct admission *admission = &server->admission;
@@ -211,7 +216,7 @@ static void tell_readiness(struct prong *server)
 	if (fd <= 0)
 		return;
 	write_addresses(server, fd);
-	/* Workers keep the low ones: no socket may come to lie there. */
+	/* Workers keep the low descriptors, so no socket may get such a number. */
 	if (fd < server->settings.keep_fds)
 		dup2(server->null_fd, fd);
 	else

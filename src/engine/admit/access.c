@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* Equal lengths cannot hold the same address, unless they are the same prefix. */
+/*
+ * Two prefixes of the same length contain a common address only if they are the same.
+ */
 static int insert(struct access *access, const struct access_rule *rule,
 		  const char *text, struct why *why)
 {
@@ -24,7 +26,7 @@ static int insert(struct access *access, const struct access_rule *rule,
 	if (access->count == ACCESS_RULES_MAX)
 		return why_fail(why, -EINVAL, "more than %d prefixes are listed",
 				ACCESS_RULES_MAX);
-	/* "all" is shorter than 0.0.0.0/0 and ::/0. */
+	/* "all" counts as shorter than 0.0.0.0/0 and ::/0. */
 	while (at < access->count &&
 	       access->rules[at].prefix.bits == rule->prefix.bits &&
 	       access->rules[at].prefix.family != AF_UNSPEC)

@@ -1,4 +1,6 @@
-/* Lists of prefixes: who may come in at all, and whom the limits leave alone. */
+/*
+ * Lists of prefixes: which clients are allowed, and which are exempt from the limits.
+ */
 #ifndef ENGINE_ACCESS_H
 #define ENGINE_ACCESS_H
 
@@ -15,17 +17,17 @@ struct access_rule {
 	bool allow;
 };
 
-/* The longest prefix first, so that the first that holds a client decides. */
+/* The longest prefix comes first, so the first one that contains a client decides. */
 struct access {
 	struct access_rule rules[ACCESS_RULES_MAX];
 	unsigned count;
-	bool otherwise; /* what is true of those whom no rule holds */
+	bool otherwise; /* the answer for clients that no rule matches */
 };
 
 /*
- * Adds a rule for each text (NULL-terminated; NULL: none).
- * Returns 0, or -EINVAL, with a sentence in why, for text that is no prefix, for one that
- * is both allowed and denied, and for more than ACCESS_RULES_MAX.
+ * Adds a rule for each text (NULL-terminated; NULL: none). Returns 0, or -EINVAL with a
+ * sentence in why: for a text that is not a prefix, for a prefix that is both allowed
+ * and denied, and for more than ACCESS_RULES_MAX rules.
  */
 int access_add(struct access *access, const char *const *texts, bool allow,
 	       struct why *why);

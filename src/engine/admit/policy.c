@@ -6,7 +6,7 @@
 #include "base/number.h"
 
 #define IPV4_BITS 32
-#define IPV6_BITS 64 /* what one customer or one machine commonly has: RFC 6177 */
+#define IPV6_BITS 64 /* commonly what one customer or one machine has: RFC 6177 */
 
 static int fill_rate(struct rate *rate, const struct prong_rate *given,
 		     const char *name, struct why *why)
@@ -61,7 +61,7 @@ static int add_list(struct access *access, const char *const *texts, bool allow,
 	return err;
 }
 
-/* Who only says whom to allow means: nobody else. */
+/* A list of allowed prefixes alone denies all other clients. */
 static int fill_lists(struct policy *policy, const struct prong_options *options,
 		      struct why *why)
 {
@@ -96,7 +96,7 @@ int policy_open(struct policy *policy, const struct prong_options *options,
 	policy->counts = count || remembers || policy->max_per_source > 0;
 	if (!policy->counts)
 		return 0;
-	/* One more than there are processes: the client that is held. */
+	/* One more than there are processes, for the client that is held. */
 	err = sources_open(&policy->sources, max + 1,
 			   remembers ? SOURCES_REMEMBERED : 0);
 	if (err == -ENOMEM)
@@ -117,7 +117,9 @@ static void key_of(const struct policy *policy, const struct client *client,
 			policy->ipv6_bits);
 }
 
-/* No rule is about clients of UNIX sockets: the path's mode says who may connect. */
+/*
+ * Rules do not apply to clients of UNIX sockets: the path's mode says who may connect.
+ */
 static bool is_denied(const struct policy *policy, const struct client *client)
 {
 	return policy->access.count > 0 && address_family(&client->peer) != AF_UNIX &&

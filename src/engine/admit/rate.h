@@ -1,7 +1,7 @@
 /*
- * A token bucket that is one number: the time at which it will be full again, in
- * nanoseconds (the generic cell rate algorithm, ITU-T I.371, as a virtual scheduler).
- * Zeroed state is a full bucket, and nothing needs to tick.
+ * A token bucket kept as one number: the time at which it will be full again, in
+ * nanoseconds (the generic cell rate algorithm, ITU-T I.371, as a virtual scheduler). A
+ * zeroed bucket is full, and no timer is needed.
  */
 #ifndef ENGINE_RATE_H
 #define ENGINE_RATE_H
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct rate {
-	int64_t interval_ns; /* for one token to come; 0: no limit */
-	int64_t allowance_ns; /* how far full_at_ns may lie ahead when a token is taken */
+	int64_t interval_ns;  /* time for one token to return; 0: no limit */
+	int64_t allowance_ns; /* how far ahead full_at_ns may lie */
 };
 
 static inline int64_t rate_clock_ns(int64_t now_us)
@@ -31,7 +31,7 @@ static inline bool rate_allows(const struct rate *rate, int64_t full_at_ns,
 	return !rate_is_set(rate) || full_at_ns - now_ns <= rate->allowance_ns;
 }
 
-/* Takes one. Returns the new full_at_ns. */
+/* Takes one token. Returns the new full_at_ns. */
 static inline int64_t rate_take(const struct rate *rate, int64_t full_at_ns,
 				int64_t now_ns)
 {

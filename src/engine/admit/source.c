@@ -42,7 +42,7 @@ void sources_close(struct sources *sources)
 	sources->at = NULL;
 }
 
-/* ff00::/8 is multicast, so no client's address: there is room for users there. */
+/* ff00::/8 is multicast and no client's address, so users are stored there. */
 static void fill_user(unsigned char bytes[16], int fd)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -72,7 +72,7 @@ void source_key_fill(struct source_key *key, const struct address *address, int 
 
 /*
  * Pair-multiply-shift with a secret (Thorup, High Speed Hashing for Integers and
- * Strings, 3.5): who chooses addresses cannot choose their chain.
+ * Strings, 3.5): an attacker who chooses addresses cannot choose their bucket.
  */
 static uint32_t *bucket(const struct sources *sources, const struct source_key *key)
 {
@@ -84,7 +84,7 @@ static uint32_t *bucket(const struct sources *sources, const struct source_key *
 	return &sources->buckets[(uint32_t)(sum >> 32) & sources->mask];
 }
 
-/* Buckets hold index + 1, so that fresh memory means empty. */
+/* Buckets hold index + 1, so zeroed memory means empty. */
 static uint32_t first(const uint32_t *bucket)
 {
 	return *bucket == 0 ? SOURCE_NONE : *bucket - 1;
@@ -150,7 +150,9 @@ static void forget(struct sources *sources, uint32_t index)
 	sources->free = index;
 }
 
-/* An unused place. Connections alone cannot fill the table: see sources_open(). */
+/*
+ * Takes an unused place. Connections alone cannot fill the table: see sources_open().
+ */
 static uint32_t take_place(struct sources *sources)
 {
 	uint32_t index = sources->oldest;

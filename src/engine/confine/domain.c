@@ -11,11 +11,11 @@
 #include "base/call.h"
 #include "base/gate.h"
 
-/* Written out, since the system's header may be older than its kernel. */
+/* Defined here, since the system's header may be older than its kernel. */
 #define VERSION_SCOPES 6
 #define VERSION_REFER  2
-#define REFER          (UINT64_C(1) << 13) /* to rename and link between directories */
-#define ABSTRACT       (UINT64_C(1) << 0)  /* to connect to abstract UNIX sockets */
+#define REFER          (UINT64_C(1) << 13) /* renaming, linking between directories */
+#define ABSTRACT       (UINT64_C(1) << 0)  /* connecting to abstract UNIX sockets */
 #define QUESTION       1                   /* LANDLOCK_CREATE_RULESET_VERSION */
 #define PATH_BENEATH   1                   /* LANDLOCK_RULE_PATH_BENEATH */
 
@@ -33,7 +33,7 @@ int domain_version(void)
 	return (int)GATE(landlock_create_ruleset, NULL, 0, QUESTION);
 }
 
-/* What every program has done: that it is handled costs it mount(2) alone. */
+/* Allows what every program does, so that being in a domain costs it only mount(2). */
 static int allow_everywhere(int domain)
 {
 	struct path_rule rule = { REFER, open("/", O_PATH | O_CLOEXEC) };

@@ -19,9 +19,10 @@
 #include "engine/record/scoreboard.h"
 
 /*
- * 32-bit systems have two sets of calls, of which the older takes 16-bit ids. The calls
- * themselves are made, and not libc's functions, since those would pass them on to
- * threads, and since the sandbox wants them through the gate: see privileges_need_gate().
+ * 32-bit systems have two sets of calls; the older set takes 16-bit ids. The system
+ * calls are made directly, not through libc, for two reasons: libc's functions would
+ * apply them to all threads, and the sandbox wants them to go through the gate (see
+ * privileges_need_gate()).
  */
 #if defined(SYS_setresuid32)
 #define SYS_prong_setresuid SYS_setresuid32
@@ -35,7 +36,7 @@
 #define SYS_prong_setuid    SYS_setuid
 #endif
 
-#define LOOKS_MOST 1000 /* for others of a user to be gone, a millisecond each */
+#define LOOKS_MOST 1000 /* for a user's other processes to end, 1 ms each */
 
 static const char *const step_names[PRIVILEGES_STEPS] = {
 	[PRIVILEGES_NONE] = "none",
@@ -120,7 +121,7 @@ void privileges_give_users(struct privileges *privileges, uid_t first, unsigned 
 	struct prong_privileges *options = &privileges->options;
 
 	options->change_ids = true;
-	/* No program has that user, so nothing of one is there that could end the trial. */
+	/* No program has that user, so no process of it can end the trial. */
 	options->uid = first + count - 1;
 	options->gid = first;
 	options->group_count = 0;
@@ -170,7 +171,7 @@ bool privileges_need_fork(const struct privileges *privileges)
 	return !privileges->keeps_ids || !privileges->keeps_root;
 }
 
-/* Notes the step if its call failed; returns whether it did. */
+/* Notes the step if its call failed. Returns whether it did. */
 static bool failed(struct privileges_failure *failure, enum privileges_step step,
 		   long result)
 {
@@ -187,7 +188,7 @@ static bool new_privileges_stay(struct privileges_failure *failure)
 		      CALL(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-/* The hard limit stays as it is: without a capability it could not be raised. */
+/* The hard limit is left as it is: raising it again would need a capability. */
 static bool files_fail(uint64_t soft, struct privileges_failure *failure)
 {
 	struct rlimit64 value;
@@ -240,7 +241,7 @@ static bool has_no_capabilities(void)
 	return true;
 }
 
-/* Who began without root may have had capabilities all the same: none is left. */
+/* A process that began without root may still have had capabilities; none is left. */
 static bool capabilities_fail(struct privileges_failure *failure)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -249,7 +250,7 @@ static bool capabilities_fail(struct privileges_failure *failure)
 	return failed(failure, PRIVILEGES_CAPSET, CALL(capset, &header, none));
 }
 
-/* A way back means that the kernel has done something else than we believe. */
+/* If a way back exists, the kernel has done something else than we assume. */
 static bool way_back_exists(uid_t uid, struct privileges_failure *failure)
 {
 	if (uid == 0 || GATE(prong_setuid, 0) < 0)
@@ -259,7 +260,9 @@ static bool way_back_exists(uid_t uid, struct privileges_failure *failure)
 	return true;
 }
 
-/* Groups while they may still be set; the group while the user is still root. */
+/*
+ * Sets groups while that is still allowed, and the group while the user is still root.
+ */
 static bool ids_fail(const struct privileges *privileges,
 		     struct privileges_failure *failure)
 {
@@ -275,7 +278,9 @@ static bool ids_fail(const struct privileges *privileges,
 		      GATE(prong_setresuid, outer, options->uid, outer));
 }
 
-/* Whether kill(2) reaches processes of uid alone, whatever the calls before have done. */
+/*
+ * Whether kill(2) reaches only processes of uid, whatever the earlier calls have done.
+ */
 static bool reaches_only(uid_t uid, uid_t guard)
 {
 	uid_t real, effective, saved;
@@ -284,7 +289,7 @@ static bool reaches_only(uid_t uid, uid_t guard)
 	       effective == uid && has_no_capabilities();
 }
 
-/* kill(2) leaves the calling process out; ESRCH: it is the only one. */
+/* kill(2) skips the calling process; ESRCH: it is the only one. */
 static bool kill_fails(const struct privileges *privileges,
 		       struct privileges_failure *failure)
 {
@@ -296,9 +301,9 @@ static bool kill_fails(const struct privileges *privileges,
 }
 
 /*
- * Ends all that runs as this process's effective user, and waits until it has gone: what is
- * in a system call still finishes that. What is left after that time is a zombie, or cannot
- * leave its system call; it runs no more.
+ * Kills every process that runs as this process's effective user, and waits until they
+ * are gone; a process in a system call first finishes that. What is left after the wait
+ * is a zombie, or cannot leave its system call; it runs no more code.
  */
 static bool others_stay(const struct privileges *privileges,
 			struct privileges_failure *failure)
@@ -319,13 +324,13 @@ static bool others_stay(const struct privileges *privileges,
 }
 
 /*
- * A process may be signalled by those that have its real or saved user as theirs, and may
- * itself signal by its effective one (kill(2)). So with the guard as real and saved user
- * this process ends all of its user, one of which could otherwise end or stop it first.
- * It has no capability any more, by which it would end those of other users, too.
+ * kill(2) compares the sender's real and effective user with the target's real and
+ * saved user. So this process makes the guard its real and saved user, and ends all
+ * processes of its effective user; none of them can end or stop it first. It has no
+ * capability left with which it would end those of other users too.
  *
- * getpriority(2) finds processes by their real user. One that has gained rights may have
- * another one, and its user as the saved one still.
+ * getpriority(2) finds processes by their real user. A process that has gained
+ * privileges may have another real user, and still have its old one as the saved user.
  */
 static bool user_fails(const struct privileges *privileges,
 		       struct privileges_failure *failure)
@@ -341,7 +346,7 @@ static bool user_fails(const struct privileges *privileges,
 		      GATE(prong_setresuid, uid, uid, uid));
 }
 
-/* Children have those of their parent, which has looked, once. */
+/* Children have the capabilities of their parent, which has looked once. */
 static bool has_some(const struct privileges *privileges)
 {
 	return privileges->is_settled ? privileges->has_capabilities
@@ -354,7 +359,10 @@ static bool identity_fails(const struct privileges *privileges,
 	const struct prong_privileges *options = &privileges->options;
 	bool changes = !privileges->keeps_ids;
 
-	/* A service manager may forbid the call (systemd, ~@privileged) to who has none. */
+	/*
+	 * A service manager may forbid the call to processes without capabilities
+	 * (systemd, ~@privileged).
+	 */
 	if (!changes)
 		return !privileges->keeps_capabilities && has_some(privileges) &&
 		       capabilities_fail(failure);
@@ -367,7 +375,7 @@ static bool identity_fails(const struct privileges *privileges,
 
 /*
  * Changing the user clears the signal that the parent's death sends (prctl(2)). The
- * parent may have died in between.
+ * parent may have died in the meantime.
  */
 static bool death_signal_fails(pid_t supervisor, struct privileges_failure *failure)
 {

@@ -42,18 +42,18 @@
 
 #define CODE_MAX 256
 
-/* The same for every processor; older headers do not have them. */
+/* These numbers are the same on every processor; older headers lack them. */
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
 #define SYS_landlock_restrict_self  446
 #endif
 
 /*
- * Without effect beyond the process itself and the descriptors it has: a worker's are
- * its connection and its channel, or the listener where it accepts for itself. Those
- * that only the supervisor has a use for are here because it makes them for every
- * connection. None changes what is executable, how a signal is taken, or to whom one
- * goes.
+ * These calls affect only the process itself and the descriptors that it has: of a
+ * worker, its connection and its channel, or the listener if it accepts for itself.
+ * Calls that only the supervisor needs are listed because it makes them for every
+ * connection. None of them changes what is executable, how a signal is handled, or to
+ * which process one is sent.
  */
 static const int allowed[] = {
 	SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_read, SYS_write, SYS_readv,
@@ -63,7 +63,7 @@ static const int allowed[] = {
 	SYS_clock_nanosleep, SYS_brk, SYS_munmap, SYS_getpid, SYS_getppid, SYS_gettid,
 	SYS_getrandom, SYS_rt_sigreturn, SYS_restart_syscall, SYS_exit, SYS_exit_group,
 	SYS_sched_yield,
-	/* On the way into the sandbox; afterwards they can take away, and give nothing. */
+	/* Used on the way into the sandbox; afterwards they can only take away. */
 	SYS_capget, SYS_capset, SYS_landlock_restrict_self,
 #ifdef SYS_poll
 	SYS_poll,
@@ -74,15 +74,15 @@ static const int allowed[] = {
 #ifdef SYS_time
 	SYS_time,
 #endif
-	-1, /* what a tracer, strace say, makes of a call that it suppresses */
+	-1, /* a call that a tracer such as strace suppresses */
 };
 
 /*
- * Allowed if an argument, of which mask's bits count, is one of values. Memory that is
- * not executable; half-closing, which does nothing to a listener, as shutting its other
- * half would to everybody; the connection's queues; waiting for nobody else's memory. As
- * root some advice of madvise(2) would take memory away from the machine, or from those
- * that share it.
+ * Allowed if an argument, masked by mask, is one of values: memory that is not
+ * executable; half-closing (which does nothing to a listener, while shutting its other
+ * half would shut it for all); the connection's queues; waiting only on memory of its
+ * own. As root, some advice of madvise(2) would take memory away from the machine, or
+ * from processes that share it.
  */
 static const struct conditional {
 	int number;
@@ -107,8 +107,8 @@ static const struct conditional {
 };
 
 /*
- * With these two arguments alone; one is named twice where the other is free. The first
- * four are for the way into the sandbox.
+ * Allowed with these two arguments only; if only one matters, it is named twice. The
+ * first four are needed on the way into the sandbox.
  */
 static const struct exact {
 	int number;
@@ -134,7 +134,7 @@ static void statement(struct code *code, int what, uint32_t value)
 		(struct sock_filter)BPF_STMT((unsigned short)what, value);
 }
 
-/* Goes on with the next statement if the comparison holds, else skips some. */
+/* Continues with the next statement if the comparison holds; otherwise skips some. */
 static void unless_skip(struct code *code, int comparison, uint32_t value, int skip)
 {
 	assert(code->length < CODE_MAX);
@@ -156,7 +156,7 @@ static void give(struct code *code, uint32_t completion)
 #define ARGUMENT(n) \
 	(offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t)) /* low half */
 
-/* The kernel keeps in mind which numbers are allowed whatever else: seccomp(2). */
+/* The kernel remembers which numbers are allowed with any arguments: seccomp(2). */
 static void allow_numbers(struct code *code)
 {
 	load(code, offsetof(struct seccomp_data, nr));
@@ -166,7 +166,7 @@ static void allow_numbers(struct code *code)
 	}
 }
 
-/* In these three the number is loaded, and is so again afterwards. */
+/* All three expect the number to be loaded, and load it again at the end. */
 static void allow_exact(struct code *code, const struct exact *row)
 {
 	unless_skip(code, BPF_JEQ, (uint32_t)row->number, 6);
@@ -178,7 +178,9 @@ static void allow_exact(struct code *code, const struct exact *row)
 	load(code, offsetof(struct seccomp_data, nr));
 }
 
-/* A child tells the kernel of libc's list of robust mutexes, and of no other. */
+/*
+ * A child tells the kernel the address of libc's list of robust mutexes, and no other.
+ */
 static void allow_by_arguments(struct code *code, const struct fork_way *way)
 {
 	const struct exact own_list = { SYS_set_robust_list,
@@ -234,12 +236,17 @@ static void write_filter(struct code *code, const struct fork_way *way)
 	give(code, SECCOMP_RET_TRAP);
 }
 
-/* Where what is readable is executable too (personality(2)), the gate would not hold. */
+/*
+ * If everything readable is also executable (personality(2)), the gate would not hold.
+ */
 static int forbid_implied_execution(void)
 {
 	int now = personality(0xffffffff);
 
-	/* systemd's LockPersonality= refuses the question too, not what is so already. */
+	/*
+	 * systemd's LockPersonality= refuses even the question, but what it would
+	 * return holds.
+	 */
 	if (now < 0)
 		now = personality(PER_LINUX);
 	if (now < 0 || (now & READ_IMPLIES_EXEC) == 0)
@@ -262,8 +269,9 @@ static int set_filter(const struct fork_way *way)
 }
 
 /*
- * landlock(7): all that this kernel's version knows is forbidden, as no rule allows any.
- * Written out, since the system's header may be older than its kernel.
+ * landlock(7): forbids everything that this kernel's version knows, since no rule
+ * allows anything. Defined here, since the system's header may be older than its
+ * kernel.
  */
 static int open_ruleset(void)
 {
@@ -287,10 +295,10 @@ static int open_ruleset(void)
 	return (int)GATE(landlock_create_ruleset, &handled, sizeof(handled), 0);
 }
 
-/* A second one would only cost time. */
+/* A second filter would only cost time. */
 static bool is_set;
 
-/* How workers are made, and how they were to be made when the filter was set. */
+/* How workers are made now, and how they were to be made when the filter was set. */
 static struct fork_way way, way_of_filter;
 
 bool sandbox_is_set(void)
@@ -299,8 +307,8 @@ bool sandbox_is_set(void)
 }
 
 /*
- * Functions of pthread_atfork(3) in the child, and libc where the filter does not know
- * its list, may call what is trapped: that needs the gate.
+ * Functions of pthread_atfork(3) in the child, and libc if the filter does not know its
+ * list, may make calls that are trapped. They need the gate.
  */
 static bool choose_way(void)
 {
@@ -312,7 +320,7 @@ static bool choose_way(void)
 }
 
 /*
- * Whether children begin with the gate; then each has to unmap it, which costs four
+ * Whether children begin with the gate; each must then unmap it, which costs four
  * microseconds of a fork. Returns whether they do.
  */
 static bool lend_gate(bool lent)

@@ -24,13 +24,13 @@
 #define BIT(number) (UINT64_C(1) << ((number)-1))
 
 /*
- * Of a worker: where the handler of SIGSYS tells what was tried. A supervisor gives it a
- * place on its stack, of which each child gets a copied page anyway.
+ * In a worker: where the handler of SIGSYS notes what was tried. The supervisor puts
+ * the pointer on its stack, of which each child gets a copied page anyway.
  */
 static struct score_row *unplaced;
 static struct score_row **confined = &unplaced;
 
-/* A trapped call: its number, its six arguments, and where its result goes. */
+/* A trapped call: its number, its six arguments, and the place of its result. */
 struct trapped {
 	long number;
 	long at[6];
@@ -57,8 +57,9 @@ static struct trapped trapped_call(const siginfo_t *info, ucontext_t *user)
 }
 
 /*
- * What must fail even here; 0: it need not. A child in our memory would return from the
- * handler before us, on our stack. A program would have the filter and not the gate.
+ * The error with which a call must fail even in the supervisor; 0: it may be made. A
+ * child in our memory would return from the handler before us, on our stack. A program
+ * would have the filter but not the gate.
  */
 static int refusal(const struct trapped *call)
 {
@@ -73,8 +74,8 @@ static int refusal(const struct trapped *call)
 }
 
 /*
- * realloc(3) tries mremap(2), which could bring the gate back, and can do without. All
- * else is no part of what a handler may do.
+ * realloc(3) tries mremap(2), which could bring the gate back; it also works without.
+ * No other trapped call is part of what a handler may do.
  */
 static void stop_worker(const struct trapped *call)
 {
@@ -86,7 +87,7 @@ static void stop_worker(const struct trapped *call)
 	_exit(reason_exit_status(REASON_CRASH_SANDBOX));
 }
 
-/* As rt_sigprocmask(2), on the mask that the return from the handler sets. */
+/* Does what rt_sigprocmask(2) does, on the mask that the handler's return restores. */
 static long change_mask(const struct trapped *call, ucontext_t *user)
 {
 	const uint64_t *set = (const uint64_t *)call->at[1];
@@ -120,7 +121,7 @@ static long make_call(const struct trapped *call)
 			 call->at[3], call->at[4], call->at[5]);
 }
 
-/* Other handlers must not block our signal while they run, nor take it. */
+/* Other handlers must not block our signal while they run, nor replace its handler. */
 static long change_action(struct trapped call)
 {
 	struct {
@@ -128,7 +129,7 @@ static long change_action(struct trapped call)
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} action; /* the kernel's layout */
+	} action; /* in the kernel's layout */
 
 	if (call.at[1] == 0)
 		return make_call(&call);
@@ -158,7 +159,10 @@ static void on_trap(int number, siginfo_t *info, void *context)
 		*call.result = change_action(call);
 	else if (*call.result == 0)
 		*call.result = make_call(&call);
-	/* The return from this handler would set it back (sigreturn(2)). */
+	/*
+	 * The return from this handler would otherwise restore the old stack
+	 * (sigreturn(2)).
+	 */
 	if (call.number == SYS_sigaltstack)
 		GATE(sigaltstack, NULL, &user->uc_stack);
 }

@@ -1,6 +1,7 @@
 /*
- * The handler of SIGSYS: what comes of a call that the sandbox's filter has trapped. In
- * the supervisor it is made through the gate (base/gate.h); in a worker it is the end.
+ * The handler of SIGSYS, which receives each call that the sandbox's filter traps. In
+ * the supervisor it makes the call through the gate (base/gate.h); in a worker it ends
+ * the process.
  */
 #ifndef ENGINE_TRAP_H
 #define ENGINE_TRAP_H
@@ -8,17 +9,18 @@
 struct score_row;
 
 /*
- * Takes SIGSYS, for good: afterwards the calls that would set, block or reset it leave
- * it alone, since the next trap would end the process. Returns 0 or a negative errno.
+ * Installs the handler of SIGSYS for good: later calls that would set, block or reset
+ * the signal leave it alone, since the next trap would otherwise end the process.
+ * Returns 0 or a negative errno.
  */
 int trap_install(void);
 
-/* From now on this process is a worker: row tells what it tried. */
+/* From now on this process is a worker: what it tries is noted in row. */
 void trap_confine(struct score_row *row);
 
 /*
- * Where that is noted: a place on the stack of who forks, NULL until then, which spares
- * each child the copy of another page. NULL: in a place of its own.
+ * Sets where the row is noted: a place on the stack of the process that forks, NULL
+ * until then, which saves each child the copy of another page. NULL: the default place.
  */
 void trap_place(struct score_row **place);
 

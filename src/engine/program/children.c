@@ -50,7 +50,7 @@ void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg)
 		at += n;
 		kept += (size_t)n;
 		text[kept] = '\0';
-		/* A number is whole when the blank behind it has come too. */
+		/* A number is complete when the blank after it has been read too. */
 		for (long pid = strtol(rest, &end, 10); *end == ' ';
 		     pid = strtol(rest, &end, 10)) {
 			visit(arg, (pid_t)pid);
@@ -76,7 +76,10 @@ uint64_t children_began(pid_t pid)
 	if (read(fd, text, sizeof(text) - 1) < 0)
 		text[0] = '\0';
 	close(fd);
-	/* The second field, a name in brackets, may have brackets in it. */
+	/*
+	 * The second field is a name in parentheses, which may itself contain
+	 * parentheses.
+	 */
 	rest = strrchr(text, ')');
 	for (int field = 2; rest != NULL && field < 22; field++)
 		rest = strchr(rest + 1, ' ');

@@ -14,12 +14,12 @@
 int children_open(void);
 
 /*
- * Whether the kernel has that list, and /proc is there. Returns 0, or a negative errno
- * with why filled, which begins with what, that needs it.
+ * Whether the kernel has that list and /proc is mounted. Returns 0, or a negative errno
+ * with a sentence in why, which begins with what, the option that needs it.
  */
 int children_try(const char *what, struct why *why);
 
-/* The same of another process, with one thread. */
+/* The same for another process, which has one thread. */
 int children_open_of(pid_t pid);
 
 /*
@@ -29,13 +29,14 @@ int children_open_of(pid_t pid);
 uint64_t children_began(pid_t pid);
 
 /*
- * Returns a time as above that separates two generations: every process that exists now
- * began by then, and every process that the caller starts later began after it. To make
- * that certain, the call sleeps until the next clock tick, 10 ms at most.
+ * Returns a time, in the same unit, that separates two generations: every process that
+ * exists now began at or before it, and every process that the caller starts later
+ * begins after it. To make sure of that the call sleeps until the next clock tick, at
+ * most 10 ms.
  */
 uint64_t children_draw_line(void);
 
-/* Calls visit for each child that the list has now. */
+/* Calls visit for each child that is on the list now. */
 void children_each(int list, void (*visit)(void *arg, pid_t pid), void *arg);
 
 #endif

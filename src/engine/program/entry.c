@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_MOST (64 * 1024 * 1024) /* of names; more is no program that we judge */
+#define TEXT_MOST (64 * 1024 * 1024) /* of names; a program with more is not examined */
 
-/* Where a virtual address is in the file; -1. */
+/* The offset of a virtual address in the file; -1: it is not there. */
 static off_t find_address(int fd, const ElfW(Ehdr) * header, ElfW(Addr) address)
 {
 	ElfW(Phdr) segment;
@@ -23,7 +23,7 @@ static off_t find_address(int fd, const ElfW(Ehdr) * header, ElfW(Addr) address)
 	return -1;
 }
 
-/* Reads address and size of the table of names. Returns whether there is one. */
+/* Finds address and size of the table of names. Returns whether there is one. */
 static bool find_names(int fd, const ElfW(Ehdr) * header, ElfW(Addr) * address,
 		       size_t *size)
 {
@@ -54,7 +54,7 @@ static bool find_names(int fd, const ElfW(Ehdr) * header, ElfW(Addr) * address,
 
 bool entry_is_in_libc(int fd, const ElfW(Ehdr) * header)
 {
-	static const char name[] = "\0__libc_start_main"; /* with its NUL */
+	static const char name[] = "\0__libc_start_main"; /* with the NULs around it */
 	ElfW(Addr) address;
 	size_t size;
 	char *names;

@@ -11,7 +11,7 @@
 struct endpoint {
 	char host[ADDRESS_HOST_MAX];
 	char port[8];
-	char name[HOSTNAME_MAX]; /* empty: not looked up, or none found */
+	char name[HOSTNAME_MAX]; /* empty: not looked up, or not found */
 };
 
 __attribute__((format(printf, 2, 3))) static void add(struct environment *environment,
@@ -25,7 +25,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct environment *enviro
 	va_start(args, format);
 	n = vsnprintf(text, room, format, args);
 	va_end(args);
-	/* Names are ours, values have bounds that program_prepare() looked after. */
+	/* The names are our own, and program_prepare() has bounded the values. */
 	assert(n > 0 && (size_t)n < room);
 	environment->used += (size_t)n + 1;
 	environment->at[environment->count++] = text;
@@ -68,9 +68,9 @@ static void add_tcp(struct environment *environment, const struct client *client
 }
 
 /*
- * A peer on a UNIX socket has a name only if it has bound one, of any bytes. It is given
- * as systemd.socket(5) gives it, a path or "@" and an abstract name, but on one line:
- * what cannot be printed, and the backslash, becomes \xNN.
+ * A peer on a UNIX socket has a name only if it has bound one, which may be any bytes.
+ * The name is given as systemd.socket(5) gives it, a path, or "@" and an abstract name,
+ * but on one line: bytes that cannot be printed, and the backslash, become \xNN.
  */
 static void add_unix_name(struct environment *environment, const struct address *peer)
 {
@@ -118,7 +118,7 @@ static bool same_name(const char *a, const char *b)
 	return strncmp(a, b, length + 1) == 0;
 }
 
-/* The administrator's, but for those whose values we know better. */
+/* Adds the administrator's variables, except those that describe the connection. */
 static void add_given(struct environment *environment, const struct program *program)
 {
 	unsigned own = environment->count;
@@ -185,7 +185,7 @@ static const char *text_room(void)
 	return room;
 }
 
-/* What the administrator gave comes first, and the shim's room last; warm.h. */
+/* The administrator's variables come first, and the shim's room last; warm.h. */
 void environment_fill_warm(struct environment *environment,
 			   const struct program *program, uid_t uid)
 {

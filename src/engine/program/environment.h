@@ -1,7 +1,7 @@
 /*
- * The environment of one run of a program: what the administrator gave, then what is
- * known of the connection. See prong.h, struct prong_program, for the names; they
- * are UCSPI's (ucspi-tcp(5)), xinetd's and systemd's.
+ * The environment of one run of a program: the administrator's variables, then those of
+ * the connection. Their names are in prong.h, struct prong_program; they are those of
+ * UCSPI (ucspi-tcp(5)), xinetd and systemd.
  */
 #ifndef ENGINE_ENVIRONMENT_H
 #define ENGINE_ENVIRONMENT_H
@@ -20,24 +20,25 @@ struct environment {
 };
 
 /*
- * Fills it for client, who has as many connections open. Points into program and
- * into itself. What the administrator gave does not replace what we know. With
- * program->options.resolve it looks names up, which may take long.
+ * Fills it for client; connections is how many its source has open. Points into program
+ * and into itself. The administrator's variables do not replace those of the
+ * connection. With program->options.resolve it looks up names, which may take long.
  */
 void environment_fill(struct environment *environment, const struct program *program,
 		      const struct client *client, unsigned connections);
 
 /*
- * Adds USER and LOGNAME to it, the number of a program's own user, unless the
- * administrator gave them; 0: it has none of its own.
+ * Adds USER and LOGNAME, the number of a program's own user, unless the administrator
+ * gave them; 0: it has no user of its own.
  */
 void environment_add_user(struct environment *environment,
 			  const struct program *program, uid_t uid);
 
 /*
- * The one of a program that is kept warm, as that user: what the administrator gave, and
- * what the shim goes by. What is known of the connection follows with it, as text, used bytes,
- * of an environment that environment_fill() filled.
+ * Fills the environment of a program that is kept warm, with that user: the
+ * administrator's variables, and those that the shim needs. The variables of the
+ * connection follow with the connection, as text of used bytes, from an environment
+ * that environment_fill() filled.
  */
 void environment_fill_warm(struct environment *environment,
 			   const struct program *program, uid_t uid);

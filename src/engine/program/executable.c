@@ -15,11 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 5   /* scripts whose interpreters are scripts, as execve(2) has it */
-#define HEAD_MAX  255 /* bytes of a script that execve(2) looks at */
+#define DEPTH_MAX 5   /* scripts that interpret each other; execve(2) */
+#define HEAD_MAX  255 /* bytes of a script that execve(2) reads */
 #define EMULATORS "/proc/sys/fs/binfmt_misc"
 
-/* Our own header, which the linker knows: what this machine runs. */
+/* Our own ELF header, defined by the linker: shows what this machine runs. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 struct head {
@@ -37,7 +37,7 @@ static int fail(struct why *why, int error, const char *path, const char *what)
 	return why_fail(why, -error, "cannot run %.150s: %s", path, what);
 }
 
-/* Whether the kernel has been told of other formats, which may be any. */
+/* Whether other formats, of any kind, are registered with the kernel. */
 static bool has_emulators(void)
 {
 	DIR *directory = opendir(EMULATORS);
@@ -58,11 +58,11 @@ static bool is_pair(unsigned a, unsigned b, unsigned wide, unsigned narrow)
 	return (a == wide && b == narrow) || (a == narrow && b == wide);
 }
 
-/* A kernel of 64 bits may run programs of 32 bits, too. */
+/* A 64-bit kernel may run 32-bit programs too. */
 static bool is_for_this_machine(const struct head *head)
 {
 	unsigned ours = __ehdr_start.e_machine;
-	unsigned its = head->at.elf64.e_machine; /* at the same place in both */
+	unsigned its = head->at.elf64.e_machine; /* same offset in both */
 
 	if (head->at.ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA])
 		return false;
@@ -72,7 +72,7 @@ static bool is_for_this_machine(const struct head *head)
 	       is_pair(ours, its, EM_SPARCV9, EM_SPARC);
 }
 
-/* Reads the name of the loader; empty: the binary needs none. */
+/* Reads the path of the loader; empty: the binary needs none. */
 static void read_loader(int fd, const struct head *head, char loader[PATH_MAX])
 {
 	bool wide = head->at.ident[EI_CLASS] == ELFCLASS64;
@@ -106,7 +106,7 @@ static void read_loader(int fd, const struct head *head, char loader[PATH_MAX])
 static int check_binary(const char *path, int fd, const struct head *head,
 			struct why *why)
 {
-	unsigned type = head->at.elf64.e_type; /* at the same place in both */
+	unsigned type = head->at.elf64.e_type; /* at the same offset in both */
 	char loader[PATH_MAX];
 
 	if (head->length < sizeof(head->at.elf32))
@@ -146,7 +146,10 @@ static bool is_in_path(const char *name, size_t length, const char *search)
 	}
 }
 
-/* "#!/usr/bin/env NAME" alone: with options or variables env(1) has a mind of its own. */
+/*
+ * Only "#!/usr/bin/env NAME" is checked: with options or variables env(1) may look
+ * elsewhere.
+ */
 static int check_env(const char *path, const char *argument, const char *search,
 		     struct why *why)
 {
@@ -163,7 +166,7 @@ static int check_env(const char *path, const char *argument, const char *search,
 			path, (int)(length < 80 ? length : 80), argument);
 }
 
-/* Takes the interpreter and its argument out of the first line, as execve(2) does. */
+/* Reads the interpreter and its argument from the first line, as execve(2) does. */
 static int check_script(const char *path, struct head *head, const char *search,
 			char interpreter[PATH_MAX], struct why *why)
 {
@@ -198,7 +201,7 @@ static int check_script(const char *path, struct head *head, const char *search,
 	return strcmp(name, "env") == 0 ? check_env(path, argument, search, why) : 0;
 }
 
-/* One step: *next becomes a script's interpreter, or empty. */
+/* One step: *next becomes the interpreter of a script, or empty. */
 static int look(const char *path, const char *search, char next[PATH_MAX],
 		struct why *why)
 {
@@ -209,7 +212,7 @@ static int look(const char *path, const char *search, char next[PATH_MAX],
 
 	next[0] = '\0';
 	if (fd < 0)
-		return 0; /* executable but not readable: allowed, and not to be judged */
+		return 0; /* executable, not readable: allowed, not checked */
 	n = pread(fd, head.at.text, HEAD_MAX, 0);
 	head.length = n > 0 ? (size_t)n : 0;
 	if (n < 0)
@@ -263,7 +266,7 @@ static const char *gains(const char *path)
 								  : NULL;
 }
 
-/* The set-ID bits of a script are of no effect: those of its interpreter are. */
+/* The set-ID bits of a script have no effect; those of its interpreter do. */
 const char *executable_gains(const char *path)
 {
 	char at[PATH_MAX], next[PATH_MAX];

@@ -19,7 +19,7 @@ static bool is_fit_label(const char *label, size_t length)
 	       label[0] != '-' && label[length - 1] != '-';
 }
 
-/* As inet_aton(3) has numbers: decimal, octal or hexadecimal. */
+/* A number as inet_aton(3) reads it: decimal, octal or hexadecimal. */
 static bool is_number(const char *label)
 {
 	if (label[0] == '0' && (label[1] == 'x' || label[1] == 'X'))
@@ -83,7 +83,7 @@ static bool is_of(const struct address *address, const struct sockaddr *other)
 	       address->any.in.sin_addr.s_addr;
 }
 
-/* The name as it is: with a search domain behind it it would be another host's. */
+/* The name is looked up as it is: with a search domain it would name another host. */
 static bool is_confirmed(const char *name, const struct address *address)
 {
 	const struct addrinfo hints = {

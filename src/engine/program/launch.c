@@ -17,8 +17,8 @@
 #include "engine/worker/child.h"
 
 /*
- * For what runs on the launchpad's stack: before a call that does not return, ASan would
- * clear up to the end of the stack that the thread had, and warns that it cannot.
+ * For code that runs on the launchpad's stack: before a call that does not return, ASan
+ * would clear the stack up to the end that the thread had, and warns that it cannot.
  */
 #define ON_OWN_STACK __attribute__((no_sanitize_address))
 
@@ -72,7 +72,7 @@ ON_OWN_STACK static void take_privileges(const struct launch *launch)
 		privileges_leave(launch->row, &failure);
 }
 
-/* While the process still has the right to it, and the descriptor. */
+/* Called while the process still has the permission, and the descriptor. */
 ON_OWN_STACK static void enclose(const struct launch *launch)
 {
 	struct privileges_failure failure;
@@ -98,8 +98,9 @@ ON_OWN_STACK static int settle(const struct launch *launch)
 }
 
 /*
- * Those that it does not wait for, as a file system may be slow. errno is in use by the
- * supervisor meanwhile. Returns only if one fails, with its negative errno.
+ * The steps that the supervisor does not wait for, since a file system may be slow. The
+ * supervisor uses errno meanwhile. Returns only if a step fails, with its negative
+ * errno.
  */
 static int become_program(const struct launch *launch,
 			  const struct environment *environment)
@@ -118,8 +119,9 @@ static int become_program(const struct launch *launch,
 }
 
 /*
- * Looks up names, which may take long: with the rights that the program will have, and so
- * that a signal ends it. No descriptor that the lookup leaves open is the program's.
+ * Looks up names, which may take long: with the privileges that the program will have,
+ * and so that a signal can end it. Descriptors that the lookup leaves open are closed
+ * before the program runs.
  */
 static void look_names_up(struct launchpad *pad)
 {
@@ -139,7 +141,10 @@ static int run(void *arg)
 	struct launchpad *pad = arg;
 	int err = settle(&pad->launch) < 0 ? -errno : 0;
 
-	/* Before the failure is noted: the supervisor's errno is its own from here on. */
+	/*
+	 * Read before the failure is noted: from then on the supervisor uses errno
+	 * itself.
+	 */
 	atomic_store(&pad->stage, LAUNCHPAD_SETTLED);
 	GATE(futex, &pad->stage, FUTEX_WAKE, 1);
 	if (err == 0 && pad->launch.client != NULL)
@@ -151,7 +156,9 @@ static int run(void *arg)
 	__builtin_unreachable();
 }
 
-/* The kernel wakes, too, when the child has left the memory: exec or end. */
+/*
+ * The kernel also wakes it when the child has left the memory, by exec or by its end.
+ */
 static void wait_until_settled(struct launchpad *pad)
 {
 	while (atomic_load(&pad->stage) == LAUNCHPAD_SHARED)

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#define LOOKS     2 /* at those in use, for each that is taken: their number is bounded */
-#define FREE_MOST 16 /* that are kept */
+#define LOOKS     2  /* of those in use, per one taken: bounds their number */
+#define FREE_MOST 16 /* free ones that are kept */
 
 static void append(struct launchpads *pads, struct launchpad *pad)
 {
@@ -28,7 +28,9 @@ static void release(struct launchpads *pads, struct launchpad *pad)
 	pads->free_count++;
 }
 
-/* One that is stuck goes to the end, so that it does not hide those behind it. */
+/*
+ * One that stays in use is moved to the end, so that it does not hide those after it.
+ */
 static void collect(struct launchpads *pads)
 {
 	for (int i = 0; i < LOOKS && pads->first != NULL; i++) {
@@ -42,7 +44,7 @@ static void collect(struct launchpads *pads)
 	}
 }
 
-/* Not by memory.h: where the child is forked, it has its copy. */
+/* Not by memory.h: a child that is forked needs its own copy. */
 static struct launchpad *make(void)
 {
 	void *memory = mmap(NULL, LAUNCHPAD_BYTES, PROT_READ | PROT_WRITE,

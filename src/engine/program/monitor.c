@@ -19,15 +19,15 @@
 #include "engine/worker/child.h"
 #include "launch.h"
 
-#define TERM_TO_KILL_US 300000 /* for what a program left behind */
-#define SWEEP_US        1000   /* to the next sweep, unless a child ends before */
+#define TERM_TO_KILL_US 300000 /* for what a program leaves behind */
+#define SWEEP_US        1000   /* pause between sweeps, unless a child ends */
 #define SWEEP_MOST_US   100000 /* the pause doubles up to this */
 #define EXIT_NOT_BEGUN  127
-#define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all of them; sigwaitinfo(2) sees it */
-#define LAUNCHED        1       /* in the row; or a negative errno */
-#define ERRNO_MOST      4095    /* of the kernel, MAX_ERRNO */
-#define LOOK_MS         10      /* whether a monitor that is to launch still lives */
-#define LOOKS           100     /* then it is left to itself: somebody has stopped it */
+#define SIGNAL_ORPHANED SIGUSR1 /* blocked, like all signals; sigwaitinfo(2) sees it */
+#define LAUNCHED        1       /* value in the row; or a negative errno */
+#define ERRNO_MOST      4095    /* the kernel's MAX_ERRNO */
+#define LOOK_MS         10      /* between checks that a launching monitor lives */
+#define LOOKS           100     /* then it is given up: another process stopped it */
 
 int monitor_check(const struct prong_options *options, struct why *why)
 {
@@ -52,7 +52,7 @@ static void signal_child(void *number, pid_t pid)
 	kill(pid, *(const int *)number);
 }
 
-/* Waits until a child has ended, but not longer than that. Returns whether one has. */
+/* Waits until a child has ended, but at most most_us. Returns whether one has. */
 static bool wait_for_child(int64_t most_us)
 {
 	struct timespec timeout = { .tv_nsec = (long)most_us * 1000 };
@@ -63,7 +63,7 @@ static bool wait_for_child(int64_t most_us)
 	return sigtimedwait(&child, NULL, &timeout) == SIGCHLD;
 }
 
-/* Collects children that have ended. Returns whether any are left. */
+/* Reaps children that have ended. Returns whether any are left. */
 static bool has_children(void)
 {
 	pid_t pid;
@@ -75,9 +75,10 @@ static bool has_children(void)
 }
 
 /*
- * SIGKILL to every child, and to what becomes ours when a child ends, until there is none.
- * Each end is followed by a sweep at once, since the next generation is ours by then; one
- * that was just being made when its parent was found is there a moment later.
+ * Sends SIGKILL to every child, and to each process that becomes our child when a child
+ * ends, until there is none. After each end a sweep follows at once, since the next
+ * generation then belongs to us; a process that was just being made when its parent was
+ * found is there a moment later.
  */
 static void kill_descendants(int children)
 {
@@ -93,7 +94,7 @@ static void kill_descendants(int children)
 	}
 }
 
-/* What is left behind has a moment to end by SIGTERM. */
+/* Descendants get SIGTERM first, and a moment to end. */
 static void end_descendants(int children)
 {
 	int64_t deadline_us = clock_now_us() + TERM_TO_KILL_US;
@@ -108,8 +109,8 @@ static void end_descendants(int children)
 }
 
 /*
- * The program's own end, while orphans of its making are collected by the way; a waitpid(2)
- * that fails is made again, since its SIGCHLD has been taken. Returns false if the
+ * Waits for the program's end, and reaps orphans of its making meanwhile. A waitpid(2)
+ * that fails is repeated, since its SIGCHLD has been taken. Returns false if the
  * supervisor has died first.
  */
 static bool wait_for_program(pid_t program, int *status)
@@ -144,7 +145,7 @@ static bool wait_for_program(pid_t program, int *status)
 	}
 }
 
-/* Ends as the program did; without a core of our own. */
+/* Ends as the program did, without a core file of our own. */
 static _Noreturn void leave_as(int status)
 {
 	struct rlimit none = { 0, 0 };
@@ -158,8 +159,8 @@ static _Noreturn void leave_as(int status)
 }
 
 /*
- * Dying with the supervisor at once would leave behind what the program has started: be
- * told instead, from before there is a program.
+ * If the monitor died with the supervisor at once, the program's descendants would
+ * stay. So it asks for a signal instead, before there is a program.
  */
 static int detach(pid_t supervisor)
 {
@@ -177,7 +178,10 @@ static void must(const struct launch *launch, enum privileges_step step, int err
 				 &(struct privileges_failure){ step, -err });
 }
 
-/* Tells the supervisor, which waits, that there is a program, or why not. */
+/*
+ * Tells the supervisor, which waits, that the program's process exists, or why it does
+ * not.
+ */
 static void tell(struct score_row *row, int launched)
 {
 	atomic_store(&row->launched, launched);
@@ -202,7 +206,7 @@ static _Noreturn void watch_over(struct launchpad *pad)
 	tell(launch->row, program < 0 ? program : LAUNCHED);
 	if (program < 0)
 		_exit(EXIT_NOT_BEGUN);
-	/* Both are the program's: no copy here may keep them open. */
+	/* Both belong to the program: no copy here may keep them open. */
 	close(launch->connection);
 	if (launch->error != launch->null)
 		close(launch->error);
@@ -222,7 +226,7 @@ static bool has_ended(pid_t pid)
 	       info.si_pid != 0;
 }
 
-/* What the monitor tells; 0: it has ended before, or does not run. */
+/* What the monitor reports; 0: it ended before, or does not run. */
 static int wait_until_launched(struct score_row *row, pid_t monitor)
 {
 	const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
@@ -247,10 +251,13 @@ pid_t monitor_start(struct launchpad *pad)
 	if (pid < 0)
 		return -errno;
 	launched = wait_until_launched(pad->launch.row, pid);
-	/* The row is shared: what another process has written there is no errno. */
+	/*
+	 * The row is shared: a value that another process has written there may be no
+	 * errno.
+	 */
 	if (launched >= 0 || launched < -ERRNO_MOST)
 		return pid;
-	/* It has ended, if it was the monitor that wrote. */
+	/* If the monitor itself wrote this, it has ended. */
 	kill(pid, SIGKILL);
 	GATE(waitid, P_PID, pid, NULL, WEXITED);
 	return launched;

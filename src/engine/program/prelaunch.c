@@ -15,9 +15,12 @@
 #include "entry.h"
 
 #define SCRIPTS_MOST \
-	4 /* interpreters that are scripts themselves; as execve(2) has it */
+	4 /* interpreters that are scripts themselves; the limit of execve(2) */
 
-/* ld.so drops LD_PRELOAD for programs that gain rights (ld.so(8), secure execution). */
+/*
+ * ld.so ignores LD_PRELOAD in programs that gain privileges (ld.so(8), secure
+ * execution).
+ */
 static const char *gains_privileges(int fd)
 {
 	struct stat file;
@@ -29,7 +32,7 @@ static const char *gains_privileges(int fd)
 	return NULL;
 }
 
-/* The shim is linked with glibc; another libc's loader would not take it. */
+/* The shim is linked with glibc; the loader of another libc could not load it. */
 static const char *check_loader(int fd, const ElfW(Phdr) * segment)
 {
 	char loader[PATH_MAX] = { 0 };
@@ -72,7 +75,7 @@ static const char *check_binary(int fd, const ElfW(Ehdr) * header)
 	return "it is statically linked";
 }
 
-/* One step: judges a binary, or replaces path by a script's interpreter. */
+/* One step: examines a binary, or replaces path by a script's interpreter. */
 static const char *look(char path[PATH_MAX], int fd)
 {
 	const char *why = gains_privileges(fd);
@@ -99,9 +102,10 @@ static const char *look(char path[PATH_MAX], int fd)
 }
 
 /*
- * Where ld.so cannot load the shim it goes on without, and the program would run without a
- * client. It takes a space or a colon in LD_PRELOAD for the end of a path, and a dollar
- * sign for the begin of a name; on some file systems nothing is executed (mount(8)).
+ * If ld.so cannot load the shim it goes on without, and the program would run without a
+ * client. In LD_PRELOAD it takes a space or a colon for the end of a path, and a dollar
+ * sign for the beginning of a name. On some file systems nothing can be executed
+ * (mount(8)).
  */
 static const char *check_shim(const char *shim)
 {

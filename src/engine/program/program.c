@@ -15,7 +15,7 @@
 #include "prelaunch.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define VARIABLE_MAX (128 * 1024) /* bytes, as execve(2) has it */
+#define VARIABLE_MAX (128 * 1024) /* bytes, the limit of execve(2) */
 
 static int fail(struct why *why, int error, const char *path, const char *what)
 {
@@ -43,11 +43,11 @@ static int check(const struct program *program, struct why *why)
 		return fail(why, errno, path,
 			    errno == EACCES ? "no permission to execute it"
 					    : strerror(errno));
-	/* The first variable is PATH, as the program is given it. */
+	/* The first variable is PATH as the program receives it. */
 	return executable_check(path, program->env[0] + strlen("PATH="), why);
 }
 
-/* Looks name up in the directories of PATH, as execvp(3) does. */
+/* Looks up name in the directories of PATH, as execvp(3) does. */
 static int find(struct program *program, const char *name, struct why *why)
 {
 	const char *path = program->search;
@@ -70,7 +70,7 @@ static bool is_variable_name(const char *text, size_t length)
 	return length > 0 && memchr(text, '=', length) == NULL;
 }
 
-/* The place of the variable with this name; of a new one, the next that is free. */
+/* The index of the variable with this name; for a new one, the next free index. */
 static unsigned find_variable(const struct program *program, const char *name,
 			      size_t length)
 {
@@ -82,7 +82,7 @@ static unsigned find_variable(const struct program *program, const char *name,
 	return i;
 }
 
-/* The last one of a name is the one that counts. */
+/* If a name is given several times, the last one counts. */
 static int add_variable(struct program *program, const char *text, struct why *why)
 {
 	size_t length = strcspn(text, "=");
@@ -93,7 +93,9 @@ static int add_variable(struct program *program, const char *text, struct why *w
 				"\"%.60s\" is not a variable: write NAME=VALUE or NAME",
 				text);
 	if (text[length] == '\0') {
-		/* The environment's own string: NAME=VALUE stands before its value. */
+		/*
+		 * Points into the environment itself: "NAME=" stands before the value.
+		 */
 		const char *value = getenv(text);
 
 		if (value == NULL)
@@ -129,7 +131,7 @@ static int locate(struct program *program, struct why *why)
 	return check(program, why);
 }
 
-/* A warm program has been executed before it has a client, and has no monitor. */
+/* A warm program is executed before it has a client, and has no monitor. */
 static int check_prelaunch(const struct program *program, struct why *why)
 {
 	if (program->options.warm == NULL)
@@ -168,7 +170,7 @@ int program_prepare(struct program *program, const struct prong_program *options
 		    unsigned spare, struct why *why)
 {
 	const char *path = getenv("PATH");
-	/* The environment's own string: "PATH=" stands before the value. */
+	/* Points into the environment itself: "PATH=" stands before the value. */
 	const char *variable = path != NULL ? path - strlen("PATH=") : DEFAULT_PATH;
 	int err = check_options(options, spare, why);
 

@@ -1,13 +1,13 @@
 /*
- * The shim that keeps a program warm: preloaded, it stops before main() and waits for a
- * connection, so that exec and dynamic linking are over when a client comes. When
- * main() begins, standard input and output are the connection, the environment is
- * complete, on the stack, in environ and in /proc/PID/environ, and nothing of the shim's
- * shows in it. See warm.h.
+ * The shim that keeps a program warm. It is preloaded, stops before main() and waits
+ * for a connection, so that exec and dynamic linking are done when a client comes. When
+ * main() begins, standard input and output are the connection; the environment is
+ * complete, on the stack, in environ and in /proc/PID/environ; and nothing in it shows
+ * the shim. See warm.h.
  *
- * Lives in other people's programs: uses libc alone, allocates nothing where environ is
- * still what the kernel made, and in a program that was not started by prongd does nothing
- * at all.
+ * It runs inside other programs. So it uses libc alone, allocates nothing while environ
+ * is still what the kernel made, and does nothing at all in a program that prongd did
+ * not start.
  */
 #include <sys/socket.h>
 
@@ -28,13 +28,13 @@ typedef int start_function(main_function *, int, char **, void (*)(void),
 			   void (*)(void), void (*)(void), void *);
 
 static main_function *program_main;
-/* LD_PRELOAD as the administrator has it, and what is known of the connection. */
+/* LD_PRELOAD as the administrator gave it, and the variables of the connection. */
 static char variables[2 * WARM_TEXT_MAX];
 
-/* The text of the variables that are room, the last ones that are on the stack. */
+/* The text of the variables that are room: the last ones on the stack. */
 struct room {
 	char *text;
-	size_t size; /* of text, up to and with the last NUL */
+	size_t size; /* of text, including the last NUL */
 };
 
 static bool same_name(const char *a, const char *b)
@@ -44,7 +44,7 @@ static bool same_name(const char *a, const char *b)
 	return strncmp(a, b, length) == 0 && b[length] == '=';
 }
 
-/* Returns whether environment is as prongd has made it. */
+/* Returns whether environment is as prongd made it. */
 static bool find_room(char **environment, struct room *room)
 {
 	while (*environment != NULL && strncmp(*environment, PRELOAD, 11) != 0)
@@ -61,7 +61,9 @@ static bool find_room(char **environment, struct room *room)
 	return true;
 }
 
-/* ld.so has done with it; what the administrator asked to preload is put back. */
+/*
+ * ld.so no longer needs LD_PRELOAD; puts back what the administrator asked to preload.
+ */
 static size_t restore_preload(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
@@ -75,7 +77,7 @@ static size_t restore_preload(void)
 	return sizeof(PRELOAD) + length;
 }
 
-/* What the administrator gave does not replace what prongd knows. */
+/* The administrator's variables do not replace those of the connection. */
 static char **drop_given(char **given, char **end, const char *name)
 {
 	char **kept = given;
@@ -94,8 +96,8 @@ static bool is_room(const struct room *room, const char *variable)
 }
 
 /*
- * In list, which stays where it is, the variables take the place of those that are room.
- * Returns whether there was a place for each.
+ * In list, which does not move, the variables replace those that are room. Returns
+ * whether there was a place for each.
  */
 static bool place(char **list, const struct room *room, size_t length)
 {
@@ -116,7 +118,7 @@ static bool place(char **list, const struct room *room, size_t length)
 	return text == room->text + length;
 }
 
-/* environ is another list if what began before main() has changed it. */
+/* environ is another list if code that ran before main() has changed it. */
 static bool fill_room(char **environment, const struct room *room, size_t length)
 {
 	bool complete;
@@ -131,7 +133,7 @@ static bool fill_room(char **environment, const struct room *room, size_t length
 	return complete;
 }
 
-/* What prongd has not made, or too little room: environ alone will be complete. */
+/* If prongd did not make it, or there is too little room, environ alone is complete. */
 static void put_variables(size_t length)
 {
 	unsetenv(WARM_VARIABLE);
@@ -150,7 +152,7 @@ static void complete(char **environment, size_t length)
 		put_variables(length);
 }
 
-/* Does not return when no connection comes. Returns the length of the variables. */
+/* Does not return if no connection comes. Returns the length of the variables. */
 static size_t await_connection(const char *wanted)
 {
 	size_t preload = restore_preload();
@@ -183,7 +185,9 @@ static int warm_main(int argc, char **argv, char **envp)
 int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(void),
 		      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 
-/* What a program's entry point calls (LSB, Base Definitions); glibc calls main(). */
+/*
+ * Called by a program's entry point (LSB, Base Definitions); glibc's own calls main().
+ */
 __attribute__((visibility("default"))) int __libc_start_main(
 	main_function *main, int argc, char **argv, void (*init)(void),
 	void (*fini)(void), void (*rtld_fini)(void), void *stack_end)

@@ -1,7 +1,7 @@
 /*
- * Whether what a warm program was started from is still what would be started now: the
- * program's file, its interpreter, the shim, and the cache of libraries (ld.so(8)), which
- * an upgrade of libraries renews.
+ * Whether the files from which a warm program was started are still those from which it
+ * would be started now: the program's file, its interpreter, the shim, and the cache of
+ * libraries (ld.so(8)), which an upgrade of libraries renews.
  */
 #ifndef ENGINE_VINTAGE_H
 #define ENGINE_VINTAGE_H
@@ -14,7 +14,7 @@
 
 #define VINTAGE_FILES 4
 
-/* A file that is not there, or not to be seen from here, is all zeros. */
+/* All zero if the file does not exist or cannot be seen from here. */
 struct vintage_file {
 	uint64_t device, inode, size;
 	int64_t changed_s, changed_ns;   /* ctime, which no program can set back */
@@ -28,9 +28,9 @@ struct vintage {
 };
 
 /*
- * Looks at the files of program, in the root directory that privileges (NULL: none) give
- * it. Returns the vintage's number, which is another one if any has changed since the last
- * look.
+ * Looks at the files of program, in the root directory that privileges (NULL: none)
+ * give it. Returns the number of the vintage, which changes if any file has changed
+ * since the last look.
  */
 unsigned vintage_look(struct vintage *vintage, const struct program *program,
 		      const struct privileges *privileges);

@@ -1,6 +1,6 @@
 /*
- * When a call that failed may be tried again: pauses that double with each failure in a
- * row. Nothing here ticks: the caller passes the time.
+ * When a failed call may be tried again: pauses double with each failure in a row.
+ * There is no timer here; the caller passes the time.
  */
 #ifndef ENGINE_BACKOFF_H
 #define ENGINE_BACKOFF_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define BACKOFF_FIRST_US 5000
-#define BACKOFF_MOST_US  100000 /* so that what recovers is used within 100 ms */
+#define BACKOFF_MOST_US  100000 /* a resource is used within 100 ms of its return */
 
 /* Pauses that double with each failure in a row. Zeroed: no pause. */
 struct backoff {

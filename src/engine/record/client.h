@@ -1,4 +1,4 @@
-/* An accepted connection on its way to a process, as the supervisor knows it. */
+/* What the supervisor knows of an accepted connection on its way to a process. */
 #ifndef ENGINE_CLIENT_H
 #define ENGINE_CLIENT_H
 
@@ -11,7 +11,7 @@ struct client {
 	uint64_t id;            /* from 1; 0: no client */
 	int64_t accepted_at_us; /* clock_now_us() */
 	struct address peer;
-	uint32_t source; /* that it is counted with; SOURCE_NONE: none, source.h */
+	uint32_t source; /* where it is counted; SOURCE_NONE: nowhere, source.h */
 };
 
 #endif

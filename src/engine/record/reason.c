@@ -1,13 +1,13 @@
 #include "reason.h"
 
 /*
- * Exit statuses are an interface. 0 is a handler that called exit(3) itself;
- * the others start where programs and shells seldom go (sysexits.h ends at 78,
- * shells begin at 126).
+ * Exit statuses are an interface. 0 means that the handler itself called exit(3). The
+ * others begin where programs and shells seldom exit (sysexits.h ends at 78, shells
+ * begin at 126).
  */
 static const struct {
 	const char *name;
-	int status; /* 0: no worker leaves so */
+	int status; /* 0: no worker exits with this reason */
 } reasons[REASON_COUNT] = {
 	[REASON_NONE] = { "none", 0 },
 	[REASON_EOF] = { "eof", 100 },

@@ -1,8 +1,8 @@
 /*
- * What each worker tells of itself: one cache line a slot in memory that all of
- * them share. For display and counters only, and to know where to look first. The
- * supervisor copies numbers out of it and takes no pid, index or length from it: a
- * broken-in worker can write anything here.
+ * What each worker reports about itself: one cache line per slot, in memory that all
+ * processes share. It is used for display and counters, and as a hint where to look
+ * first. The supervisor copies numbers from it and takes no pid, index or length: a
+ * worker that was broken into can write anything here.
  */
 #ifndef ENGINE_SCOREBOARD_H
 #define ENGINE_SCOREBOARD_H
@@ -15,16 +15,22 @@
 struct score_row {
 	_Alignas(64) _Atomic uint64_t bytes_in; /* received from the client */
 	_Atomic uint64_t bytes_out;             /* taken by the kernel for the client */
-	/* Why it could not serve: errno, and the step of privileges.h that failed, if any. */
+	/*
+	 * Why it could not serve: the errno, and the step of privileges.h that failed,
+	 * if any.
+	 */
 	_Atomic int error;
 	_Atomic int failed_step;
-	_Atomic int forbidden_call; /* that the sandbox stopped: its number + 1 */
-	_Atomic int launched; /* by a monitor: that there is a program; monitor.c */
+	_Atomic int forbidden_call; /* number + 1 of the call that was stopped */
+	_Atomic int launched; /* set by a monitor: the program exists; monitor.c */
 };
 
 #define SCORE_ROWS 63
 
-/* With the rows, so that a worker touches one page: a bit for each that is leaving. */
+/*
+ * One bit for each worker that is leaving; in one page with the rows, so that a worker
+ * touches only one page.
+ */
 struct score_page {
 	_Alignas(4096) _Atomic uint64_t leaving;
 	struct score_row rows[SCORE_ROWS];
@@ -47,7 +53,7 @@ struct score_mark {
 int scoreboard_open(struct scoreboard *board, unsigned count);
 void scoreboard_close(struct scoreboard *board);
 
-/* How many pages there are of so many rows. */
+/* The number of pages for this number of rows. */
 static inline unsigned scoreboard_pages(unsigned rows)
 {
 	return (rows + SCORE_ROWS - 1) / SCORE_ROWS;

@@ -1,5 +1,5 @@
 /*
- * How often a line that could come often is written. Nothing here ticks: the caller
+ * Limits how often a line of the log is written. There is no timer here; the caller
  * passes the time.
  */
 #ifndef ENGINE_THROTTLE_H
@@ -8,13 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Lets one through per interval and counts the others. Zeroed: the next may. */
+/*
+ * Lets one line through per interval and counts the others. Zeroed: the next one
+ * passes.
+ */
 struct throttle {
 	int64_t next_us;
 	uint64_t suppressed;
 };
 
-/* Whether it may be said now; *suppressed is then how many were not since the last. */
+/*
+ * Whether the line may be written now; if so, *suppressed is how many were not since
+ * the last one.
+ */
 static inline bool throttle_allows(struct throttle *throttle, int64_t now_us,
 				   int64_t interval_us, uint64_t *suppressed)
 {

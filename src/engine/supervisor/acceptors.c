@@ -25,7 +25,7 @@ static unsigned count_workers(const struct acceptors *acceptors)
 	return acceptors->workers.parts.processes->in[PROCESS_ACCEPTING].count;
 }
 
-/* Where nothing tells how many wait, each worker shall take one. */
+/* If the length of the queue is unknown, assume one client for each worker. */
 static unsigned count_waiting(const struct acceptors *acceptors)
 {
 	int length = listener_queue_length(acceptors->listener);
@@ -48,7 +48,7 @@ static struct autoscale_view look(const struct acceptors *acceptors)
 	};
 }
 
-/* Has the queue in the loop while autoscale waits for an event of it. */
+/* Watches the queue while autoscale waits for an event of it. */
 static void settle_watch(struct acceptors *acceptors, int64_t now_us)
 {
 	struct loop *loop = acceptors->workers.parts.processes->loop;
@@ -132,7 +132,7 @@ static void announce(const void *self, struct start *start)
 	workers_announce(&acceptors->workers, start);
 }
 
-/* At the stop, for a client that is left in the queue, there is no tally. */
+/* At the stop, a client left in the queue gets a process without a tally. */
 static pid_t start(void *self, struct process *process, const struct client *client)
 {
 	struct acceptors *acceptors = self;
@@ -156,8 +156,8 @@ static void begin(void *self, struct process *process, int64_t now_us)
 }
 
 /*
- * Of a worker that accepted for itself it is not known whom it served. One that had no
- * client, and was not told to leave, is not replaced in a hurry.
+ * It is not known which client a worker that accepted for itself has served. A worker
+ * that had no client, and was not told to leave, is replaced only after a pause.
  */
 static unsigned ended(void *self, struct process *process, const siginfo_t *info,
 		      int64_t now_us, struct ending *ending)

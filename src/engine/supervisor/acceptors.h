@@ -1,6 +1,6 @@
 /*
- * Serving by workers that take connections off the queue themselves (prong.h,
- * PRONG_ACCEPT_WORKERS). The supervisor sees the queue, and adds up what they count.
+ * Serving by workers that take connections from the queue themselves (prong.h,
+ * PRONG_ACCEPT_WORKERS). The supervisor watches the queue, and adds up what they count.
  */
 #ifndef ENGINE_ACCEPTORS_H
 #define ENGINE_ACCEPTORS_H

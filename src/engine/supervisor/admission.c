@@ -24,7 +24,7 @@ static bool refuses_at_limit(const struct admission *admission)
 	       !dispatch_expects_room(admission->dispatch);
 }
 
-/* Whether something can be done with a client: serve it, or tell it to go. */
+/* Whether a client that is accepted now can be served or refused. */
 static bool could_take(const struct admission *admission)
 {
 	return admission->accepts && admission->held.id == 0 &&
@@ -36,7 +36,10 @@ static bool may_accept(const struct admission *admission, int64_t now_us)
 	return could_take(admission) && !backoff_waits(&admission->accept, now_us);
 }
 
-/* Dispatches the client, or by policy refuses it or holds it until that is possible. */
+/*
+ * Dispatches the client; if that is impossible, refuses or holds it, as the policy
+ * says.
+ */
 static void dispatch_or_hold(struct admission *admission, struct client *client,
 			     int64_t now_us)
 {
@@ -82,13 +85,16 @@ static void retry_held(struct admission *admission, int64_t now_us)
 	dispatch_or_hold(admission, &client, now_us);
 }
 
-/* Takes the next client off the queue. Returns 0 or a negative errno of accept(2). */
+/* Takes the next client from the queue. Returns 0 or a negative errno of accept(2). */
 static int accept_client(struct admission *admission, const struct listener *listener,
 			 struct client *client, int64_t now_us)
 {
 	*client = (struct client){ .accepted_at_us = now_us, .source = SOURCE_NONE };
 	client->peer.length = sizeof(client->peer.any);
-	/* An empty queue is no news, and errno on a page that a fork has shared. */
+	/*
+	 * Through the gate, since accept(2) would set errno for an empty queue, on a
+	 * page that a fork has shared.
+	 */
 	client->fd = (int)GATE(accept4, listener->fd, &client->peer.any,
 			       &client->peer.length, SOCK_CLOEXEC);
 	if (client->fd < 0)
@@ -99,8 +105,9 @@ static int accept_client(struct admission *admission, const struct listener *lis
 }
 
 /*
- * Out of descriptors: where clients are to be refused rather than wait, the reserve
- * makes room to tell one so. Otherwise the kernel's queue keeps them.
+ * No descriptor is free. If clients are to be refused rather than wait, the reserve is
+ * closed so that one can be accepted and told so. Otherwise they stay in the kernel's
+ * queue.
  */
 static void refuse_with_reserve(struct admission *admission, unsigned index,
 				int64_t now_us)
@@ -123,14 +130,14 @@ static void refuse_with_reserve(struct admission *admission, unsigned index,
 	admission->reserve_fd = fcntl(admission->null_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Our failure, not a client's: accepting pauses, and says so. */
+/* The failure is our own, not a client's: pauses accepting, and logs it. */
 static void pause_accepting(struct admission *admission, int error, int64_t now_us)
 {
 	backoff_failed(&admission->accept, now_us);
 	report_accept_failed(admission->report, error, now_us);
 }
 
-/* The failure of one listener alone, whose clients the others need not wait for. */
+/* Only this listener fails; clients of the others need not wait. */
 static void pause_listener(struct admission *admission, unsigned index, int error,
 			   int64_t now_us)
 {
@@ -140,7 +147,9 @@ static void pause_listener(struct admission *admission, unsigned index, int erro
 	report_accept_failed(admission->report, error, now_us);
 }
 
-/* At the stop, where without a descriptor accept(2) cannot tell that the queue is empty. */
+/*
+ * At the stop: without a free descriptor accept(2) cannot tell that the queue is empty.
+ */
 static bool give_up_reserve(struct admission *admission)
 {
 	if (admission->reserve_fd < 0)
@@ -158,7 +167,9 @@ static void unwatch(struct admission *admission, unsigned index)
 	admission->watched &= ~turns_bit(index);
 }
 
-/* At the stop: every client that was queued has been taken, so the listener can go. */
+/*
+ * At the stop: every client in the queue has been taken, so the listener can be closed.
+ */
 static void close_listener(struct admission *admission, unsigned index)
 {
 	unwatch(admission, index);
@@ -172,7 +183,7 @@ bool admission_is_over(const struct admission *admission)
 	return admission->held.id == 0 && admission->open == 0;
 }
 
-/* A descriptor is missing. Returns whether one could be made free. */
+/* No descriptor is free. Returns whether one could be freed. */
 static bool find_descriptor(struct admission *admission,
 			    const struct listener *listener)
 {
@@ -182,7 +193,10 @@ static bool find_descriptor(struct admission *admission,
 	return sessions_make_room(admission->sessions);
 }
 
-/* The turn stays with a listener that could not give its client for want of something. */
+/*
+ * If a listener could not give its client because something was missing, it keeps its
+ * turn.
+ */
 static void accept_failed(struct admission *admission, unsigned index, int error,
 			  int64_t now_us)
 {
@@ -191,7 +205,7 @@ static void accept_failed(struct admission *admission, unsigned index, int error
 
 	if (error == EAGAIN)
 		turns_drop(&admission->turns, index);
-	/* EINVAL: it listens no more, and what was queued is lost. */
+	/* EINVAL: it no longer listens, and the clients in its queue are lost. */
 	if ((error == EAGAIN && listener->shut) ||
 	    (error == EINVAL && admission->draining))
 		close_listener(admission, index);
@@ -247,17 +261,20 @@ static void admit_batch(struct admission *admission, int64_t now_us)
 		clients += err == 0;
 		failures += err < 0 && err != -EAGAIN;
 	}
-	/* Where not one of so many came, the clients are not the cause. */
+	/* If all attempts failed, the clients are not the cause. */
 	if (failures == ACCEPTS_AT_ONCE)
 		pause_listener(admission, index, admission->error, now_us);
-	/* Once a client can be taken again, the loop tells which listeners have one. */
+	/*
+	 * When clients can be accepted again, the loop reports which listeners have
+	 * some.
+	 */
 	if (turns->waiting != 0 && !may_accept(admission, now_us))
 		turns->waiting = 0;
 }
 
 /*
- * While it drains, workers that accept for themselves empty the queue, too, perhaps while
- * there is no slot to take a client here; their exits wake the loop.
+ * During the drain, workers that accept for themselves also empty the queue, perhaps
+ * while no slot is free here. Their exits wake the loop.
  */
 static void close_empty_listeners(struct admission *admission)
 {
@@ -312,7 +329,7 @@ static int watch(struct admission *admission, unsigned index)
 	return err;
 }
 
-/* Has these in the loop, and no others. */
+/* Watches the wanted listeners, and no others. */
 static void settle_watches(struct admission *admission, uint64_t wanted, int64_t now_us)
 {
 	int err = 0;
@@ -331,7 +348,7 @@ static void settle_watches(struct admission *admission, uint64_t wanted, int64_t
 			unwatch(admission, i);
 }
 
-/* Those whose pause is over are tried again. */
+/* Tries again the listeners whose pause is over. */
 static void end_pauses(struct admission *admission, int64_t now_us)
 {
 	for (uint64_t left = admission->failing; left != 0; left &= left - 1) {
@@ -358,7 +375,7 @@ void admission_settle(struct admission *admission, int64_t now_us)
 				!refuses_at_limit(admission), now_us);
 }
 
-/* Every listener is in the loop, but for those that fail by themselves. */
+/* Whether every listener is watched, except those that fail by themselves. */
 static bool is_watched(const struct admission *admission)
 {
 	return (admission->open & ~admission->failing & ~admission->watched) == 0;
@@ -373,7 +390,7 @@ int64_t admission_deadline(const struct admission *admission)
 	if (admission->handshakes_us != 0 && admission->open != 0 &&
 	    admission->handshakes_us < deadline_us)
 		deadline_us = admission->handshakes_us;
-	/* Not watched although a client could be taken: accepting pauses. */
+	/* Not watched although a client could be accepted: accepting pauses. */
 	if (!is_watched(admission) && could_take(admission) &&
 	    admission->accept.until_us < deadline_us)
 		deadline_us = admission->accept.until_us;
@@ -398,7 +415,7 @@ void admission_drain(struct admission *admission, int64_t now_us)
 	admission->accepts = true;
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		if (listener_refuse_new(&admission->listeners[i]) < 0)
-			/* Rather than wait in accept(2) for ever. */
+			/* It would otherwise wait in accept(2) for ever. */
 			close_listener(admission, i);
 }
 

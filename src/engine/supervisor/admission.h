@@ -1,6 +1,6 @@
 /*
- * Taking clients: accepting, the limit, pauses after failures, refusing. Owns the
- * listeners, and the one connection that is accepted but has no process yet.
+ * Accepts clients: the limit, pauses after failures, refusal. Owns the listeners, and
+ * the one connection that is accepted but has no process yet.
  */
 #ifndef ENGINE_ADMISSION_H
 #define ENGINE_ADMISSION_H
@@ -16,9 +16,9 @@
 #define LISTENERS_MAX TURNS_MAX
 
 /*
- * At the stop, for handshakes that have begun: a client takes its connection for open as
- * soon as it has the SYN-ACK, and the kernel tells of it only once the client's ACK is
- * there. Closing a listener in between resets that client.
+ * At the stop, time for handshakes in progress. A client considers its connection open
+ * when it has the SYN-ACK, but the kernel reports the connection only when the client's
+ * ACK has arrived. Closing the listener in between would reset that client.
  */
 #define ADMISSION_HANDSHAKES_US 20000
 
@@ -36,56 +36,59 @@ struct admission {
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
 	struct watch watches[LISTENERS_MAX];
-	uint64_t open;         /* the listeners that are open, a turns_bit() each */
+	uint64_t open;         /* the open listeners, a turns_bit() each */
 	uint64_t watched;      /* those that are in the loop */
-	struct turns turns;    /* those that may have a client */
-	bool accepts;          /* false: workers do, until the stop */
-	bool draining;         /* only clients that are queued already are taken */
-	int64_t handshakes_us; /* until when they may come to their end; 0: no more */
+	struct turns turns;    /* the listeners that may have a client */
+	bool accepts;          /* false: workers accept, until the stop */
+	bool draining;         /* only clients already in the queue are taken */
+	int64_t handshakes_us; /* until when handshakes may complete; 0: no more */
 
 	/* Listeners whose own accept(2) fails; the others go on meanwhile. */
 	uint64_t failing;
 	struct backoff retries[LISTENERS_MAX];
 
 	struct client held;    /* accepted, but no process could be made yet */
-	struct backoff accept; /* after accept(2) failed for want of something */
+	struct backoff accept; /* after accept(2) failed for lack of something */
 	int error;             /* errno of its last failure */
 	struct saturation saturation;
 	int null_fd;    /* /dev/null */
-	int reserve_fd; /* closed to have one descriptor when there is none */
+	int reserve_fd; /* closed when a descriptor is needed and none is free */
 };
 
-/* Prepares it, without listeners; parts, settings and null_fd are set before. */
+/* Prepares it without listeners; the caller has set parts, settings and null_fd. */
 void admission_open(struct admission *admission);
 
-/* Begins to take clients. Returns 0 or a negative errno. */
+/* Begins to accept. Returns 0 or a negative errno. */
 int admission_start(struct admission *admission);
 
 /*
- * Accepts clients that wait and dispatches them, a batch at most. Listeners that have
+ * Accepts waiting clients and dispatches them, at most one batch. Listeners that have
  * clients take turns, one client each.
  */
 void admission_admit(struct admission *admission, int64_t now_us);
 
 /*
- * Puts listeners into the loop or takes them out, as the state of things asks for: a
- * listener that cannot be served is not watched, so nothing spins.
+ * Adds listeners to the loop or removes them: a listener that cannot be served now is
+ * not watched, so that the loop does not spin.
  */
 void admission_settle(struct admission *admission, int64_t now_us);
 
-/* When it next has something to do by itself; CLOCK_NEVER. */
+/* When it must act next without an event; CLOCK_NEVER: never. */
 int64_t admission_deadline(const struct admission *admission);
 
 /* Takes no new clients; those in the kernel's queue are still served. */
 void admission_drain(struct admission *admission, int64_t now_us);
 
-/* Ends admission now: listeners closed, the held client cut off. */
+/* Ends admission now: closes the listeners, and the held client's connection. */
 void admission_close(struct admission *admission, int64_t now_us);
 
 /* Whether no client can come any more. */
 bool admission_is_over(const struct admission *admission);
 
-/* Frees what admission_start() took. Listeners stay; admission_close_listeners(). */
+/*
+ * Frees what admission_start() took. The listeners stay; see
+ * admission_close_listeners().
+ */
 void admission_end(struct admission *admission);
 
 /* Closes the listeners that are open. */

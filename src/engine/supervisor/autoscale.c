@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 
-#define SPARED  8 /* of so many workers one may be without a client */
-#define RESERVE 4 /* a fourth more than were needed: the next peak may be higher */
+#define SPARED  8 /* one worker of this many may be without a client */
+#define RESERVE 4 /* 1/4 more than were needed: the next peak may be higher */
 
 void autoscale_start(struct autoscale *autoscale, unsigned least, unsigned most)
 {
@@ -36,7 +36,10 @@ static void note_waiting(struct autoscale *autoscale, const struct autoscale_vie
 	autoscale->look_at_us = look_at_us;
 }
 
-/* An event for each client would cost more than handing it over: one, then a pause. */
+/*
+ * An event for each client would cost more than handing it over, so after one event the
+ * queue is left alone for a while.
+ */
 void autoscale_heard(struct autoscale *autoscale, const struct autoscale_view *view,
 		     int64_t now_us)
 {
@@ -50,7 +53,7 @@ void autoscale_missed(struct autoscale *autoscale, const struct autoscale_view *
 	note_waiting(autoscale, view, now_us + AUTOSCALE_REST_US);
 }
 
-/* To twice as many: a thousand are there after a fifth of a second. */
+/* Doubles the number: a thousand workers are reached in a fifth of a second. */
 static void grow(struct autoscale *autoscale, unsigned workers, int64_t now_us)
 {
 	unsigned room = autoscale->most > workers ? autoscale->most - workers : 0;
@@ -58,7 +61,7 @@ static void grow(struct autoscale *autoscale, unsigned workers, int64_t now_us)
 	autoscale->retiring = 0;
 	autoscale->full = room == 0;
 	if (autoscale->full || workers < autoscale->wanted)
-		return; /* in the second case not all that are wanted are there yet */
+		return; /* some wanted workers have not started yet */
 	autoscale->wanted = workers + (workers < room ? workers : room);
 	if (autoscale->shrink_at_us == CLOCK_NEVER) {
 		autoscale->busiest = 0;
@@ -67,9 +70,9 @@ static void grow(struct autoscale *autoscale, unsigned workers, int64_t now_us)
 }
 
 /*
- * Under a stream of short connections some client always waits, and more workers would
- * only wake each other more often; so the question is whether those that waited then wait
- * still.
+ * Under a stream of short connections some client is always waiting, and more workers
+ * would only wake each other more often. So the question is whether those that waited
+ * then are waiting still.
  */
 static bool have_waited(const struct autoscale *autoscale,
 			const struct autoscale_view *view)
@@ -78,15 +81,15 @@ static bool have_waited(const struct autoscale *autoscale,
 	       view->waiting > 0;
 }
 
-/* One in eight may be ending. */
+/* Whether workers are held by clients; one in eight may be ending. */
 static bool are_held(const struct autoscale_view *view)
 {
 	return view->active >= view->workers - view->workers / SPARED;
 }
 
 /*
- * On a busy machine clients wait for workers that wait for a processor, and more of them
- * would wait for one as well. This look itself is late then.
+ * On a busy machine clients wait for workers that wait for a processor, and more
+ * workers would wait for one too. This look itself is then late.
  */
 static bool lacks_processors(const struct autoscale *autoscale, int64_t now_us)
 {
@@ -94,8 +97,9 @@ static bool lacks_processors(const struct autoscale *autoscale, int64_t now_us)
 }
 
 /*
- * It is not for want of workers, or it cannot be told. Where none takes a client for long
- * it is, after all: clients hold them, or they have been stopped, kill(1).
+ * Clients wait although workers are free, or the reason is unknown. If no worker takes
+ * a client for long, more workers are needed after all: clients hold them, or they were
+ * stopped by kill(1).
  */
 static bool have_stalled(struct autoscale *autoscale, const struct autoscale_view *view,
 			 int64_t now_us)
@@ -110,7 +114,9 @@ static bool have_stalled(struct autoscale *autoscale, const struct autoscale_vie
 	return ++autoscale->stalls == AUTOSCALE_STALLS;
 }
 
-/* Returns whether those that waited still do, for want of workers. */
+/*
+ * Returns whether the clients that waited still wait because there are too few workers.
+ */
 static bool has_too_few(struct autoscale *autoscale, const struct autoscale_view *view,
 			int64_t now_us)
 {
@@ -122,7 +128,7 @@ static bool has_too_few(struct autoscale *autoscale, const struct autoscale_view
 	return false;
 }
 
-/* Returns whether there shall be more workers. */
+/* Returns whether more workers are needed. */
 static bool look(struct autoscale *autoscale, const struct autoscale_view *view,
 		 int64_t now_us)
 {
@@ -137,14 +143,17 @@ static bool look(struct autoscale *autoscale, const struct autoscale_view *view,
 	if (!has_too_few(autoscale, view, now_us))
 		return false;
 	grow(autoscale, view->workers, now_us);
-	/* Where there may be no more of them, only the end of that is left to see. */
+	/*
+	 * No more workers are allowed; only the end of the waiting is left to be
+	 * noticed.
+	 */
 	note_waiting(
 		autoscale, view,
 		now_us + (autoscale->full ? AUTOSCALE_REST_US : AUTOSCALE_PATIENCE_US));
 	return true;
 }
 
-/* Ends those that were not busy at once, each after its next connection. */
+/* Retires the workers that were not needed at once, each after its next connection. */
 static void shrink(struct autoscale *autoscale, const struct autoscale_view *view,
 		   int64_t now_us)
 {

@@ -17,13 +17,13 @@
 #include "engine/program/monitor.h"
 #include "linger.h"
 
-#define LOOK_US       20000    /* between looks at a session, at least */
+#define LOOK_US       20000    /* at least, between two looks at a session */
 #define BUSY_LOOK_US  100000   /* while bytes move */
-#define LOOK_SHARE    8        /* an eighth of the time since they last moved */
-#define LOOKS_US      20000    /* at least, from a look at all sessions to the next */
-#define LOOK_COST     20       /* and as many times as long as it took */
-#define LOOKS_UNSEEN  2        /* before it is believed that no process has it */
-#define RESET_MOST_US 10000000 /* for the program to read what came before a reset */
+#define LOOK_SHARE    8        /* 1/8 of the time since bytes last moved */
+#define LOOKS_US      20000    /* at least, between two looks at all sessions */
+#define LOOK_COST     20       /* and this many times as long as a look took */
+#define LOOKS_UNSEEN  2        /* before no process is believed to have it */
+#define RESET_MOST_US 10000000 /* time for a program to read what came before a reset */
 
 void custody_open(struct custody *custody, struct processes *processes,
 		  struct sessions *sessions)
@@ -74,7 +74,7 @@ static void hang_up(struct custody *custody, struct process *process, int64_t no
 			custody->monitored ? MONITOR_HANG_UP : SIGTERM, now_us);
 }
 
-/* After a reset the bytes that had come before can still be read. */
+/* After a reset, the bytes that came before it can still be read. */
 static void look_after_reset(struct custody *custody, struct process *process,
 			     int64_t now_us)
 {
@@ -95,22 +95,25 @@ void custody_hear(struct custody *custody, struct process *process, uint32_t eve
 	struct session *session = &process->session;
 	bool tcp = address_family(&session->client.peer) != AF_UNIX;
 
-	process_unwatch(custody->processes, process); /* or epoll would go on telling */
+	process_unwatch(custody->processes, process); /* or epoll would repeat it */
 	if (process->state != PROCESS_BUSY)
 		return;
-	/* EPOLLERR may also be of the error queue (ip(7)), which is the program's. */
+	/*
+	 * EPOLLERR may also come from the error queue (ip(7)), which belongs to the
+	 * program.
+	 */
 	if ((events & EPOLLERR) != 0 &&
 	    (!tcp || tcp_info_is_closed(session->client.fd)))
 		session->reset_at_us = now_us;
 	if (session->reset_at_us != 0 && !custody->ignores_hangup)
 		look_after_reset(custody, process, now_us);
 	else if ((events & EPOLLHUP) != 0)
-		session->look_at_us = CLOCK_NEVER; /* no client waits for its end */
+		session->look_at_us = CLOCK_NEVER; /* no client waits for it */
 }
 
 struct family {
 	int fd;
-	int found; /* 1: one of them has fd; 0; or a negative errno */
+	int found; /* 1: one of them has fd; 0: none; or a negative errno */
 };
 
 static void look_at_child(void *arg, pid_t pid)
@@ -121,7 +124,10 @@ static void look_at_child(void *arg, pid_t pid)
 		family->found = holder_has_stream(pid, family->fd);
 }
 
-/* Whether the program has its connection as a stream: 1, 0, or a negative errno. */
+/*
+ * Whether the program has its connection as a standard stream: 1, 0, or a negative
+ * errno.
+ */
 static int has_stream(const struct custody *custody, const struct process *process)
 {
 	struct family family = { .fd = process->session.client.fd };
@@ -148,7 +154,7 @@ static bool is_held(int fd)
 	return holders_find(&holding, 1) < 0 || holding.pid != 0;
 }
 
-/* SO_LINGER with no time is how a program aborts its connection (socket(7)). */
+/* With SO_LINGER and a time of 0 a program aborts its connection (socket(7)). */
 static bool aborts(int fd)
 {
 	struct linger linger = { 0 };
@@ -185,7 +191,7 @@ static bool has_ended(const struct process *process)
 	return recv(session->client.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* The program has closed its connection, and works on. */
+/* The program has closed its connection, and goes on running. */
 static void release(struct custody *custody, struct process *process, int64_t now_us)
 {
 	struct score_row *row = process_row(custody->processes, process);
@@ -206,7 +212,7 @@ static void release(struct custody *custody, struct process *process, int64_t no
 	session->look_at_us = CLOCK_NEVER;
 }
 
-/* A look at every process takes time: no more of them than leftovers would make. */
+/* A look at every process takes time, so as few of them are made as for leftovers. */
 static bool may_look_everywhere(const struct custody *custody, int64_t now_us)
 {
 	return custody->leftovers.look_us <= now_us;
@@ -226,7 +232,7 @@ static void plan_look(struct session *session, int64_t now_us)
 	session->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
 }
 
-/* The connection of a warm program is on its way until the program takes it. */
+/* The connection of a warm program is in its channel until the program takes it. */
 static bool is_on_its_way(struct custody *custody, struct process *process)
 {
 	int bytes = 0;
@@ -260,7 +266,7 @@ static void look(struct custody *custody, struct process *process, int64_t now_u
 		has == 0 && !is_held(session->client.fd) ? session->unseen + 1 : 0;
 	if (session->unseen >= LOOKS_UNSEEN)
 		release(custody, process, now_us);
-	else if (has < 0) /* it may not be looked into */
+	else if (has < 0) /* it may not be inspected */
 		session->look_at_us = CLOCK_NEVER;
 	else if (session->unseen == 0)
 		plan_look(session, now_us);
@@ -302,7 +308,7 @@ void custody_tick(struct custody *custody, int64_t heard_us)
 		look_at(custody, process, heard_us);
 		process = next;
 	}
-	/* With many sessions there would always be one that is due. */
+	/* With many sessions one of them would always be due. */
 	pause_us = LOOK_COST * (clock_now_us() - pause_us);
 	if (pause_us < LOOKS_US)
 		pause_us = LOOKS_US;
@@ -326,7 +332,7 @@ static void on_hangup(void *owner, unsigned index, uint32_t events, int64_t now_
 	custody_plan(custody, process->session.look_at_us);
 }
 
-/* No events asked for: EPOLLHUP and EPOLLERR come all the same (epoll_ctl(2)). */
+/* Without any events: EPOLLHUP and EPOLLERR are always reported (epoll_ctl(2)). */
 int custody_watch(struct custody *custody, struct process *process,
 		  const struct client *client)
 {
@@ -348,7 +354,7 @@ enum reason custody_judge(const struct process *process, const siginfo_t *info,
 	return has_ended(process) ? REASON_EOF : REASON_DONE;
 }
 
-/* close(2) would wait for the client, with the time that the program has set. */
+/* close(2) would otherwise wait for the client as long as the program has set. */
 static void unset_linger(int fd)
 {
 	struct linger none = { 0 };
@@ -378,7 +384,9 @@ static void note_stranger(void *arg, pid_t pid)
 		relatives->strangers = true;
 }
 
-/* Whether a program may have left processes behind: orphans of theirs come to us. */
+/*
+ * Whether a program may have left processes behind: their orphans become our children.
+ */
 static bool has_strangers(const struct custody *custody)
 {
 	struct relatives relatives = { .processes = custody->processes };
@@ -392,9 +400,10 @@ static bool has_strangers(const struct custody *custody)
 }
 
 /*
- * Whether a program that has left input unread was the last to have its connection: it has
- * answered, which one that only passes its connection on has not, and left no process
- * behind. A look at all processes would tell for sure, but takes milliseconds.
+ * Whether a program that left input unread was the last process to have its connection:
+ * it has answered, which a program that only passes its connection on has not, and it
+ * left no process behind. A look at all processes would be certain, but takes
+ * milliseconds.
  */
 static bool was_last(const struct custody *custody, int fd, const struct ending *ending)
 {

@@ -1,9 +1,10 @@
 /*
- * The supervisor's copy of a program's connection, and when to let go of it. A program
- * owns its connection: what its own close(2), shutdown(2), exit, SO_LINGER and handing-on
- * mean under inetd, they mean here. The copy only adds: a reply is not cut when input is
- * unread at the end, a client's reset ends the program, and what a program leaves behind
- * still counts. See prongd(8), CONNECTIONS OF PROGRAMS.
+ * The supervisor's copy of a program's connection, and when to close it. A program owns
+ * its connection: its own close(2), shutdown(2), exit, SO_LINGER and passing-on mean
+ * here what they mean under inetd. The copy only adds three things: a reply is not cut
+ * off when input is unread at the end; a client's reset ends the program; and a
+ * connection that other processes still hold keeps counting. See prongd(8), CONNECTIONS
+ * OF PROGRAMS.
  */
 #ifndef ENGINE_CUSTODY_H
 #define ENGINE_CUSTODY_H
@@ -15,22 +16,22 @@ struct custody {
 	struct processes *processes;
 	struct sessions *sessions;
 	struct leftovers leftovers;
-	bool monitored; /* a process of ours stands between: the program is its child */
-	bool ignores_hangup; /* a reset ends no program */
-	int64_t look_us;     /* when to look at all sessions; CLOCK_NEVER */
+	bool monitored;      /* a monitor stands between: the program is its child */
+	bool ignores_hangup; /* a reset does not end a program */
+	int64_t look_us;     /* when to look at all sessions next; CLOCK_NEVER */
 };
 
 void custody_open(struct custody *custody, struct processes *processes,
 		  struct sessions *sessions);
 
-/* In the supervisor. Returns 0, or a negative errno with why filled. */
+/* In the supervisor. Returns 0, or a negative errno with a sentence in why. */
 int custody_start(struct custody *custody, bool monitored, bool ignores_hangup,
 		  struct why *why);
 
 void custody_close(struct custody *custody);
 
 /*
- * The program of process is to have client: watches the connection before, since a program
+ * Before the program of process gets client: watches its connection, since a program
  * that is not watched would go on after a reset. Returns 0 or a negative errno.
  */
 int custody_watch(struct custody *custody, struct process *process,
@@ -40,26 +41,30 @@ int custody_watch(struct custody *custody, struct process *process,
 void custody_begin(struct custody *custody, struct process *process, int64_t now_us);
 
 /*
- * EPOLLERR or EPOLLHUP has come for it. A client that has closed in order is the
- * program's to find out; a reset ends the program once it has read what came before.
+ * EPOLLERR or EPOLLHUP was reported for its connection. The program itself notices a
+ * client that closes in order; a reset ends the program once it has read what came
+ * before.
  */
 void custody_hear(struct custody *custody, struct process *process, uint32_t events,
 		  int64_t now_us);
 
-/* There is something to look at by then. */
+/* Something must be looked at by then. */
 void custody_plan(struct custody *custody, int64_t at_us);
 
-/* Looks at what is due, and the time at which that is next to be done; CLOCK_NEVER. */
+/* Looks at the sessions that are due, and plans the next look. */
 void custody_tick(struct custody *custody, int64_t heard_us);
 int64_t custody_deadline(const struct custody *custody);
 
-/* How its session ended: what ended it outweighs how the program took that. */
+/*
+ * How its session ended: the reason for which it was ended outweighs how the program
+ * reacted.
+ */
 enum reason custody_judge(const struct process *process, const siginfo_t *info,
 			  bool reset);
 
 /*
- * The program has ended as *ending tells, whose info is not NULL. Returns whether its
- * session is over; if not, it ends later, as a leftover.
+ * The program has ended as *ending says, whose info is not NULL. Returns whether its
+ * session is over; if not, the session ends later, as a leftover.
  */
 bool custody_end(struct custody *custody, struct process *process,
 		 const struct ending *ending, int64_t now_us);

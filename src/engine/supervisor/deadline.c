@@ -4,8 +4,8 @@
 #include "report.h"
 
 #define TERM_TO_KILL_US 500000
-#define AGAIN_US        250000  /* from a SIGKILL to the next */
-#define UNKILLABLE_US   1000000 /* after the first one the log tells of it */
+#define AGAIN_US        250000  /* from one SIGKILL to the next */
+#define UNKILLABLE_US   1000000 /* this long after the first, the process is logged */
 
 static int64_t session_deadline(const struct deadlines *deadlines)
 {
@@ -54,7 +54,10 @@ static void kill_again(const struct deadlines *deadlines, struct process *proces
 	report_unkillable(deadlines->report, process->pid, -err);
 }
 
-/* A process may change its user, and one that is stuck in a call may come out of it. */
+/*
+ * Repeated, since a process may change its user, or return from a call in which it is
+ * stuck.
+ */
 static void repeat_kills(struct deadlines *deadlines, int64_t heard_us)
 {
 	struct process *process = deadlines->processes->in[PROCESS_KILLED].first;

@@ -1,6 +1,6 @@
 /*
- * Ending processes over their time: sessions by SIGTERM, those told to end by SIGKILL, and
- * those that this does not end by SIGKILL again, which the log tells of.
+ * Ends processes whose time is over: sessions by SIGTERM, and processes that were told
+ * to end by SIGKILL. A process that survives SIGKILL gets it again, and is logged.
  */
 #ifndef ENGINE_DEADLINE_H
 #define ENGINE_DEADLINE_H
@@ -14,18 +14,18 @@ struct deadlines {
 	struct report *report;
 	int64_t session_timeout_us; /* 0: none */
 	int64_t allowance_us;       /* model.h */
-	int64_t hangup_us;          /* for a program whose client is gone, to end */
-	int64_t again_us;           /* no SIGKILL is repeated before */
+	int64_t hangup_us;          /* from a client's hang-up to its program's end */
+	int64_t again_us;           /* no SIGKILL is repeated before this time */
 };
 
 /*
- * Ends what is over its time as of heard_us, the moment up to which all that has happened
- * is known: a supervisor that was stopped for a minute first hears of those that have
- * finished meanwhile.
+ * Ends the processes whose time was over at heard_us, the moment up to which all events
+ * are known. A supervisor that was stopped for a minute thus first hears of the
+ * processes that have finished meanwhile.
  */
 void deadlines_enforce(struct deadlines *deadlines, int64_t heard_us);
 
-/* When that is next to be done; CLOCK_NEVER. */
+/* When it must act next; CLOCK_NEVER: never. */
 int64_t deadlines_next(const struct deadlines *deadlines);
 
 #endif

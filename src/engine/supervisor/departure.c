@@ -12,7 +12,7 @@ void departure(void *owner, const siginfo_t *info, int64_t now_us)
 	unsigned outcome;
 
 	if (process == NULL) {
-		/* An orphan's, or a child that the host program had. */
+		/* It is an orphan, or a child that the host program had. */
 		if (serving->model->stranger_ended != NULL)
 			serving->model->stranger_ended(serving->self);
 		return;

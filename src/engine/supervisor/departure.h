@@ -1,6 +1,6 @@
 /*
- * What happens when a child has ended: its connection is counted as over, and its slot is
- * free again.
+ * What happens when a child has ended: its connection is counted as closed, and its
+ * slot becomes free.
  */
 #ifndef ENGINE_DEPARTURE_H
 #define ENGINE_DEPARTURE_H
@@ -14,12 +14,12 @@ struct departures {
 	struct report *report;
 };
 
-/* owner is a struct departures; the child that info tells of has been collected. */
+/* owner is a struct departures; the child that info describes has been reaped. */
 void departure(void *owner, const siginfo_t *info, int64_t now_us);
 
 /*
- * The server ends although processes live that it cannot end: the log names each, and its
- * connection counts as over.
+ * The server ends although some processes cannot be ended: logs each of them, and
+ * counts its connection as closed.
  */
 void departures_leave(struct departures *departures, int64_t now_us);
 

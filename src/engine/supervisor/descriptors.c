@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#define OWN_FEW   36 /* the loop, signals, the log, /proc, what is on its way */
-#define OWN_ROOM  96 /* more, so that a name with many addresses is no matter */
+#define OWN_FEW   36 /* the loop, signals, the log, /proc, a connection in transit */
+#define OWN_ROOM  96 /* spare, so that a name with many addresses needs no count */
 #define PROBE_MAX 1024
 
-/* Without /proc the first ones are asked for one by one. */
+/* Without /proc, tests the first descriptors one by one. */
 static unsigned probe_open(void)
 {
 	unsigned count = 0;
@@ -29,7 +29,7 @@ static unsigned count_open(void)
 	while ((entry = readdir(directory)) != NULL)
 		count += entry->d_name[0] != '.';
 	closedir(directory);
-	return count - 1; /* the directory's own */
+	return count - 1; /* without the directory's own descriptor */
 }
 
 static unsigned count_free_below(int end)

@@ -7,9 +7,9 @@
 
 #define SPARES_AT_ONCE  2        /* started before the loop looks for clients again */
 #define SPARES_DEFER    32       /* rounds of the loop in which clients go first */
-#define REFILL_PAUSE_US 1500     /* without a client dispatched */
-#define SURPLUS_US      10000000 /* a process too many is kept so long */
-#define STARTING_US     10000000 /* for a spare to say that it waits */
+#define REFILL_PAUSE_US 1500     /* time without a client dispatched */
+#define SURPLUS_US      10000000 /* how long a process over the wanted number is kept */
+#define STARTING_US     10000000 /* for a spare to report that it waits */
 
 void dispatch_open(struct dispatch *dispatch, unsigned spare)
 {
@@ -36,7 +36,9 @@ static void begin(struct dispatch *dispatch, struct process *process,
 	dispatch->refill_at_us = now_us + REFILL_PAUSE_US;
 }
 
-/* Starts a process in a slot of its own, for client or, if that is NULL, as a spare. */
+/*
+ * Starts a process in a slot of its own: for client, or as a spare if client is NULL.
+ */
 static int start(struct dispatch *dispatch, struct client *client, int64_t now_us)
 {
 	const struct serving *serving = &dispatch->serving;
@@ -67,7 +69,7 @@ static void stop_spare(const struct dispatch *dispatch, struct process *process,
 	process_set_state(dispatch->processes, process, PROCESS_ENDING, now_us);
 }
 
-/* Hands client to the newest idle process that lives; -ENOENT if there is none. */
+/* Hands client to the newest idle process that is alive; -ENOENT if there is none. */
 static int hand_to_idle(struct dispatch *dispatch, const struct client *client,
 			int64_t now_us)
 {
@@ -87,14 +89,19 @@ static int hand_to_idle(struct dispatch *dispatch, const struct client *client,
 			return 0;
 		}
 		if (err == -EAGAIN)
-			/* It has called itself free without taking what it was given. */
+			/*
+			 * It has reported that it is free without taking what it was
+			 * given.
+			 */
 			process_kill(processes, process, REASON_CRASH_SIGNAL, now_us);
 		else if (err == -EPIPE || err == -ECONNRESET)
 			process_lost(processes, process, now_us);
 		else if (err == -ESTALE)
 			stop_spare(dispatch, process, now_us);
 		else
-			/* Not the process's fault: memory, or unix(7), ETOOMANYREFS. */
+			/*
+			 * Not the process's fault: no memory, or ETOOMANYREFS, unix(7).
+			 */
 			return fork_failed(dispatch, err, now_us);
 	}
 	return -ENOENT;
@@ -131,7 +138,7 @@ bool dispatch_is_full(const struct dispatch *dispatch)
 	return !dispatch_has_room(dispatch) && !dispatch_expects_room(dispatch);
 }
 
-/* Spares, and what accepts for itself. */
+/* Spares, and workers that accept for themselves. */
 static unsigned count_kept(const struct processes *processes)
 {
 	return processes->in[PROCESS_STARTING].count +
@@ -149,8 +156,8 @@ static bool spares_are_missing(const struct dispatch *dispatch)
 }
 
 /*
- * Forking beside a connection that was just dispatched takes the processor from its
- * worker. And when the next one comes so soon, forking for it directly is no slower, and
+ * Forking right after a dispatch would take the processor from the worker that serves.
+ * And if the next client comes that soon, forking directly for it is no slower, and
  * less work.
  */
 static int64_t refill_time(const struct dispatch *dispatch)
@@ -165,7 +172,10 @@ void dispatch_start_spares(struct dispatch *dispatch, bool quiet, int64_t now_us
 {
 	if (!spares_are_missing(dispatch))
 		return;
-	/* Clients first; but not for ever, or a stream would leave no warm program. */
+	/*
+	 * Clients are served first, but not for ever, or a stream of them would leave
+	 * no warm program.
+	 */
 	if (!quiet && ++dispatch->deferred < SPARES_DEFER)
 		return;
 	if (now_us < refill_time(dispatch))
@@ -178,7 +188,9 @@ void dispatch_start_spares(struct dispatch *dispatch, bool quiet, int64_t now_us
 			return;
 }
 
-/* When the spare that has idled longest has done so for long enough, or is too old. */
+/*
+ * When the spare that has been idle longest has been so for long enough, or is too old.
+ */
 static int64_t idle_deadline(const struct dispatch *dispatch)
 {
 	const struct process_list *idle = &dispatch->processes->in[PROCESS_IDLE];
@@ -193,7 +205,7 @@ static int64_t idle_deadline(const struct dispatch *dispatch)
 	return age_us > 0 ? idle->first->since_us + age_us : CLOCK_NEVER;
 }
 
-/* When the spare that was started first should have said that it waits. */
+/* When the spare that was started first should have reported that it waits. */
 static int64_t starting_deadline(const struct dispatch *dispatch)
 {
 	const struct process *first = dispatch->processes->in[PROCESS_STARTING].first;
@@ -203,7 +215,7 @@ static int64_t starting_deadline(const struct dispatch *dispatch)
 	return dispatch->finished ? 0 : first->since_us + STARTING_US;
 }
 
-/* It may be doing anything, but it does not wait for a connection. */
+/* Whatever it is doing, it does not wait for a connection. */
 static void kill_stuck(struct dispatch *dispatch, struct process *process,
 		       int64_t now_us)
 {

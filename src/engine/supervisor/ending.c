@@ -13,7 +13,10 @@ void ending_fill(struct ending *ending, enum reason reason, pid_t pid,
 	};
 }
 
-/* What killed it counts before what it says; a writer's SIGPIPE is the client's end. */
+/*
+ * The signal that killed it outweighs what it reported; a writer's SIGPIPE means that
+ * the client is gone.
+ */
 static enum reason of_signal(const struct process *process, int number, bool sandboxed)
 {
 	if (process->end_cause != REASON_NONE)
@@ -30,7 +33,7 @@ enum reason ending_of_worker(const struct process *process, const struct score_r
 
 	if (info->si_code != CLD_EXITED)
 		return of_signal(process, info->si_status, sandboxed);
-	/* A handler may leave with such a status of its own accord. */
+	/* A handler may exit with such a status of its own accord. */
 	if ((reason == REASON_REFUSED_PRIVILEGES &&
 	     atomic_load(&row->failed_step) == 0) ||
 	    (reason == REASON_CRASH_SANDBOX && !sandboxed))

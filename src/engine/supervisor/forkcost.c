@@ -9,11 +9,12 @@
 #include "engine/confine/sandbox.h"
 
 /*
- * In a pool the same few processes wake each other for every connection, and with
- * SCHED_BATCH (sched(7)) the process that is woken does not preempt the one that runs: 2.4
- * context switches a connection instead of 4.1, a third more connections a second on two
- * cores. The price: while other programs want the processor too, a wake-up may wait for
- * the end of their slice. A policy that was chosen before is left alone.
+ * In a pool the same few processes wake each other for every connection. With
+ * SCHED_BATCH (sched(7)) the process that is woken does not preempt the one that runs.
+ * That saves context switches, 2.4 a connection instead of 4.1, and gives a third more
+ * connections a second on two cores. The price: while other programs want the processor
+ * too, a wake-up may wait for the end of their slice. A policy that was chosen before
+ * is left alone.
  */
 static bool schedule_as_batch(void)
 {
@@ -25,7 +26,7 @@ static bool schedule_as_batch(void)
 
 void forkcost_reduce(struct forkcost *forkcost, bool pool)
 {
-	/* The kernel writes there after a fork: a copied page on either side. */
+	/* The kernel would write there after a fork: one copied page on either side. */
 	forkcost->rseq_ended = rseq_end();
 	forkcost->batch = pool && schedule_as_batch();
 }
@@ -40,7 +41,7 @@ void forkcost_restore(const struct forkcost *forkcost)
 		rseq_begin();
 }
 
-/* The place where a sandboxed child notes its row lies on the same page; trap.h. */
+/* The place where a sandboxed child notes its row is on the same page; trap.h. */
 __attribute__((noinline)) static int call(int (*run)(void *arg), void *arg)
 {
 	struct score_row *confined = NULL;
@@ -54,8 +55,8 @@ __attribute__((noinline)) static int call(int (*run)(void *arg), void *arg)
 
 /*
  * After each fork the stack's pages are shared, and the first write to one costs either
- * side a fault. What runs from here on needs less than a page, down to the end of a
- * short exchange in a worker; so it begins at the top of one.
+ * side a fault. What runs from here on, down to the end of a short exchange in a
+ * worker, needs less than a page. So it begins at the top of one.
  */
 __attribute__((noinline)) int forkcost_call(int (*run)(void *arg), void *arg)
 {

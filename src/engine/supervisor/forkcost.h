@@ -1,6 +1,6 @@
 /*
- * What makes a fork of the supervisor cheaper, and the work of a pool. Each of these is
- * measured in docs/design/speed.md; without any of them the server works the same.
+ * Makes forks of the supervisor, and the work of a pool, cheaper. Each measure is
+ * described in docs/design/speed.md; the server works the same without them.
  */
 #ifndef ENGINE_FORKCOST_H
 #define ENGINE_FORKCOST_H
@@ -9,13 +9,13 @@
 
 struct forkcost {
 	bool batch;      /* the scheduling policy was changed to SCHED_BATCH */
-	bool rseq_ended; /* restartable sequences are not registered for now */
+	bool rseq_ended; /* the registration of restartable sequences is suspended */
 };
 
-/* In the process that will fork; pool: the same few processes serve all the time. */
+/* In the process that will fork. pool: the same few processes serve all connections. */
 void forkcost_reduce(struct forkcost *forkcost, bool pool);
 
-/* Puts everything back as it was. */
+/* Restores everything. */
 void forkcost_restore(const struct forkcost *forkcost);
 
 /* Calls run(arg), which forks, at the top of a page of the stack. Returns its result. */

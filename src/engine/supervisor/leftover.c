@@ -17,13 +17,12 @@
 #include "users.h"
 #include "voice.h"
 
-#define LOOK_US    10000 /* from the end of the program to the second look */
-#define LOOK_SHARE 8     /* and then an eighth of the time since that end */
-#define ACKS_US \
-	50000 /* for what was sent last to arrive, before others are looked for */
+#define LOOK_US      10000 /* from the end of the program to the second look */
+#define LOOK_SHARE   8     /* then 1/8 of the time since that end */
+#define ACKS_US      50000 /* for the last bytes to arrive, before a look */
 #define AT_ONCE      64
 #define COPIES_TRIED 3
-#define LOOK_COST    4 /* times as long as a look took, no other is made */
+#define LOOK_COST    4 /* no other look for this many times as long as one took */
 
 void leftovers_open(struct leftovers *leftovers, struct sessions *sessions,
 		    int64_t session_timeout_us)
@@ -50,7 +49,7 @@ void leftovers_close(struct leftovers *leftovers)
 	leftovers->probe = -1;
 }
 
-/* What processes that the program left behind have moved counts, too. */
+/* Counts also what processes that the program left behind have sent and received. */
 static void end(struct leftovers *leftovers, struct leftover *leftover, int64_t now_us)
 {
 	leftover->ending.info = &leftover->info;
@@ -71,7 +70,7 @@ static void count_bytes(struct leftover *leftover)
 	leftover->ending.bytes_out = traffic.out_bytes;
 }
 
-/* Gives up the supervisor's copy; what others hold is theirs. */
+/* Closes the supervisor's copy; other processes keep theirs. */
 static void release(struct leftovers *leftovers, struct leftover *leftover,
 		    int64_t now_us)
 {
@@ -134,7 +133,7 @@ static int64_t session_deadline(const struct leftovers *leftovers,
 	return leftover->client.accepted_at_us + leftovers->session_timeout_us;
 }
 
-/* A session's time is over, whatever holds its connection. */
+/* A session's time is over, whichever process holds its connection. */
 static void cut(struct leftovers *leftovers, struct leftover *leftover, int64_t now_us)
 {
 	shutdown(leftover->client.fd, SHUT_RDWR);
@@ -142,7 +141,7 @@ static void cut(struct leftovers *leftovers, struct leftover *leftover, int64_t 
 	release(leftovers, leftover, now_us);
 }
 
-/* No other process holds it: shutdown(2) cuts no one off. */
+/* No other process holds it, so shutdown(2) cuts off none. */
 static void let_go(struct leftovers *leftovers, struct leftover *leftover,
 		   int64_t now_us)
 {
@@ -156,8 +155,10 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 {
 	int64_t pause_us = (now_us - leftover->since_us) / LOOK_SHARE;
 
-	/* A descriptor may be on its way (unix(7)), above all from a program that only passes
-	 * its connection on. */
+	/*
+	 * A descriptor may be in transit (unix(7)), above all from a program that only
+	 * passes its connection on.
+	 */
 	unsigned enough = leftover->ending.bytes_out > 0 ? 1 : 2;
 
 	leftover->seen = leftover->seen || holder != 0;
@@ -166,7 +167,7 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 		let_go(leftovers, leftover, now_us);
 		return;
 	}
-	/* What others hold is theirs when the server stops. */
+	/* When the server stops, other processes keep what they hold. */
 	if (leftovers->draining && holder != 0 &&
 	    leftover_close_is_harmless(leftover->client.fd)) {
 		release(leftovers, leftover, now_us);
@@ -175,13 +176,15 @@ static void judge(struct leftovers *leftovers, struct leftover *leftover, pid_t 
 	leftover->look_at_us = now_us + (pause_us > LOOK_US ? pause_us : LOOK_US);
 }
 
-/* Of a socket that was closed here: a new copy from a process that has it; or -1. */
+/* Copies a socket that was closed here, from a process that has it; -1: not found. */
 static int copy_from_others(ino_t inode)
 {
 	struct holding holding = { .inode = inode };
 	int fd = -1;
 
-	/* A process in the middle of fork(2) or execve(2) may not show it for a moment. */
+	/*
+	 * A process in the middle of fork(2) or execve(2) may not show it for a moment.
+	 */
 	for (int i = 0; i < COPIES_TRIED && fd < 0; i++)
 		if (holders_find(&holding, 1) == 0 && holding.pid != 0)
 			fd = holder_copy(holding.pid, inode);
@@ -199,14 +202,14 @@ bool leftovers_try_close(struct leftovers *leftovers, int *fd)
 		return true;
 	}
 	*fd = copy_from_others(status.st_ino);
-	/* On its way to another process, or not to be seen: it is theirs. */
+	/* In transit to another process, or not visible: that process keeps it. */
 	return *fd < 0;
 }
 
 /*
- * What can be told without a look at all processes: that all is read and has arrived, so
- * that close(2) does no harm; or that what was sent last may still arrive. Returns whether
- * nothing else is to be done for now.
+ * Decides what needs no look at all processes: whether everything has been read and has
+ * arrived, so that close(2) does no harm, or what was sent last may still arrive.
+ * Returns whether there is nothing else to do for now.
  */
 static bool settle(struct leftovers *leftovers, struct leftover *leftover,
 		   int64_t now_us)
@@ -227,7 +230,7 @@ static bool settle(struct leftovers *leftovers, struct leftover *leftover,
 	return true;
 }
 
-/* One look at all processes answers for as many connections as are due. */
+/* One look at all processes serves all connections that are due. */
 static void look(struct leftovers *leftovers, int64_t now_us)
 {
 	struct holding holdings[AT_ONCE];

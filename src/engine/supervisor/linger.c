@@ -8,13 +8,16 @@
 
 #include "base/clock.h"
 
-/* Reads what has come. Returns whether more may: no end, no error, not too much. */
+/*
+ * Reads what has arrived. Returns whether more may come: no end, no error, not too
+ * much.
+ */
 static bool read_on(struct lingering *lingering, int fd, size_t *unread_bytes)
 {
 	ssize_t n;
 
 	do {
-		/* TCP copies nothing then (tcp(7)). */
+		/* TCP then discards without copying (tcp(7)). */
 		n = recv(fd, lingering->unread, sizeof(lingering->unread),
 			 MSG_DONTWAIT | MSG_TRUNC);
 		if (n > 0)
@@ -43,7 +46,7 @@ static void end(struct lingering *lingering, unsigned index)
 	lingering->count--;
 }
 
-/* The client has sent something, or left. */
+/* The client has sent something, or is gone. */
 static void on_event(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	struct lingering *lingering = owner;
@@ -73,14 +76,17 @@ void linger_start(struct lingering *lingering, int fd, int64_t patience_us,
 	unsigned index = lingering->next;
 	size_t unread_bytes = 0;
 
-	/* Most clients have ended before their server: then there is nothing to wait for. */
+	/* Most clients end before their server; then there is nothing to wait for. */
 	if (lingering->over || shutdown(fd, SHUT_WR) < 0 ||
 	    !read_on(lingering, fd, &unread_bytes)) {
 		linger_close_fd(fd);
 		return;
 	}
 	end(lingering, index);
-	/* Without a watch it is read from no more: a reply has its time all the same. */
+	/*
+	 * If it cannot be watched it is no longer read from, but a reply still has its
+	 * time.
+	 */
 	loop_add(lingering->loop, fd, EPOLLIN, &lingering->at[index].watch);
 	lingering->at[index].fd = fd;
 	lingering->at[index].unread_bytes = unread_bytes;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MESSAGE_MAX       512
-#define STOP_ALLOWANCE_US 5000000 /* for the end after the grace */
+#define STOP_ALLOWANCE_US 5000000 /* time for the end, after the grace */
 
 /* Returns 0 or a positive errno. */
 static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *name)
@@ -20,7 +20,7 @@ static int fill_name(struct sockaddr_un *out, socklen_t *length, const char *nam
 	size_t size = strlen(name);
 
 	if ((name[0] != '/' && name[0] != '@') || size < 2)
-		return EAFNOSUPPORT; /* vsock:, say */
+		return EAFNOSUPPORT; /* for example vsock: */
 	if (size >= sizeof(out->sun_path))
 		return ENAMETOOLONG;
 	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -48,7 +48,10 @@ int notify_open(struct notify *notify, const char *name)
 	notify->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (notify->fd < 0)
 		return -errno;
-	/* Now, since a root directory may be given up later; the socket stays reached. */
+	/*
+	 * Connects now, since a root directory may be given up later; the connection
+	 * stays.
+	 */
 	if (connect(notify->fd, (const struct sockaddr *)&address, length) == 0)
 		return 0;
 	notify->error = errno;
@@ -123,7 +126,7 @@ void notify_full(const struct notify *notify, unsigned max, bool wait)
 
 void notify_stopping(const struct notify *notify, int64_t sessions, int64_t grace_us)
 {
-	/* The manager's patience has to outlast the grace, however long that is. */
+	/* The manager must wait longer than the grace, however long that is. */
 	tell(notify, MSG_DONTWAIT,
 	     "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64
 	     "\nSTATUS=Stopping, sessions still open: %" PRId64,

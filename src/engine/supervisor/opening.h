@@ -1,4 +1,4 @@
-/* What the log tells at the start: what is served, and what is not as it was asked for. */
+/* What is logged at the start: what is served, and what differs from the options. */
 #ifndef ENGINE_OPENING_H
 #define ENGINE_OPENING_H
 
@@ -9,7 +9,7 @@ struct listener;
 struct report;
 struct shortage;
 
-/* What the line "start" tells; NULL: that field is left out. */
+/* The fields of the line "start"; NULL: the field is left out. */
 struct start {
 	pid_t pid;
 	unsigned max_processes, spare, reuse;
@@ -19,11 +19,11 @@ struct start {
 void opening_listen(struct report *report, const struct listener *listener);
 void opening_start(struct report *report, const struct start *start);
 
-/* One of the addresses of text, a name, is not listened on, but another one is. */
+/* The server does not listen on one address of the name text, but does on another. */
 void opening_listen_failed(struct report *report, const char *text,
 			   const struct address *address, int error, const char *why);
 
-/* At the start: what was asked for is not to be had, and why. */
+/* At the start: something that was asked for is not available, and why. */
 void opening_cold(struct report *report, const char *program, const char *why);
 void opening_no_new_privs(struct report *report, const char *program,
 			  const char *gains);

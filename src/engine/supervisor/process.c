@@ -76,7 +76,7 @@ static struct process **bucket(const struct processes *processes, pid_t pid)
 	return &processes->by_pid[(unsigned)pid & processes->hash_mask];
 }
 
-/* The slot freed last comes first: its memory is still in the cache. */
+/* The slot freed last is used first: its memory is still in the cache. */
 struct process *process_take(struct processes *processes)
 {
 	struct process *process = processes->in[PROCESS_FREE].last;
@@ -183,7 +183,7 @@ void process_drop_channel(struct processes *processes, struct process *process)
 	process->channel = -1;
 }
 
-/* What it said may be long ago. */
+/* Asked again, because its last report may be old. */
 int process_check_waiting(const struct process *process)
 {
 	siginfo_t info = { 0 };

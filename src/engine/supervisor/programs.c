@@ -23,9 +23,9 @@
 #include "report.h"
 #include "opening.h"
 
-#define HANGUP_MS    5000 /* for a program whose client is gone, to end */
-#define ERRNO_MOST   4095 /* of the kernel, MAX_ERRNO */
-#define SPARE_AGE_US INT64_C(3600000000) /* libraries get old, too */
+#define HANGUP_MS    5000 /* from the hang-up of a program's client to the end */
+#define ERRNO_MOST   4095 /* the kernel's MAX_ERRNO */
+#define SPARE_AGE_US INT64_C(3600000000) /* libraries are upgraded now and then */
 
 static int find(void *program, struct why *why)
 {
@@ -101,7 +101,7 @@ static int run(void *self, struct listener *listener, int64_t now_us, struct why
 	programs->supervisor = getpid();
 	if (programs->program->options.kill_descendants)
 		strays_open(&programs->strays, programs->parts.processes);
-	/* What programs leave behind becomes ours, and is seen; custody.c. */
+	/* Orphans that programs leave become our children, and are seen; custody.c. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return why_call(why, -errno, "adopt orphans of programs",
 				"prctl(PR_SET_CHILD_SUBREAPER)");
@@ -128,8 +128,8 @@ static void announce(const void *self, struct start *start)
 }
 
 /*
- * What every program is launched with, but its environment; without a client it waits on
- * its channel. NULL: no memory.
+ * What every program is launched with, except its environment. Without a client it
+ * waits on its channel. NULL: no memory.
  */
 static struct launchpad *prepare_launch(struct programs *programs,
 					const struct process *process, int error)
@@ -151,7 +151,7 @@ static struct launchpad *prepare_launch(struct programs *programs,
 	return pad;
 }
 
-/* Its names the program's process looks up itself. */
+/* The program's process looks up the names itself. */
 static void describe_client(const struct programs *programs, struct launchpad *pad,
 			    const struct client *client)
 {
@@ -169,7 +169,7 @@ static void describe_client(const struct programs *programs, struct launchpad *p
 	}
 }
 
-/* A warm program says that it waits; or its end, or its time to begin, is near. */
+/* A warm program reports that it waits; or it has ended or is about to begin. */
 static void on_waiting(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	struct programs *programs = owner;
@@ -191,7 +191,7 @@ static void on_waiting(void *owner, unsigned index, uint32_t events, int64_t now
 	process_set_state(processes, process, PROCESS_IDLE, now_us);
 }
 
-/* A warm spare: its streams are /dev/null until a connection comes on its channel. */
+/* A warm spare: its streams are /dev/null until a connection arrives on its channel. */
 static pid_t start_warm(struct programs *programs, struct process *process, int error)
 {
 	struct launchpad *pad = prepare_launch(programs, process, error);
@@ -286,7 +286,7 @@ static int hand_over(void *self, struct process *process, const struct client *c
 		return err;
 	environment_fill(&environment, programs->program, client,
 			 sessions_of_source(programs->parts.sessions, client));
-	/* The channel is kept until the program has taken it; custody.c. */
+	/* The channel is kept until the program has taken the connection; custody.c. */
 	err = pass_send(process->channel, environment.text, environment.used,
 			client->fd);
 	if (err < 0)
@@ -316,7 +316,7 @@ static enum reason unbegun(void *self, const struct process *process,
 	int step = atomic_load(&row->failed_step);
 	int error = atomic_load(&row->error);
 
-	/* A monitor that has been broken into may have written what is no errno. */
+	/* A monitor that was broken into may have written a value that is no errno. */
 	if (error <= 0 || error > ERRNO_MOST)
 		return REASON_NONE;
 	if (step == 0) {
@@ -328,7 +328,7 @@ static enum reason unbegun(void *self, const struct process *process,
 	return REASON_REFUSED_PRIVILEGES;
 }
 
-/* Its last lines come before the line that tells its end. */
+/* Its last lines are logged before the line that reports its end. */
 static void hush(struct programs *programs, struct process *process, int64_t now_us)
 {
 	if (process->voice == NULL ||
@@ -338,7 +338,7 @@ static void hush(struct programs *programs, struct process *process, int64_t now
 	process->voice = NULL;
 }
 
-/* It ended by itself, so it may have run without a client: the shim is not in it. */
+/* It ended by itself: the shim was not loaded, and it may have run without a client. */
 static void note_unheld(struct programs *programs, const siginfo_t *info, int error)
 {
 	const char **cold = &programs->program->cold;
@@ -360,7 +360,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	enum reason reason;
 	bool reset;
 
-	/* A monitor that was killed has left children to us. */
+	/* A monitor that was killed has left its children to us. */
 	if (info->si_code != CLD_EXITED)
 		strays_expect(&programs->strays);
 	hush(programs, process, now_us);
@@ -384,7 +384,7 @@ static unsigned ended(void *self, struct process *process, const siginfo_t *info
 	if (reason == REASON_NONE)
 		reason = custody_judge(process, info, reset);
 	else if (process->end_cause == REASON_NONE)
-		process->end_cause = reason; /* the connection was never a program's */
+		process->end_cause = reason; /* no program ever had it */
 	ending_fill(ending, reason, process->pid, row);
 	ending->info = info;
 	ending->uid = process->uid;
@@ -419,7 +419,7 @@ static void tick(void *self, int64_t heard_us, int64_t now_us)
 	strays_sweep(&programs->strays, now_us);
 }
 
-/* A connection for each that serves, or a channel for each that waits; and its pipe. */
+/* A connection for each that serves, or a channel for each that waits; and a pipe. */
 static unsigned count_descriptors(const struct settings *settings, unsigned processes)
 {
 	return settings->hears_programs ? 2 * processes : processes;
@@ -437,7 +437,7 @@ static int64_t deadline(const void *self)
 	return clock_first(all, sizeof(all) / sizeof(all[0]));
 }
 
-/* What programs have left to other processes is theirs when the server stops. */
+/* When the server stops, other processes keep what programs left to them. */
 static void drain(void *self, int64_t now_us)
 {
 	struct programs *programs = self;

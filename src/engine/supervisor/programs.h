@@ -1,8 +1,8 @@
 /*
- * Serving by programs. A program knows nothing of prong, so the supervisor keeps a
- * descriptor of its own of each connection, and does from there what a worker does for a
- * handler: notices that the client is gone, keeps the idle timeout, counts bytes, and
- * ends the connection so that no reply is cut.
+ * Serving by programs. A program knows nothing of prong. So the supervisor keeps a copy
+ * of each connection's descriptor, and does what a worker does for a handler: it
+ * notices when the client is gone, enforces the idle timeout, counts bytes, and ends
+ * the connection so that no reply is cut off.
  */
 #ifndef ENGINE_PROGRAMS_H
 #define ENGINE_PROGRAMS_H
@@ -22,8 +22,8 @@ struct programs {
 	struct program *program; /* on the heap, which children inherit */
 	struct launchpads launchpads;
 	struct strays strays;
-	struct vintage vintage; /* of warm programs */
-	bool waited;            /* one of them has come to wait for a client */
+	struct vintage vintage; /* of the files of warm programs */
+	bool waited;            /* one of them has been ready for a client */
 	pid_t supervisor;
 	struct custody custody;
 	struct voices voices;

@@ -6,26 +6,29 @@
 #include "base/clock.h"
 #include "base/gate.h"
 
-#define SWEEP_PAUSE_US      1000 /* from a sweep to the next, at least */
-#define SWEEP_PAUSE_EACH_US 5  /* and this for each child: a sweep costs a 50th of it */
-#define LOOK_PAUSE_EACH_US  2  /* between looks for marks, for each page */
-#define FALSE_MARKS_AT_ONCE 64 /* by workers that have not ended, in one look */
+#define SWEEP_PAUSE_US      1000 /* at least, from one sweep to the next */
+#define SWEEP_PAUSE_EACH_US 5    /* and this per child: sweeps take 1/50 of the time */
+#define LOOK_PAUSE_EACH_US  2    /* between looks for marks, for each page */
+#define FALSE_MARKS_AT_ONCE 64   /* of workers that have not ended, in one look */
 
-/* Returns whether there was an exit of that child, or of any (P_ALL), to collect. */
+/* Returns whether that child, or any (P_ALL), had ended and was reaped. */
 static bool collect(struct reaper *reaper, idtype_t which, pid_t pid, int64_t now_us)
 {
 	siginfo_t info;
 
-	/* waitid(2) leaves it as it is where no child has ended. */
+	/* waitid(2) leaves si_pid as it is if no child has ended. */
 	info.si_pid = 0;
-	/* That there is no child is no news, and errno on a page that a fork has shared. */
+	/*
+	 * Through the gate, since an error would set errno, on a page that a fork has
+	 * shared.
+	 */
 	if (GATE(waitid, which, pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return false;
 	reaper->ended(reaper->owner, &info, now_us);
 	return true;
 }
 
-/* Those that SIGCHLD named. */
+/* Reaps the children that SIGCHLD named. */
 static void collect_named(struct reaper *reaper, struct exits *exits, int64_t now_us)
 {
 	for (unsigned i = 0; i < exits->count; i++)
@@ -43,8 +46,8 @@ static bool follow_mark(struct reaper *reaper, unsigned index, int64_t now_us)
 }
 
 /*
- * Those that marked their row before they left. A mark says no more than where to look:
- * the pid is the table's. False ones are looked at in turn, a few at a time.
+ * Reaps the workers that marked their row before they left. A mark only says where to
+ * look; the pid comes from the table. False marks are checked in turn, a few at a time.
  */
 static void collect_marked(struct reaper *reaper, int64_t now_us)
 {
@@ -67,9 +70,9 @@ static void collect_marked(struct reaper *reaper, int64_t now_us)
 }
 
 /*
- * Those of which nothing has told. To ask for any child is one walk over all of them for
- * each that has ended; so where one was missed, and there may be thousands, each of ours
- * is asked for by its pid, which is no walk.
+ * Reaps children of which neither SIGCHLD nor a mark has told. waitid(2) for any child
+ * walks over all of them once for each that has ended. So if one was missed, and there
+ * may be thousands, each is asked for by its pid, which needs no walk.
  */
 static void sweep(struct reaper *reaper, int64_t now_us)
 {
@@ -84,7 +87,7 @@ static void sweep(struct reaper *reaper, int64_t now_us)
 		;
 }
 
-/* Where there are very many rows, a look at all their marks is not worth one exit. */
+/* With very many rows, looking at all marks costs more than one exit is worth. */
 static void look_for_marks(struct reaper *reaper, int64_t now_us)
 {
 	if (now_us < reaper->look_at_us)

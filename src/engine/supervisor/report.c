@@ -9,10 +9,10 @@
 #include "engine/confine/privileges.h"
 
 #define SECOND_US     1000000
-#define SAID_ROOM     80               /* behind a program's line: two numbers */
+#define SAID_ROOM     80               /* after a program's line: two numbers */
 #define FAULT_PACE_US (SECOND_US / 10) /* faults can be caused from outside */
 
-/* "SEGV"; a real-time signal has no name of its own and is given as a number. */
+/* "SEGV"; a real-time signal has no name of its own and is written as a number. */
 static void log_signal(struct log *log, int number)
 {
 	const char *name = sigabbrev_np(number);
@@ -29,7 +29,7 @@ static void log_suppressed(struct log *log, uint64_t suppressed)
 		log_number(log, "suppressed", (int64_t)suppressed);
 }
 
-/* Begins a line that is written once a second at most. */
+/* Begins a line that is written at most once a second. */
 static bool begin_throttled(struct log *log, struct throttle *throttle, int64_t now_us,
 			    enum log_severity severity, const char *event)
 {
@@ -50,7 +50,7 @@ static void log_exit(struct log *log, const siginfo_t *info)
 		log_signal(log, info->si_status);
 }
 
-/* Kernels, and the filters of containers, have errors of which libc knows no name. */
+/* Kernels, and filters of containers, return errors for which libc has no name. */
 static void log_error(struct log *log, int error)
 {
 	const char *name = strerrorname_np(error);
@@ -62,7 +62,7 @@ static void log_error(struct log *log, int error)
 	log_text(log, "why", name != NULL ? strerrordesc_np(error) : "Unknown error");
 }
 
-/* What to do about it, where it is the server's own. */
+/* Logs what to do about it, if the error is the server's own. */
 static void log_cure(struct log *log, int error)
 {
 	static const struct {
@@ -249,7 +249,7 @@ void report_events_failed(struct report *report, const char *call, int error,
 	log_end(log);
 }
 
-/* A spare has no client yet, and of some clients nothing is known. */
+/* A spare has no client yet, and some clients are unknown. */
 static void log_client(struct log *log, const struct client *client)
 {
 	if (client == NULL || client->id == 0)
@@ -319,7 +319,7 @@ void report_connect(struct report *report, const struct client *client)
 	log_end(log);
 }
 
-/* Where programs have users of their own. */
+/* Logged only if programs have users of their own. */
 static void log_user(struct log *log, uid_t uid)
 {
 	if (uid != 0)

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "report.h"
 
-#define CALM_US 1000000 /* below the limit so long */
+#define CALM_US 1000000 /* how long it must be below the limit */
 
 void saturation_open(struct saturation *saturation)
 {

@@ -1,7 +1,7 @@
 /*
- * Saying that every process is busy, and that it is over. The limit comes and goes with
- * every connection when there is much to do, so it is called cleared only after some calm:
- * two lines in the log, not thousands.
+ * Reports that every process is busy, and when that is over. Under load the limit is
+ * reached and left with every connection. So it is reported as over only after a calm
+ * period: two lines in the log, not thousands.
  */
 #ifndef ENGINE_SATURATION_H
 #define ENGINE_SATURATION_H
@@ -13,9 +13,9 @@ struct report;
 
 struct saturation {
 	bool full;             /* every process is busy now */
-	int64_t since_us;      /* when that was said; 0: it is not said */
-	int64_t cleared_at_us; /* when its end may be said; CLOCK_NEVER */
-	uint64_t times;        /* it was reached, since it was said */
+	int64_t since_us;      /* when that was reported; 0: it is not */
+	int64_t cleared_at_us; /* when its end may be reported; CLOCK_NEVER */
+	uint64_t times;        /* how often it was reached since it was reported */
 };
 
 void saturation_open(struct saturation *saturation);
@@ -24,10 +24,10 @@ void saturation_open(struct saturation *saturation);
 void saturation_note(struct saturation *saturation, struct report *report, bool full,
 		     unsigned max, bool wait, int64_t now_us);
 
-/* Says no more of it. */
+/* Reports no more about it. */
 void saturation_forget(struct saturation *saturation);
 
-/* When its end may be said; CLOCK_NEVER. */
+/* When its end may be reported; CLOCK_NEVER. */
 static inline int64_t saturation_deadline(const struct saturation *saturation)
 {
 	return saturation->cleared_at_us;

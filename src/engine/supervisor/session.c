@@ -23,7 +23,7 @@ enum reason sessions_judge(const struct sessions *sessions, const struct client 
 	return policy_judge(sessions->policy, client, now_us);
 }
 
-/* A fresh connection's send buffer holds any text that is sensible here. */
+/* A fresh connection's send buffer holds any text of reasonable length. */
 static void say(int fd, const char *text)
 {
 	if (text != NULL)
@@ -42,7 +42,7 @@ unsigned sessions_of_source(const struct sessions *sessions,
 	return policy_connections(sessions->policy, client);
 }
 
-/* The one place where a connection that was accepted is counted as over. */
+/* The only place where an accepted connection is counted as closed. */
 static void count_end(struct sessions *sessions, struct client *client,
 		      enum reason reason, int64_t now_us)
 {
@@ -66,7 +66,7 @@ void sessions_end(struct sessions *sessions, struct client *client,
 	client->id = 0;
 }
 
-/* With nothing to linger for, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
+/* Without any time to linger, close(2) sends RST: tcp(7), SO_LINGER in socket(7). */
 static void close_refused(const struct settings *settings, int fd)
 {
 	struct linger none = { .l_onoff = 1, .l_linger = 0 };

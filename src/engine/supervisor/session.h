@@ -1,7 +1,7 @@
 /*
- * Connections, from accept to their end: each is counted once when it comes and once when
- * it ends, under one reason, and said so in the log. The connection itself is served by a
- * process; process.h.
+ * Connections, from accept to their end: each is counted once when it comes and once
+ * when it ends, under one reason, and logged. A process serves the connection;
+ * process.h.
  */
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
@@ -15,15 +15,15 @@
 
 struct lingering;
 struct policy;
-/* One that a process serves. */
+/* A connection that a process serves. */
 struct session {
-	struct client client; /* id 0: there is none */
-	/* Of a program's; programs.h, custody.h: */
-	int64_t idle_at_us;  /* it may have been idle too long by then */
-	int64_t look_at_us;  /* when to look whether the program still has it */
+	struct client client; /* id 0: none */
+	/* For programs; programs.h, custody.h: */
+	int64_t idle_at_us;  /* when it may have been idle too long */
+	int64_t look_at_us;  /* when to check that the program still has it */
 	int64_t reset_at_us; /* when the client reset it; 0: it did not */
-	bool ended;          /* the client had ended its sending when it was let go */
-	unsigned unseen; /* looks in a row at which no process was seen to have it */
+	bool ended;          /* the client had ended its sending before the release */
+	unsigned unseen;     /* looks in a row that found no process holding it */
 };
 
 struct sessions {
@@ -34,14 +34,14 @@ struct sessions {
 	struct totals totals;
 };
 
-/* A client was accepted: gives it its number. */
+/* A client was accepted: numbers and counts it. */
 void sessions_accepted(struct sessions *sessions, struct client *client);
 
-/* The first rule that refuses the client; REASON_NONE. Counts nothing; policy.h. */
+/* The first rule that refuses the client; or REASON_NONE. Counts nothing; policy.h. */
 enum reason sessions_judge(const struct sessions *sessions, const struct client *client,
 			   int64_t now_us);
 
-/* The client may in: it counts towards the limits of its source from now on. */
+/* The client is admitted: from now on it counts towards the limits of its source. */
 void sessions_admit(struct sessions *sessions, struct client *client, int64_t now_us);
 
 /* How many connections the client's source has open, this one included. */
@@ -49,13 +49,13 @@ unsigned sessions_of_source(const struct sessions *sessions,
 			    const struct client *client);
 
 /*
- * Refuses a client that was accepted: tells it as settings say, and closes its descriptor.
- * at_once: no time is given to it, since descriptors are short.
+ * Refuses a client that was accepted: answers as the settings say, and closes its
+ * descriptor. at_once: closes without giving it time, since descriptors are short.
  */
 void sessions_refuse(struct sessions *sessions, struct client *client,
 		     enum reason reason, bool at_once, int64_t now_us);
 
-/* A connection has ended before a process served it; its descriptor is not touched. */
+/* A connection has ended before a process served it; its descriptor is untouched. */
 void sessions_drop(struct sessions *sessions, struct client *client, enum reason reason,
 		   int64_t now_us);
 
@@ -66,7 +66,10 @@ void sessions_end(struct sessions *sessions, struct client *client,
 /* Closes the descriptor of a connection so that the client loses no reply; linger.h. */
 void sessions_let_go(struct sessions *sessions, int fd, int64_t now_us);
 
-/* Gives up a descriptor that only lingers. Returns false if there is none. */
+/*
+ * Closes a connection that only lingers, for its descriptor. Returns false if there is
+ * none.
+ */
 bool sessions_make_room(struct sessions *sessions);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-/* Ctrl-Z and fg must go on working; a fault cannot wait to be read as data. */
+/* Ctrl-Z and fg must keep working; a fault cannot wait to be read as data. */
 static const int unblocked[] = {
 	SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
 	SIGFPE,  SIGILL,  SIGTRAP, SIGSYS,  SIGABRT,
@@ -22,8 +22,8 @@ static void fill_mask(sigset_t *mask)
 }
 
 /*
- * The supervisor needs no handlers, so setting defaults once here serves every
- * child too. SIGCHLD: stopped children are no news.
+ * The supervisor needs no handlers, so setting the defaults once here also serves every
+ * child. SIGCHLD: stopped children are not reported.
  */
 static void set_default_dispositions(struct signals *signals)
 {
@@ -40,8 +40,8 @@ static void set_default_dispositions(struct signals *signals)
 }
 
 /*
- * 32 and 33 are glibc's own (nptl(7)) and its sigaction(3) does not touch them, but
- * GNU make, for one, starts programs with them ignored, and children inherit that.
+ * 32 and 33 are glibc's own (nptl(7)), and its sigaction(3) does not touch them. But
+ * GNU make, for example, starts programs with them ignored, and children inherit that.
  */
 static void unignore_internal_signals(void)
 {
@@ -50,7 +50,7 @@ static void unignore_internal_signals(void)
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} action = { 0 }; /* the kernel's layout, which is not glibc's */
+	} action = { 0 }; /* in the kernel's layout, which differs from glibc's */
 
 	for (int number = 32; number <= 33; number++) {
 		if (syscall(SYS_rt_sigaction, number, NULL, &action,
@@ -78,16 +78,16 @@ int signals_take(struct signals *signals)
 	}
 	set_default_dispositions(signals);
 	unignore_internal_signals();
-	/* A child of before may have ended before SIGCHLD could be seen here. */
+	/* A child from before may have ended before SIGCHLD could be seen here. */
 	signals->exits.any = true;
 	return 0;
 }
 
 /*
- * Forgets all of that number that are pending: the kernel does when it is ignored, which a
- * signal that nothing is started from sees for no longer than this. Real-time signals
- * queue up by the ten thousand, and the more there are the longer it takes to read one.
- * Ignoring SIGCHLD would collect children; its default forgets as well.
+ * Discards all pending signals of that number: the kernel does so when the signal is
+ * ignored, which it is only for this moment. Real-time signals queue up by the ten
+ * thousand, and the more there are, the longer it takes to read one. Ignoring SIGCHLD
+ * would reap children; its default disposition discards too.
  */
 static void discard(const struct signals *signals, int number)
 {
@@ -101,7 +101,7 @@ static void discard(const struct signals *signals, int number)
 	sigaction(number, &before, NULL);
 }
 
-/* The pid may be anybody's who sent such a signal: it is only where to look first. */
+/* Any process may have sent such a signal, so the pid only says where to look first. */
 static void note_exit(struct exits *exits, pid_t pid)
 {
 	exits->any = true;
@@ -147,7 +147,10 @@ static void on_signal(void *owner, unsigned index, uint32_t events, int64_t now_
 
 	(void)index, (void)events, (void)now_us;
 	signals->error = n < 0 && errno != EAGAIN ? errno : 0;
-	/* What is left, if ever, wakes the loop again: the descriptor stays readable. */
+	/*
+	 * A signal that is left over wakes the loop again, since the descriptor stays
+	 * readable.
+	 */
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
 		note(signals, &info[i]);
 }

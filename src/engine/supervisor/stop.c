@@ -6,7 +6,7 @@
 #include "linger.h"
 #include "report.h"
 
-#define NOTICE_US 500000  /* from SIGTERM to SIGKILL; of a short grace, a tenth */
+#define NOTICE_US 500000  /* from SIGTERM to SIGKILL; 1/10 of a short grace */
 #define LEAVE_US  1500000 /* from SIGKILL to the end */
 
 void stop_open(struct stop *stop)
@@ -73,7 +73,7 @@ int64_t stop_deadline(const struct stop *stop)
 
 	if (!stop->requested)
 		return CLOCK_NEVER;
-	/* It may have been completed by closing a listener: no event tells that. */
+	/* Closing a listener may have completed it: no event tells of that. */
 	if (stop_is_complete(stop))
 		return 0;
 	return clock_first(all, sizeof(all) / sizeof(all[0]));

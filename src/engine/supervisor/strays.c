@@ -11,8 +11,8 @@
 #include "process.h"
 #include "report.h"
 
-#define PAUSE_US      1000    /* the end of a stray is followed by a look at once */
-#define PAUSE_MOST_US 5000000 /* for what SIGKILL does not end, the pause grows */
+#define PAUSE_US      1000    /* after the end of a stray a look follows at once */
+#define PAUSE_MOST_US 5000000 /* the pause grows to this if SIGKILL ends nothing */
 
 void strays_open(struct strays *strays, const struct processes *processes)
 {
@@ -36,7 +36,7 @@ struct look {
 	void *arg;
 };
 
-/* Not programs and monitors, and not what was there before the first of them. */
+/* Skips programs and monitors, and what was there before the first of them. */
 static void visit_stray(void *arg, pid_t pid)
 {
 	const struct look *look = arg;

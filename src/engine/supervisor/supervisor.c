@@ -1,6 +1,7 @@
 /*
- * The supervisor's loop: what it does, in which order, and the one place where it sleeps.
- * The parts do the work; here they are given the time and what they need of each other.
+ * The supervisor's loop: what it does, in which order, and the one place where it
+ * sleeps. The parts do the work; the loop gives them the time and what they need from
+ * each other.
  */
 #include "supervisor.h"
 
@@ -26,7 +27,7 @@ int64_t supervisor_sources(const struct prong *server)
 	return server->policy.counts ? (int64_t)server->policy.sources.connected : -1;
 }
 
-/* Sessions that processes serve now; INT64_MAX at most. */
+/* How many sessions processes serve now; at most INT64_MAX. */
 static int64_t count_sessions(const struct prong *server)
 {
 	struct totals totals = supervisor_totals(server);
@@ -49,7 +50,9 @@ static void obey_stop(struct prong *server, int64_t now_us)
 	signals->quit = false;
 }
 
-/* They are there and cannot be read: the loop would hear of them at once, again. */
+/*
+ * Signals are pending but cannot be read: the loop would wake for them again at once.
+ */
 static void note_unread_signals(struct prong *server, int64_t now_us)
 {
 	struct signals *signals = &server->signals;
@@ -61,7 +64,7 @@ static void note_unread_signals(struct prong *server, int64_t now_us)
 	loop_stall(&server->loop);
 }
 
-/* Does what the signals that came ask for. */
+/* Does what the received signals ask for. */
 static void obey_signals(struct prong *server, int64_t now_us)
 {
 	struct signals *signals = &server->signals;
@@ -90,7 +93,10 @@ static void keep_spares(struct prong *server, int64_t now_us)
 	dispatch_stop_spares(&server->dispatch, now_us);
 }
 
-/* Sessions, those told to end, the grace of a stop; and what the model does by the clock. */
+/*
+ * Enforces the timeouts of sessions, of processes told to end, of a stop, and the
+ * model's own.
+ */
 static void enforce_deadlines(struct prong *server, int64_t now_us)
 {
 	const struct serving *serving = &server->dispatch.serving;
@@ -104,13 +110,13 @@ static void enforce_deadlines(struct prong *server, int64_t now_us)
 	linger_expire(&server->lingering, heard_us);
 }
 
-/* The loop flushes the log before it sleeps; this is only to wake it up. */
+/* The loop flushes the log before it sleeps; this only wakes it up. */
 static void on_log(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	(void)owner, (void)index, (void)events, (void)now_us;
 }
 
-/* Writes the log out; while its reader is stuck, waits for it along with the rest. */
+/* Writes the log; while its reader is stuck, waits for it together with all else. */
 static void flush_log(struct prong *server)
 {
 	struct log *log = &server->report.log;
@@ -165,7 +171,7 @@ static int wait_for_events(struct prong *server, int64_t now_us)
 	return ++server->failed_waits < FAILED_WAITS_MOST ? 0 : err;
 }
 
-/* Nothing is left, or what is left cannot be ended. */
+/* Nothing is left to wait for, or what is left cannot be ended. */
 static bool has_stopped(struct prong *server, int64_t now_us)
 {
 	if (stop_is_complete(&server->stop))

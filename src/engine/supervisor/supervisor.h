@@ -1,6 +1,6 @@
 /*
- * The supervisor: what prong.h leaves opaque of a server is a list of parts. Only the loop
- * below and the door (open.c, run.c) see all of it; each part is handed what it needs.
+ * The supervisor: struct prong, which prong.h leaves opaque, is a list of parts. Only
+ * the loop and open.c and run.c see all of it; each part is handed what it needs.
  */
 #ifndef ENGINE_SUPERVISOR_H
 #define ENGINE_SUPERVISOR_H
@@ -30,7 +30,7 @@ struct prong {
 	struct sandbox sandbox;
 	int null_fd; /* /dev/null */
 	bool has_run;
-	char *error; /* options.error: what failed in prong_run(); NULL: of no use */
+	char *error; /* options.error: what failed in prong_run(); NULL: not wanted */
 	size_t error_size;
 	struct forkcost forkcost;
 	struct descriptors descriptors;
@@ -61,13 +61,13 @@ struct prong {
 /* Serves until the stop is complete. Returns 0, or a negative errno of the loop. */
 int supervise(struct prong *server);
 
-/* Ends all that is left after the loop has failed, and counts it. */
+/* Ends all processes after the loop has failed, and counts their sessions. */
 void supervisor_end_all(struct prong *server);
 
-/* The server's totals, with what living workers have counted. */
+/* The server's totals, including what living workers have counted. */
 struct totals supervisor_totals(const struct prong *server);
 
-/* How many sources are connected; -1 where they are not counted. */
+/* How many sources are connected; -1 if they are not counted. */
 int64_t supervisor_sources(const struct prong *server);
 
 #endif

@@ -14,7 +14,7 @@ void tallies_close(struct tally *tallies, unsigned count)
 	memory_release(tallies, count * sizeof(struct tally));
 }
 
-/* Closed first: a connection that is accepted in between is not closed yet. */
+/* Reads closed first: a connection that is accepted in between is not closed yet. */
 static void add(struct totals *totals, const struct tally *tally)
 {
 	for (int i = 0; i < REASON_COUNT; i++)

@@ -13,7 +13,7 @@ struct totals {
 	uint64_t bytes_in, bytes_out;
 };
 
-/* All that have ended; INT64_MAX at most. */
+/* All connections that have ended; at most INT64_MAX. */
 static inline uint64_t totals_closed(const struct totals *totals)
 {
 	uint64_t closed = 0;
@@ -23,7 +23,10 @@ static inline uint64_t totals_closed(const struct totals *totals)
 	return closed;
 }
 
-/* Those accepted that have not ended; 0 where a worker has written nonsense. */
+/*
+ * Accepted connections that have not ended; 0 if a worker has written impossible
+ * counts.
+ */
 static inline uint64_t totals_active(const struct totals *totals)
 {
 	uint64_t closed = totals_closed(totals);

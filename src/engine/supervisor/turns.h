@@ -1,7 +1,7 @@
 /*
- * Which listener gives the next client: those that have clients take turns, one client
- * each, so that a crowd at one of them keeps no client of another waiting for longer than
- * it takes to serve one client of each. Listeners are known by their numbers here.
+ * Chooses the listener that gives the next client. Listeners that have clients take
+ * turns, one client each: a crowd at one of them delays a client of another only by the
+ * time that one client of each takes. Listeners are known by their numbers here.
  */
 #ifndef ENGINE_TURNS_H
 #define ENGINE_TURNS_H
@@ -12,7 +12,7 @@
 
 struct turns {
 	uint64_t waiting; /* a bit for each listener that may have a client */
-	unsigned next;    /* the number of the one whose turn it is */
+	unsigned next;    /* the listener whose turn it is */
 };
 
 /* The bit of a listener in a set of them. */
@@ -21,13 +21,15 @@ static inline uint64_t turns_bit(unsigned index)
 	return UINT64_C(1) << index;
 }
 
-/* The listener whose turn it is, of those that may have a client: there is one. */
+/*
+ * The listener whose turn it is, among those that may have a client; there must be one.
+ */
 unsigned turns_first(const struct turns *turns);
 
-/* The listener has given a client, or failed to: the turn goes to those after it. */
+/* The listener has given a client, or failed to: the turn passes on. */
 void turns_pass(struct turns *turns, unsigned index);
 
-/* The listener has no client, and keeps no turn for later. */
+/* The listener has no client; it is not asked again until it may have one. */
 void turns_drop(struct turns *turns, unsigned index);
 
 #endif

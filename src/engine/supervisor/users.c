@@ -35,7 +35,7 @@ void users_close(struct users *users)
 	users->at = NULL;
 }
 
-/* The next one in that state; NULL. */
+/* The next user in that state; NULL: none. */
 static unsigned char *find(const struct users *users, enum user_state state)
 {
 	unsigned char *at =

@@ -15,10 +15,10 @@
 #include "report.h"
 
 #define READ_BYTES  65536 /* what a pipe holds (pipe(7)) */
-#define PAUSE_US    20000 /* from a read to the next of that program */
-#define READS_MOST  16    /* in each such time, of all programs together */
-#define LOOKS_MOST  256   /* the same, where there is nothing to read */
-#define DRAINS_MOST 4     /* reads at the end of a program */
+#define PAUSE_US    20000 /* between two reads from the same program */
+#define READS_MOST  16    /* in each such time, from all programs together */
+#define LOOKS_MOST  256   /* the same, when there is nothing to read */
+#define DRAINS_MOST 4     /* reads when a program has ended */
 #define SECOND_NS   INT64_C(1000000000)
 
 static const struct rate voice_rate = { SECOND_NS / VOICE_RATE,
@@ -55,7 +55,7 @@ void voices_close(struct voices *voices)
 	voices->buffer = NULL;
 }
 
-/* Whether a line may be logged now; if so it counts. */
+/* Whether a line may be logged now; if so, it is counted. */
 static bool may_log(struct voices *voices, struct voice *voice, int64_t now_us)
 {
 	int64_t now_ns = rate_clock_ns(now_us);
@@ -148,7 +148,7 @@ static void stop_listening(struct voices *voices, struct voice *voice)
 	voice->fd = -1;
 }
 
-/* Reads once. Returns how much there was, or -EAGAIN; after an end fd is -1. */
+/* Reads once. Returns how many bytes there were, or -EAGAIN; after the end fd is -1. */
 static ssize_t read_once(struct voices *voices, struct voice *voice, int64_t now_us)
 {
 	ssize_t n = GATE(read, voice->fd, voices->buffer, READ_BYTES);
@@ -190,7 +190,7 @@ static void give_back(struct voices *voices, struct voice *voice)
 	voices->free = voice;
 }
 
-/* The end of the program is a description of its own, and blocks. errno is set. */
+/* The program's end has its own file description, and blocks. Sets errno. */
 static int open_pipe(int ends[2])
 {
 	int error;
@@ -226,7 +226,7 @@ struct voice *voice_open(struct voices *voices, int *end, int64_t now_us)
 	voice->length = voice->cut = 0;
 	voice->watch =
 		(struct watch){ on_text, voices, (unsigned)(voice - voices->at) };
-	/* Most programs say nothing, and many have ended by the first look. */
+	/* Most programs write nothing, and many have ended by the first look. */
 	pause_reading(voices, voice, now_us);
 	*end = ends[1];
 	return voice;
@@ -240,7 +240,7 @@ bool voice_drain(struct voices *voices, struct voice *voice, int64_t now_us)
 	return voice->fd >= 0;
 }
 
-/* What was dropped is told now, or with the next line of another program. */
+/* Dropped lines are reported now, or with the next line of another program. */
 static void tell_dropped(struct voices *voices, struct voice *voice, int64_t now_us)
 {
 	struct said said = { .conn = voice->conn, .pid = voice->pid };
@@ -268,7 +268,7 @@ void voice_end(struct voices *voices, struct voice *voice, int64_t now_us)
 	give_back(voices, voice);
 }
 
-/* Reads on what was left alone. Returns whether there was something. */
+/* Goes on reading a pipe that was left alone. Returns whether there was something. */
 static bool resume(struct voices *voices, struct voice *voice, int64_t now_us)
 {
 	ssize_t n = read_once(voices, voice, now_us);

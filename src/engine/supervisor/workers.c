@@ -39,9 +39,9 @@ static bool has_terminal(void)
 }
 
 /*
- * A session costs a worker up to a tenth of its speed: the kernel gives each session a
- * scheduling group (CONFIG_SCHED_AUTOGROUP). A sandboxed worker that has no terminal to
- * inherit, and can open none, does not need one.
+ * A session of its own costs a worker up to a tenth of its speed, since the kernel
+ * gives each one a scheduling group (CONFIG_SCHED_AUTOGROUP). A sandboxed worker does
+ * not need one: it has no terminal to inherit and can open none.
  */
 static bool needs_session(const struct workers *workers)
 {
@@ -101,7 +101,7 @@ pid_t workers_fork(const struct workers *workers, const struct process *process,
 	return pid;
 }
 
-/* A worker that serves several connections says that it is done with one. */
+/* A worker that serves several connections reports that it has finished with one. */
 static void on_channel(void *owner, unsigned index, uint32_t events, int64_t now_us)
 {
 	struct workers *workers = owner;
@@ -131,7 +131,7 @@ static void on_channel(void *owner, unsigned index, uint32_t events, int64_t now
 	if (n != sizeof(completion) || process->session.client.id == 0 ||
 	    completion.session != process->session.client.id ||
 	    !reason_is_completion(completion.reason)) {
-		/* No worker of ours says such a thing. */
+		/* None of our workers sends this. */
 		process_kill(processes, process, REASON_CRASH_SIGNAL, now_us);
 		return;
 	}
@@ -263,14 +263,14 @@ static unsigned wanted(const void *self)
 	return workers->parts.settings->spare;
 }
 
-/* A channel for each that waits, and for each that will serve again. */
+/* A channel for each worker that waits or will serve again. */
 static unsigned count_descriptors(const struct settings *settings, unsigned processes)
 {
 	return settings->reuse == 1 && settings->spare < processes ? settings->spare
 								   : processes;
 }
 
-/* Where nothing else is. */
+/* The default, when no other model is asked for. */
 static bool is_asked(const struct prong_options *options)
 {
 	return options->accept == PRONG_ACCEPT_SUPERVISOR;

@@ -1,6 +1,7 @@
 /*
- * Serving by handlers: each connection is handed to a worker process that waits for it,
- * or one is forked for it. reuse 1 is a fresh process for each; more, or always, a pool.
+ * Serving by handlers: each connection is handed to a waiting worker, or a worker is
+ * forked for it. With reuse 1 each connection gets a fresh process; with more, or
+ * always, the workers are a pool.
  */
 #ifndef ENGINE_WORKERS_H
 #define ENGINE_WORKERS_H
@@ -23,8 +24,8 @@ struct workers {
 extern const struct model model_workers;
 
 /*
- * What a worker is started with: client, a channel, or a listener and its tally; -1 and
- * NULL where there is none.
+ * What a worker is started with: a client, a channel, or a listener and its tally; -1
+ * or NULL: not given.
  */
 struct outfit {
 	const struct client *client;
@@ -38,18 +39,18 @@ pid_t workers_fork(const struct workers *workers, const struct process *process,
 		   const struct outfit *outfit);
 
 /*
- * Hears from now on what the worker answers on process->channel. A worker that says what
- * no worker of ours says is killed. Returns 0 or a negative errno of epoll_ctl(2).
+ * From now on reads what the worker sends on process->channel. A worker that sends what
+ * none of ours sends is killed. Returns 0 or a negative errno of epoll_ctl(2).
  */
 int workers_hear(struct workers *workers, struct process *process);
 
-/* These are model.open and model.run, for workers that may be part of another model. */
+/* model.open and model.run, for workers that may be part of another model. */
 int workers_open(void *self, const struct model_parts *parts,
 		 const struct prong_options *options, struct trial *trial,
 		 struct why *why);
 int workers_run(void *self, struct listener *listener, int64_t now_us, struct why *why);
 
-/* model.announce: the sandbox. */
+/* model.announce: fills in the sandbox. */
 void workers_announce(const void *self, struct start *start);
 
 /* model.unbegun: a step of giving up privileges failed. */

@@ -20,7 +20,7 @@ static uint64_t number(pid_t own, const struct tally *tally)
 	return (uint64_t)own << 32 | (score_read(&tally->accepted) & UINT32_MAX);
 }
 
-/* What is missing may be back in a moment, and a new worker would miss it, too. */
+/* A missing resource may be back in a moment, and a new worker would lack it too. */
 static void pause_accepting(struct backoff *backoff)
 {
 	backoff_failed(backoff, clock_now_us());
@@ -38,10 +38,12 @@ int accepting_take(int listener, pid_t own, struct tally *tally, struct client *
 			accept4(listener, peer, &client->peer.length, SOCK_CLOEXEC);
 		if (client->fd >= 0)
 			break;
-		/* EINVAL: it is shut. EAGAIN: it soon will be, and its queue is empty. */
+		/*
+		 * EINVAL: it is shut. EAGAIN: it soon will be, and its queue is empty.
+		 */
 		if (errno == EINVAL || errno == EAGAIN)
 			return 0;
-		/* When that many tries in a row fail, the clients are not the cause. */
+		/* If that many tries in a row fail, the clients are not the cause. */
 		if (tries == ACCEPTS_AT_ONCE)
 			return -errno;
 		if (!accept_error_is_clients(errno))

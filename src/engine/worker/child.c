@@ -11,7 +11,7 @@
 #include "base/call.h"
 #include "engine/confine/sandbox.h"
 
-#define EXIT_UNSERVED 0 /* nothing to tell: no connection was begun */
+#define EXIT_UNSERVED 0 /* no connection was begun, so there is nothing to report */
 
 int child_detach(pid_t supervisor, bool session)
 {
@@ -56,7 +56,7 @@ int child_shut_terminals(int first, int last)
 	return 0;
 }
 
-/* The lowest that is to be kept, from first on; -1: none. */
+/* The lowest descriptor to be kept, from first on; -1: none. */
 static int next_kept(int first, const int *keep, int count)
 {
 	int next = -1;
@@ -83,8 +83,8 @@ int child_close_others(int first, const int *keep, int count)
 
 void child_reset_signals(void)
 {
-	uint64_t all = UINT64_MAX; /* the kernel's layout */
+	uint64_t all = UINT64_MAX; /* in the kernel's layout */
 
-	/* Not SIG_SETMASK: only unblocking is free of the sandbox's trap. */
+	/* Not SIG_SETMASK: the sandbox does not trap a call that only unblocks. */
 	CALL(rt_sigprocmask, SIG_UNBLOCK, &all, NULL, sizeof(all));
 }

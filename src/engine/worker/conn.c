@@ -13,10 +13,13 @@
 #include "base/clock.h"
 #include "base/tcp_info.h"
 
-#define LOOKS     8 /* for a slow reader, in each idle timeout */
-#define TALKATIVE 4 /* calls of prong_recv(), and it will come to more */
+#define LOOKS     8 /* for a slow reader, within each idle timeout */
+#define TALKATIVE 4 /* calls of prong_recv() after which more are expected */
 
-/* Bytes that the client's side has not taken yet; falls while a slow reader reads. */
+/*
+ * Bytes that the client has not acknowledged yet; the number falls while a slow reader
+ * reads.
+ */
 static int unsent(const struct prong_conn *conn)
 {
 	int bytes = 0;
@@ -32,8 +35,9 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /*
  * Waits until the connection is ready for events. Returns 0, or -ETIMEDOUT after a
- * deadline. poll(2) calls a connection writable only when much of its buffer is free,
- * so a slow reader is looked for in between: as long as it reads, it is not idle.
+ * deadline. poll(2) reports a connection as writable only when much of its buffer is
+ * free. So a client that reads slowly is checked for in between: as long as it reads,
+ * it is not idle.
  */
 static int wait_ready(struct prong_conn *conn, short events)
 {
@@ -61,7 +65,10 @@ static int wait_ready(struct prong_conn *conn, short events)
 		if (left < before && conn->idle_timeout_us > 0)
 			idle_end_us = now_us + conn->idle_timeout_us;
 		before = left;
-		/* Interrupted, stopped for an hour maybe: look once more before judging. */
+		/*
+		 * The wait may have been interrupted, or the process stopped for an
+		 * hour: looks once more before it judges.
+		 */
 		if (n == 0 && now_us >= earlier(idle_end_us, conn->deadline_us))
 			break;
 	}
@@ -75,7 +82,7 @@ static bool is_timed(const struct prong_conn *conn)
 	return conn->idle_timeout_us > 0 || conn->deadline_us != CLOCK_NEVER;
 }
 
-/* Whether the session's deadline is over although the client keeps us busy. */
+/* Whether the session's deadline has passed although the client keeps sending. */
 static int check_deadline(struct prong_conn *conn)
 {
 	if (conn->deadline_us == CLOCK_NEVER || clock_now_us() < conn->deadline_us)
@@ -91,9 +98,9 @@ static int lost(struct prong_conn *conn, int err)
 }
 
 /*
- * In a session of many exchanges the next request is often being made just now, by
- * somebody who wants this processor: to let go of it once, and look again, saves a sleep
- * and the waking from it. Returns whether this is such a session.
+ * In a session of many exchanges the client is often just making its next request, and
+ * wants this processor for it. Yielding once, and looking again, saves a sleep and a
+ * wake-up. Returns whether this is such a session.
  */
 static bool note_request(struct prong_conn *conn)
 {
@@ -160,7 +167,7 @@ int prong_send(struct prong_conn *conn, const void *buf, size_t n)
 
 int prong_conn_fd(const struct prong_conn *conn)
 {
-	/* Callers get a const view; what is noted here is the library's business. */
+	/* Callers get a const view; this note belongs to the library alone. */
 	((struct prong_conn *)conn)->borrowed = true;
 	return conn->fd;
 }
@@ -177,7 +184,7 @@ uint64_t prong_conn_id(const struct prong_conn *conn)
 	return conn->id;
 }
 
-/* Counts what a handler moved on the descriptor itself; TCP keeps the books. */
+/* Counts, from TCP's own counters, what a handler moved on the descriptor itself. */
 static void count_borrowed(struct prong_conn *conn)
 {
 	struct traffic traffic;
@@ -188,12 +195,12 @@ static void count_borrowed(struct prong_conn *conn)
 	atomic_store(&conn->row->bytes_out, traffic.out_bytes);
 }
 
-/* Reads what comes, without keeping it. Returns as recv(2). */
+/* Receives and discards what arrives. Returns what recv(2) does. */
 static ssize_t discard(const struct prong_conn *conn, char *buffer, size_t size)
 {
 	ssize_t n = recv(conn->fd, buffer, size, MSG_DONTWAIT | MSG_TRUNC);
 
-	/* The next client of this worker finds nothing of this one's. */
+	/* The next client of this worker must find nothing of this one's data. */
 	if (n > 0 && address_family(&conn->peer) == AF_UNIX)
 		explicit_bzero(buffer, (size_t)n);
 	return n;
@@ -225,7 +232,7 @@ static void linger(struct prong_conn *conn)
 	}
 }
 
-/* What is known of the connection outweighs what the handler says of it. */
+/* What is known of the connection outweighs what the handler returns. */
 static enum reason judge(const struct prong_conn *conn, int result)
 {
 	if (conn->timed_out != REASON_NONE)
@@ -243,7 +250,9 @@ enum reason conn_finish(struct prong_conn *conn, int result)
 
 	if (conn->borrowed)
 		count_borrowed(conn);
-	/* After the client's end has been read there is nothing unread to cut it. */
+	/*
+	 * After the client's end has been read, no unread input can cut off the reply.
+	 */
 	if (!conn->ended && !conn->lost && conn->timed_out == REASON_NONE)
 		linger(conn);
 	CALL(close, conn->fd);

@@ -15,16 +15,16 @@
 #include "engine/record/completion.h"
 #include "engine/record/handover.h"
 
-#define EXIT_AS_TOLD 0 /* with nothing left to tell: its end was asked for */
+#define EXIT_AS_TOLD 0 /* nothing left to report: its end was asked for */
 
-/* The supervisor knows then where to look when SIGCHLD comes. */
+/* Marks the row, so that the supervisor knows where to look when SIGCHLD comes. */
 static _Noreturn void leave(const struct worker *worker, int status)
 {
 	score_leave(worker->mark);
 	call_exit(status);
 }
 
-/* Takes a connection from the listener; does not return when that is shut. */
+/* Takes a connection from the listener; does not return once that is shut. */
 static void accept_client(const struct worker *worker, pid_t own, struct client *client)
 {
 	int n = accepting_take(worker->listener, own, worker->tally, client);
@@ -36,7 +36,7 @@ static void accept_client(const struct worker *worker, pid_t own, struct client 
 		leave(worker, EXIT_AS_TOLD);
 }
 
-/* Waits for a connection from the supervisor; does not return when none comes. */
+/* Waits for a connection from the supervisor; does not return if none comes. */
 static void await_client(const struct worker *worker, struct client *client)
 {
 	struct handover handover;
@@ -73,7 +73,9 @@ static enum reason serve(const struct worker *worker)
 	return conn_finish(&conn, worker->handler(&conn, worker->arg));
 }
 
-/* Tells that the worker is free again; without a supervisor there is no point. */
+/*
+ * Reports that the worker is free again; a failure means that the supervisor is gone.
+ */
 static void report(const struct worker *worker, uint64_t session, enum reason reason)
 {
 	struct completion completion = { .session = session, .reason = reason };
@@ -82,7 +84,7 @@ static void report(const struct worker *worker, uint64_t session, enum reason re
 		leave(worker, reason_exit_status(reason));
 }
 
-/* Leaves if the step has failed; the supervisor tells which it was. */
+/* Exits if the step has failed; the supervisor logs which step it was. */
 static void must(const struct worker *worker, enum privileges_step step, int err)
 {
 	if (err < 0)
@@ -90,7 +92,7 @@ static void must(const struct worker *worker, enum privileges_step step, int err
 				 &(struct privileges_failure){ step, -err });
 }
 
-/* Becomes a process that has the rights, and the descriptors, to serve and no other. */
+/* Prepares the process to serve: its privileges, and its descriptors and no others. */
 static void prepare(const struct worker *worker)
 {
 	const int keep[] = {
@@ -112,7 +114,7 @@ static void prepare(const struct worker *worker)
 	must(worker, PRIVILEGES_CLOSE_RANGE, child_close_others(first, keep, 2));
 }
 
-/* One connection after the other, of those that come on the listener. */
+/* Serves one connection after the other from the listener. */
 static _Noreturn void serve_accepted(struct worker *worker)
 {
 	unsigned reuse = worker->settings.reuse;
@@ -128,7 +130,7 @@ static _Noreturn void serve_accepted(struct worker *worker)
 	leave(worker, EXIT_AS_TOLD);
 }
 
-/* The client it was forked for, if any, then others that come on the channel. */
+/* Serves the client for which it was forked, if any, then others from the channel. */
 static _Noreturn void serve_given(struct worker *worker)
 {
 	const struct settings *settings = &worker->settings;

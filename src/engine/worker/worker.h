@@ -14,8 +14,9 @@
 #include "engine/record/settings.h"
 
 /*
- * All that a worker knows. It lies on the supervisor's stack at the fork, a page that
- * both touch anyway; the rest of the supervisor's memory is not in its children.
+ * Everything that a worker knows. At the fork it is on the supervisor's stack, in a
+ * page that both touch anyway; the rest of the supervisor's memory is not in its
+ * children.
  */
 struct worker {
 	struct settings settings;
@@ -26,11 +27,11 @@ struct worker {
 	struct score_row *row;
 	struct score_mark mark;
 	pid_t supervisor;
-	bool session;         /* it leads one of its own, not a process group alone */
-	int channel;          /* -1 where nothing comes on it */
-	int listener;         /* of one that accepts for itself; else -1 */
-	struct tally *tally;  /* what that one counts */
-	struct client client; /* whom to serve first; id 0: wait on the channel */
+	bool session;         /* it leads a session of its own, not only a group */
+	int channel;          /* -1: no clients come over a channel */
+	int listener;         /* of a worker that accepts for itself; else -1 */
+	struct tally *tally;  /* the counts of such a worker */
+	struct client client; /* the first client; id 0: wait on the channel */
 };
 
 /*
