@@ -19,7 +19,7 @@
 #include "ucspi.h"
 
 #define LATE_MAX     384
-#define FAILURES_MAX 3072 /* what each address that a name has answered */
+#define FAILURES_MAX 3072 /* the failure of each address of a name */
 
 /* The failures of the addresses tried so far, as one line. */
 struct failures {
@@ -36,7 +36,7 @@ static void note_failure(struct failures *failures, const char *name, int err)
 	failures->used += (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* Of each address that was tried; stderr is told. */
+/* Reports each address that was tried on stderr. */
 static void tell_failures(const struct race_result *result,
 			  const struct address_list *found)
 {
@@ -52,7 +52,7 @@ static void tell_failures(const struct race_result *result,
 	command_say(&connect_page, "%s", failures.text);
 }
 
-/* What is under way, told as it happens; latest receives the address tried last. */
+/* Reports what is in progress; latest receives the address tried last. */
 struct progress {
 	bool verbose;
 	unsigned addresses;
@@ -78,15 +78,18 @@ static void tell_progress(void *owner, const struct address *to, int error)
 /* What the command line asks for. */
 struct task {
 	struct connect_settings settings;
-	int count;               /* of words */
-	char **words;            /* the address */
+	int count;               /* number of words */
+	char **words;            /* the words of the address */
 	char **program;          /* NULL: a conversation of our own */
-	int64_t began_us;        /* from here the times of the settings count */
+	int64_t began_us;        /* the times of the settings count from here */
 	int64_t connected_by_us; /* clock_now_us() */
-	int failed;              /* exit status when there is no connection */
+	int failed;              /* exit status if there is no connection */
 };
 
-/* What is done to bytes and to the conversation cannot be done for a program. */
+/*
+ * Refuses options that change the bytes or the conversation, which a program would have
+ * itself.
+ */
 static void check_program(const struct connect_settings *settings, char **program)
 {
 	const struct {
@@ -110,7 +113,7 @@ static void check_program(const struct connect_settings *settings, char **progra
 				   refused[i].name);
 }
 
-/* Separates the words of the address from the program behind "--". */
+/* Separates the words of the address from the program after "--". */
 static void split_words(struct task *task, int count, char **words)
 {
 	task->words = words;
@@ -122,7 +125,7 @@ static void split_words(struct task *task, int count, char **words)
 		}
 }
 
-/* When a time that began at from_us ends; 0 ms is no limit. */
+/* When a time that began at from_us ends; 0 ms means no limit. */
 static int64_t end_of(int64_t from_us, int64_t ms)
 {
 	return ms == 0 ? CLOCK_NEVER : from_us + clock_us_from_ms(ms);
@@ -164,7 +167,7 @@ static void find_addresses(struct address_list *found, const struct task *task)
 
 /*
  * Connects talk to the first of the addresses that answers; name receives its text.
- * Returns whether one did; if not, stderr has been told why.
+ * Returns whether one did; if not, it has reported why on stderr.
  */
 static bool connect_any(struct conversation *talk, const struct address_list *found,
 			const struct task *task, char name[ADDRESS_TEXT_MAX])
@@ -257,7 +260,7 @@ static void prepare(struct conversation *talk, const struct task *task)
 	};
 }
 
-/* Between the looking up, which blocks, and the rest, where signals are data. */
+/* Called after the lookup, which blocks; from here on signals are read as data. */
 static void take_signals(struct conversation *talk, sigset_t *mask_of_before)
 {
 	int err;

@@ -7,7 +7,7 @@
 
 #define FIELD(name) offsetof(struct connect_settings, name)
 
-/* An address with a scope, fe80::1%eth0, is known to getaddrinfo(3) alone. */
+/* Only getaddrinfo(3) reads an address with a scope, such as fe80::1%eth0. */
 static int parse_scoped(const char *value, struct address *out)
 {
 	struct addrinfo hints = { .ai_family = AF_INET6,

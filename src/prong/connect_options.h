@@ -1,4 +1,4 @@
-/* The command line of prong connect: its table, and what that fills in. */
+/* The command line of prong connect: its table, and the settings that it fills in. */
 #ifndef PRONG_CONNECT_OPTIONS_H
 #define PRONG_CONNECT_OPTIONS_H
 

@@ -12,15 +12,15 @@
 #include "connect_options.h"
 
 /*
- * After the server's close, how long a socket that takes nothing is given. A server that
- * lingers before it closes for good has ended that by then (prongd: 2 s).
+ * How long a socket that takes nothing more is waited for after the server's close. A
+ * server that lingers before it finally closes (prongd: 2 s) has finished by then.
  */
 #define STALL_MS 3000
 
 /*
- * "prong connect HOST daytime | head -1": head may close before the server does. All has
- * been printed then, and that is told from a conversation broken off half-way by waiting
- * so long for the server's end.
+ * For "prong connect HOST daytime | head -1": head may close before the server does.
+ * All output has been printed then. To distinguish that from a conversation that was
+ * cut off, the server's end is waited for this long.
  */
 #define GONE_MS 250
 
@@ -39,10 +39,10 @@ static void tell_sent(const struct conversation *talk, const char *why)
 
 /*
  * Whether error says only that the server has closed and takes no more. A TCP server
- * that has sent its end and is then sent more answers with a reset, and send(2) fails
- * with EPIPE (a reset without an end before it: ECONNRESET). A UNIX server that closes
- * with input unread leaves ECONNRESET, but all that it sent has arrived; one that never
- * accepted the connection leaves that error, too.
+ * that receives more after its own end answers with a reset, and send(2) fails with
+ * EPIPE (a reset without an end before it gives ECONNRESET). A UNIX server that closes
+ * with input unread leaves ECONNRESET, but everything that it sent has arrived; one
+ * that never accepted the connection leaves that error too.
  */
 static bool means_closed(const struct conversation *talk, int error)
 {
@@ -64,7 +64,10 @@ static void conclude(struct conversation *talk)
 	conversation_end(talk, ENDING_SERVER_CLOSED, 0);
 }
 
-/* Whether its end or its reset has arrived, whatever is still to be read before it. */
+/*
+ * Whether the server's end or reset has arrived, even if bytes before it are still
+ * unread.
+ */
 static bool has_closed(const struct conversation *talk)
 {
 	struct pollfd closed = { .fd = talk->sock, .events = POLLRDHUP };
@@ -73,8 +76,8 @@ static bool has_closed(const struct conversation *talk)
 }
 
 /*
- * A reset found in sending is left for the reading to find: what arrived before it is
- * printed first. Where the server has not closed, what was not sent is missing there.
+ * A reset that send(2) reports is left to the reading side, which first prints what
+ * arrived before it. If the server has not closed, the unsent input is missing there.
  */
 static void judge_send_failure(struct conversation *talk)
 {
@@ -143,7 +146,10 @@ static int64_t later(int64_t a_us, int64_t b_us)
 	return a_us > b_us ? a_us : b_us;
 }
 
-/* Of a server whose bytes cannot be printed it is not known whether it is idle. */
+/*
+ * While output is stuck, the server's bytes are not read, so it is unknown whether it
+ * is idle.
+ */
 static int64_t idle_deadline_us(const struct conversation *talk)
 {
 	if (talk->limits.idle_ms == 0 || talk->printing)
@@ -206,14 +212,16 @@ void conversation_expire(struct conversation *talk, int64_t now_us, bool quiet)
 		end_stalled(talk);
 }
 
-/* A file system may report only now that it could not keep what was written. */
+/*
+ * A file system may report only at the close that it could not keep what was written.
+ */
 static void finish_output(struct conversation *talk)
 {
 	if (close(STDOUT_FILENO) < 0 && talk->ending == ENDING_SERVER_CLOSED)
 		conversation_end(talk, ENDING_OUTPUT_FAILED, errno);
 }
 
-/* As cat(1) in "cat file | head -1" does, it ends without a word. */
+/* Ends without a message, as cat(1) does in "cat file | head -1". */
 static void tell_output_gone(const struct conversation *talk)
 {
 	if (talk->verbose)
@@ -234,7 +242,7 @@ static void tell_timeout(const struct conversation *talk)
 			    (long long)limits->whole_ms);
 }
 
-/* Says why it failed, if it did. Returns the exit status. */
+/* Reports why it failed, if it did. Returns the exit status. */
 static int tell_ending(const struct conversation *talk)
 {
 	const struct option_page *page = &connect_page;

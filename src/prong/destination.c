@@ -12,7 +12,10 @@
 #define WORD_MAX  512 /* longer ones are left to address_lookup(), which refuses them */
 #define PORT_TEXT 8
 
-/* "" and ":7"; for listening the latter is good, but whom to call it does not tell. */
+/*
+ * "" and ":7"; the latter is an address to listen on, but names no server to connect
+ * to.
+ */
 static bool lacks_host(const char *word)
 {
 	return word[0] == '\0' || (word[0] == ':' && strchr(word + 1, ':') == NULL);
@@ -45,7 +48,7 @@ static const char *family_name(int family)
 	return family == AF_INET ? "IPv4" : "IPv6";
 }
 
-/* The family that -4, -6 and --source leave; AF_UNSPEC: both. */
+/* The family that -4, -6 and --source allow; AF_UNSPEC: both. */
 static int wanted_family(const struct connect_settings *settings)
 {
 	if (settings->ipv4)
@@ -75,7 +78,10 @@ static void check_family(const struct connect_settings *settings, const char *wo
 			   word);
 }
 
-/* A number is left as it is. Returns text, or room with the number of a service. */
+/*
+ * Replaces the name of a service by its number, in room; returns room, or text
+ * unchanged.
+ */
 static const char *port_number(const char *text, char room[PORT_TEXT])
 {
 	in_port_t port;
@@ -116,7 +122,7 @@ static int look_up(struct address_list *out, int count, char **words, struct why
 
 static void check_port(const struct address *address, const char *host)
 {
-	/* sin_port and sin6_port are at the same place */
+	/* sin_port and sin6_port have the same offset */
 	if (address_family(address) != AF_UNIX && address->any.in.sin_port == 0)
 		option_die(&connect_page,
 			   "\"%.80s\": port 0 is for listening; a server's port is a "
@@ -194,7 +200,7 @@ int destination_check_source(const struct connect_settings *settings, struct why
 	if (err == 0)
 		return 0;
 	address_format(source, name, sizeof(name));
-	*strrchr(name, ':') = '\0'; /* the port is 0 */
+	*strrchr(name, ':') = '\0'; /* removes the port, which is 0 */
 	return why_fail(why, err, "cannot connect from --source %s: %s", name,
 			strerror(-err));
 }

@@ -13,8 +13,8 @@ static struct {
 	bool burns;
 	int status;
 	const char *message;
-	struct sigaction action; /* of before */
-	sigset_t mask;           /* of before */
+	struct sigaction action; /* the previous action */
+	sigset_t mask;           /* the previous mask */
 } fuse;
 
 static void burn_down(int signo)
@@ -24,7 +24,7 @@ static void burn_down(int signo)
 	_exit(fuse.status);
 }
 
-/* SIGALRM may have been inherited blocked. */
+/* SIGALRM may have been inherited as blocked. */
 static void let_through(void)
 {
 	struct sigaction action = { .sa_handler = burn_down };
@@ -44,7 +44,7 @@ void fuse_light(int64_t deadline_us, int status, const char *message)
 	if (deadline_us == CLOCK_NEVER)
 		return;
 	if (left_us < 1)
-		left_us = 1; /* 0 would be never */
+		left_us = 1; /* 0 would mean never */
 	fuse.burns = true;
 	fuse.status = status;
 	fuse.message = message;

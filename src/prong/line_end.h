@@ -1,4 +1,4 @@
-/* Line ends as Internet protocols want them: CR LF (RFC 854, RFC 5321). */
+/* Line ends as Internet protocols require them: CR LF (RFC 854, RFC 5321). */
 #ifndef PRONG_LINE_END_H
 #define PRONG_LINE_END_H
 
@@ -11,9 +11,9 @@ struct line_end {
 };
 
 /*
- * Copies the next n bytes of the input to out, and puts a CR before each LF that has none
- * (it may be the last byte of an earlier call). out has room for 2 * n bytes.
- * Returns how many bytes out holds.
+ * Copies the next n bytes of the input to out, and puts a CR before each LF that has
+ * none before it (it may have been the last byte of an earlier call). out has room for
+ * 2 * n bytes. Returns how many bytes out holds.
  */
 size_t line_end_convert(struct line_end *line_end, char *out, const char *data,
 			size_t n);

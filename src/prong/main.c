@@ -1,6 +1,6 @@
 /*
- * prong, the tool: a table of commands and the choice among them. A further command
- * is a further row.
+ * prong, the tool: a table of commands, from which the first word chooses. A new
+ * command is a new row.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static const struct command commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* None but those of every program. */
+/* No options of its own. */
 static const struct option_row rows[] = {
 	{ .name = NULL },
 };
@@ -51,7 +51,7 @@ static const struct option_page prong_page = {
 	.print_more = print_commands,
 };
 
-/* A command given a closed stream must not find a socket in that stream's place. */
+/* If a standard stream is closed, the command's first socket would take its place. */
 static void fill_closed_streams(void)
 {
 	int fd;

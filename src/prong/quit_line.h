@@ -1,4 +1,4 @@
-/* Finds the line with q or Q alone by which a person at a terminal ends the input. */
+/* Finds the line with q or Q alone with which a person at a terminal ends the input. */
 #ifndef PRONG_QUIT_LINE_H
 #define PRONG_QUIT_LINE_H
 
@@ -8,15 +8,15 @@
 struct quit_line {
 	enum {
 		LINE_START, /* at the start of a line */
-		LINE_Q,     /* after a q or Q that began it: data, or the end? */
+		LINE_Q,     /* after a q or Q at the start: data, or the end? */
 		LINE_OTHER, /* in a line that is data */
 	} state;
 };
 
 /*
- * Looks through the next n bytes of the input, which need not be whole lines.
- * Returns the index of the newline that ends the first such line (its letter is the
- * byte before, perhaps one of an earlier call), or n if there is none.
+ * Searches the next n bytes of the input, which need not be whole lines. Returns the
+ * index of the newline that ends the first such line (its letter is the byte before,
+ * perhaps of an earlier call), or n if there is none.
  */
 size_t quit_line_find(struct quit_line *line, const char *data, size_t n);
 

@@ -15,22 +15,23 @@
 #define BUFFER_SIZE 131072
 #define RETRY_MS    10
 
-/* What is waited for; earlier ones are seen to first. */
+/* What it waits for; events of earlier ones are handled first. */
 enum source { INTERRUPT, WRITER, SERVER, OUTPUT, SOURCES };
 
 struct reader {
 	struct conversation *talk;
 	int output;
-	size_t chunk;   /* so much is written there at once, so that it never blocks */
-	const char *at; /* left bytes of the buffer are to be printed */
+	size_t chunk;   /* the most to write at once, so that it never blocks */
+	const char *at; /* the next of the left bytes in the buffer to be printed */
 	size_t left;
 	char buffer[BUFFER_SIZE];
 };
 
 /*
- * stdout is not ours to make non-blocking: others share it. So a pipe or terminal is
- * opened anew. Where that cannot be done, PIPE_BUF bytes are what a pipe takes at once
- * when poll(2) calls it writable (pipe(7)). A file never keeps us waiting.
+ * stdout may be shared with other processes, so it is not made non-blocking; a pipe or
+ * terminal is opened again instead. If that is impossible, at most PIPE_BUF bytes are
+ * written at once, which a pipe takes when poll(2) calls it writable (pipe(7)). A file
+ * never blocks.
  */
 static void open_output(struct reader *reader)
 {
@@ -51,7 +52,7 @@ static void close_output(struct reader *reader)
 		close(reader->output);
 }
 
-/* Nothing is received while something is left to print: the server has to wait. */
+/* Receives nothing while output is left to print: the server has to wait. */
 static void wait_for_events(const struct reader *reader, struct pollfd ready[SOURCES])
 {
 	const struct conversation *talk = reader->talk;
@@ -68,7 +69,7 @@ static void wait_for_events(const struct reader *reader, struct pollfd ready[SOU
 	poll(ready, SOURCES, clock_timeout_ms(deadline_us, clock_now_us()));
 }
 
-/* A terminal can be writable, and still have no room for a newline's two bytes. */
+/* A terminal can be writable and still lack room for a newline's two bytes. */
 static void pause_output(const struct reader *reader)
 {
 	struct pollfd interrupt = { reader->talk->interrupts, POLLIN, 0 };
@@ -95,7 +96,7 @@ static void print_some(struct reader *reader)
 	}
 }
 
-/* With nothing to print, all that can be told of stdout is that its reader has gone. */
+/* With nothing to print, stdout can only report that its reader is gone. */
 static void see_to_output(struct reader *reader)
 {
 	struct conversation *talk = reader->talk;

@@ -1,13 +1,16 @@
 /*
- * The reading process: prints what the server sends. Meanwhile it watches over the
- * writing process and for signals; it blocks in one place and waits there for all.
+ * The reading process: prints what the server sends, and watches the writing process
+ * and signals. It blocks in one place, where it waits for all of them.
  */
 #ifndef PRONG_READER_H
 #define PRONG_READER_H
 
 #include "conversation.h"
 
-/* Reads until the conversation has an ending. The writing process has been started. */
+/*
+ * Reads until the conversation has an ending. The writing process must have been
+ * started.
+ */
 void reader_run(struct conversation *talk);
 
 #endif

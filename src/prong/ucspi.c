@@ -14,7 +14,7 @@
 #define FROM_SERVER 6
 #define TO_SERVER   7
 
-/* "TCPREMOTE" with "IP" is TCPREMOTEIP; without a value it is not there. */
+/* "TCPREMOTE" and "IP" make TCPREMOTEIP; a value of NULL removes the variable. */
 static int set(const char *side, const char *what, const char *value)
 {
 	char name[32];
@@ -25,7 +25,7 @@ static int set(const char *side, const char *what, const char *value)
 	return err < 0 ? -errno : 0;
 }
 
-/* An address of IPv6 that is link-local has its scope behind a '%'. */
+/* A link-local IPv6 address has its scope after a '%'. */
 static int describe_tcp(struct address *address, const char *side)
 {
 	char host[ADDRESS_TEXT_MAX], port[8];

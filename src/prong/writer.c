@@ -38,7 +38,7 @@ struct outgoing {
 	bool terminal;
 	struct quit_line line;
 	struct line_end line_end;
-	size_t held; /* 1: buffer[0] is a q of which the next byte will tell */
+	size_t held; /* 1: buffer[0] is a q, and the next byte decides */
 	char buffer[BUFFER_SIZE];
 	char converted[2 * BUFFER_SIZE]; /* of --crlf */
 };
@@ -50,8 +50,8 @@ static _Noreturn void leave(struct outgoing *out, enum writer_end end, int error
 }
 
 /*
- * The only place where it blocks; stopped is what to end as if a signal comes. Returns
- * false if fd is not ready and hurry, a descriptor or -1, is.
+ * The only place where it blocks; stopped is how to end if a signal comes. Returns
+ * false if hurry, a descriptor or -1, is ready and fd is not.
  */
 static bool wait_for(struct outgoing *out, int fd, short events, int hurry,
 		     enum writer_end stopped)
@@ -92,7 +92,7 @@ static void send_all(struct outgoing *out, const char *data, size_t left)
 	}
 }
 
-/* Sends the next bytes of the input as the server is to have them. */
+/* Sends the next bytes of the input, converted if the rules say so. */
 static void send_input(struct outgoing *out, const char *data, size_t n)
 {
 	if (!out->rules.crlf) {
@@ -103,7 +103,7 @@ static void send_input(struct outgoing *out, const char *data, size_t n)
 	send_all(out, out->converted, n);
 }
 
-/* A reset that makes shutdown(2) fail is the reading process's to find. */
+/* If a reset makes shutdown(2) fail, the reading process will find it. */
 static _Noreturn void finish_sending(struct outgoing *out, enum writer_end end)
 {
 	if (!out->rules.no_half_close)
@@ -118,7 +118,7 @@ static bool is_set(int eventfd)
 	return poll(&ready, 1, 0) > 0;
 }
 
-/* A line that is typed when the server has gone is for the shell. */
+/* A line that is typed after the server is gone belongs to the shell. */
 static bool leaves_the_rest(const struct outgoing *out)
 {
 	return out->terminal && is_set(out->hurry);
@@ -151,7 +151,7 @@ static size_t take_input(struct outgoing *out)
 	}
 }
 
-/* Sends n new bytes but for a line that ends the input, or may become one. */
+/* Sends n new bytes, except a line that ends the input or may become one. */
 static void send_lines(struct outgoing *out, size_t n)
 {
 	size_t newline = quit_line_find(&out->line, out->buffer + out->held, n);
@@ -182,7 +182,7 @@ static _Noreturn void write_routine(struct outgoing *out)
 	finish_sending(out, WRITER_INPUT_ENDED);
 }
 
-/* SIGKILL, because nobody is left to whom the count matters. */
+/* SIGKILL, because no process is left that needs the count. */
 static void die_with(pid_t reader)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -206,7 +206,9 @@ static _Noreturn void become_writer(const struct writer *writer, int sock,
 	write_routine(&out);
 }
 
-/* Returns 0 or a negative errno; either way writer_release() frees what there is. */
+/*
+ * Returns 0 or a negative errno; in either case writer_release() frees what there is.
+ */
 static int open_shared(struct writer *writer)
 {
 	writer->shared = memory_shared(sizeof(*writer->shared));
@@ -283,7 +285,7 @@ void writer_stop(struct writer *writer)
 		writer_collect(writer);
 		return;
 	}
-	/* Stuck in a read: another process took the input it had been told of. */
+	/* Stuck in a read: another process took the input that poll(2) had reported. */
 	kill(writer->pid, SIGKILL);
 	writer_collect(writer);
 	if (writer->end == WRITER_DIED && writer->error == SIGKILL)

@@ -81,7 +81,9 @@ int activation_take(struct activation *out, struct why *why)
 	uint64_t number = 0;
 	int err = 0;
 
-	/* A parent's, which was not cleared for us: none of our business. */
+	/*
+	 * Left over from a parent that did not clear it, so not meant for this process.
+	 */
 	if (count != NULL && pid != NULL &&
 	    number_parse(pid, 1, INT_MAX, &number) == 0 && (pid_t)number == getpid())
 		err = take(&activation, count, why);

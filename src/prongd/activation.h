@@ -8,15 +8,15 @@
 
 #define ACTIVATION_MAX 64 /* sockets */
 struct activation {
-	size_t count; /* 0: none were handed over */
+	size_t count; /* 0: none was handed over */
 	int fds[ACTIVATION_MAX];
-	const char *names[ACTIVATION_MAX]; /* "" where there is none */
+	const char *names[ACTIVATION_MAX]; /* "": without a name */
 };
 
 /*
- * Takes what LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES tell, if that is meant for this
- * process, and removes them from the environment. Names last as long as the process.
- * Returns 0; -EINVAL, or -ENOMEM, with a sentence in why.
+ * Takes over the sockets of LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, if they are
+ * meant for this process, and removes these variables from the environment. The names
+ * last as long as the process. Returns 0, or -EINVAL or -ENOMEM with a sentence in why.
  */
 int activation_take(struct activation *out, struct why *why);
 

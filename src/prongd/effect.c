@@ -95,7 +95,7 @@ static bool has_text(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether no listener is for TCP; without any, the default is. */
+/* Whether no listener is for TCP; without -l the default listener is. */
 static bool is_unix_only(const struct effect_view *view)
 {
 	const struct option_strings *listen = &view->settings->listen;
@@ -189,14 +189,14 @@ static bool always(const struct effect_view *view)
 #define FOR_PATH "has no effect: it is for UNIX sockets with a path, and -l names none"
 
 /*
- * An option that was given is refused where one of these is served and is_wrong holds: the
- * sentence follows it. The first row that applies is told. An option that always has an
- * effect has NULL. A program is told how many connections of its source are open
- * (TCPCONNNUM), so for it --source-prefix always has one.
+ * An option that was given is refused if is_wrong holds for what is served; the
+ * sentence follows its name. The first row that applies decides. An option that always
+ * has an effect has NULL. --source-prefix always has an effect on a program, which is
+ * told how many connections of its source are open (TCPCONNNUM).
  */
 static const struct effect {
 	const char *option;
-	unsigned served; /* EFFECT_..., together */
+	unsigned served; /* EFFECT_..., one or both */
 	bool (*is_wrong)(const struct effect_view *view);
 	const char *sentence;
 } effects[] = {

@@ -11,13 +11,13 @@
 
 #include "options.h"
 
-/* What is served; a row of the table is for one of them or for both. */
+/* What is served; a row of the table applies to one of these or to both. */
 enum effect_served {
 	EFFECT_SERVICE = 1 << 0,
 	EFFECT_PROGRAM = 1 << 1,
 };
 
-/* What will be served, and what was asked for. */
+/* What will be served, and the options. */
 struct effect_view {
 	const struct prongd_settings *settings;
 	const struct option_given *given; /* of prongd_page */
@@ -28,7 +28,7 @@ struct effect_view {
 
 /*
  * Returns 0; or -EINVAL with a sentence in why that begins with the option as it was
- * typed, and says what it needs.
+ * typed and says what it needs.
  */
 int effect_check(const struct effect_view *view, struct why *why);
 

@@ -1,16 +1,16 @@
 /*
- * What a fork of prongd has to copy, made less. Only for the static program: glibc puts
- * the thread's own data and malloc's memory into the heap of brk(2), which lies far from
- * everything else, so that every child gets a mapping and three pages of page tables
- * more. Here both come from .bss. Where a libc does without these two functions,
- * nothing is lost but the gain.
+ * Makes a fork of prongd copy less. Only for the static program: glibc puts the
+ * thread's own data and malloc's memory into the heap of brk(2), which is far from
+ * everything else, so every child gets one more mapping and three more pages of page
+ * tables. Here both come from .bss. If a libc does not use these two functions, only
+ * the gain is lost.
  */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
 
-/* malloc asks for 132 KiB first; when it gets no more, it takes a mapping. */
+/* malloc asks for 132 KiB first; if it gets no more, it uses a mapping. */
 #define HEAP (512 * 1024)
 
 static _Alignas(4096) char heap[HEAP];
@@ -20,7 +20,7 @@ static size_t used;
 void *__sbrk(intptr_t increment);
 void *_dl_early_allocate(size_t size);
 
-/* As sbrk(2). */
+/* Does what sbrk(2) does. */
 void *__sbrk(intptr_t increment)
 {
 	void *before = heap + used;
@@ -39,8 +39,8 @@ void *sbrk(intptr_t increment)
 }
 
 /*
- * The main thread's data, of which errno is part: before relocation by address is done
- * and before there is an errno, so nothing may be called here.
+ * Provides the main thread's data, which includes errno. It runs before relocation is
+ * done and before errno exists, so it may not call any function.
  */
 __attribute__((no_stack_protector)) void *_dl_early_allocate(size_t size)
 {

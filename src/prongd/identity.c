@@ -11,9 +11,9 @@
 
 #include "base/number.h"
 
-#define ID_MAX (UINT32_MAX - 1) /* (uid_t)-1 means nobody at all */
+#define ID_MAX (UINT32_MAX - 1) /* (uid_t)-1 is no id */
 
-/* error is that of getpwnam(3) or getgrnam(3), which have many for "there is none". */
+/* error comes from getpwnam(3) or getgrnam(3), which have several for "not found". */
 static int unknown(struct why *why, const char *what, const char *name, int error)
 {
 	if (error == EACCES || error == EIO || error == EMFILE || error == ENFILE ||
@@ -104,7 +104,7 @@ static int list_groups(struct identity *identity, const char *name, struct why *
 	return 0;
 }
 
-/* Without a shell in the entry it is sh: passwd(5). */
+/* An entry without a shell means /bin/sh: passwd(5). */
 static int describe(struct identity *identity, const struct passwd *entry,
 		    struct why *why)
 {

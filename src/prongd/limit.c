@@ -7,7 +7,7 @@
 
 #include "base/number.h"
 
-/* setrlimit(2), in small letters and without RLIMIT_. */
+/* The names of setrlimit(2), in small letters and without RLIMIT_. */
 static const struct {
 	const char *name;
 	int resource;
@@ -64,7 +64,7 @@ static int parse_value(const char *text, size_t length, uint64_t *out)
 		shift = 10 * (unsigned)(unit - units + 1);
 		digits[length - 1] = '\0';
 	}
-	/* All ones would be no limit. */
+	/* All ones would mean no limit. */
 	err = number_parse(digits, 0, (UINT64_MAX - 1) >> shift, out);
 	if (err == 0)
 		*out <<= shift;

@@ -8,9 +8,9 @@
 #include "prong.h"
 
 /*
- * Reads NAME=SOFT[:HARD]; without HARD that is SOFT. Values are numbers, with K, M or G
- * for 1024, its square and its cube, or "unlimited".
- * Returns 0, or -EINVAL with a sentence in why.
+ * Reads NAME=SOFT[:HARD]; without HARD the hard limit is SOFT too. Values are numbers,
+ * with K, M or G for the powers of 1024, or "unlimited". Returns 0, or -EINVAL with a
+ * sentence in why.
  */
 int limit_parse(struct prong_rlimit *out, const char *text, struct why *why);
 

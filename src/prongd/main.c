@@ -1,6 +1,6 @@
 /*
- * prongd: serves a built-in service or any program, one process a connection. A list
- * of steps; the work is libprong's.
+ * prongd: serves a built-in service or any program, with a process for each connection.
+ * This file is a list of steps; libprong does the work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static const struct service *choose_service(char **words)
 
 /*
  * The shim of warm programs: beside prongd where it was built, or where it was
- * installed. Its absence is the library's to tell.
+ * installed. If it is missing, the library says so.
  */
 static const char *find_shim(void)
 {
@@ -60,7 +60,7 @@ static const char *find_shim(void)
 	return access(path, R_OK) == 0 ? path : PRONG_SHIM;
 }
 
-/* What comes behind the options: a service, or, behind "--", a program. */
+/* What follows the options: a service, or, after "--", a program. */
 static prong_handler *choose_what_to_serve(char **argv, int first,
 					   struct prong_program *program)
 {
@@ -73,9 +73,9 @@ static prong_handler *choose_what_to_serve(char **argv, int first,
 }
 
 /*
- * Descriptors 0 and 1 are handed down to the workers; they get nothing by which they
- * could disturb whoever started the server. Closed ones are filled too, so that no
- * socket lands there. The log stays on 2.
+ * Workers inherit descriptors 0 and 1, so these become /dev/null, by which a worker
+ * cannot disturb the process that started the server. Closed ones are filled too, so
+ * that no socket gets their numbers. The log stays on 2.
  */
 static void detach_standard_streams(const struct prongd_settings *settings)
 {
@@ -93,14 +93,14 @@ static void detach_standard_streams(const struct prongd_settings *settings)
 		close(null);
 }
 
-/* Whether any right differs from those of the supervisor. */
+/* Whether any option changes the privileges of what serves. */
 static bool has_privileges(const struct prong_privileges *privileges)
 {
 	return privileges->change_ids || privileges->root != NULL ||
 	       privileges->limit_count > 0 || privileges->allow_new_privs;
 }
 
-/* The user's variables, and behind them, where they win, those of --env. */
+/* The user's variables, and after them those of --env, which win. */
 static const char *const *list_variables(const struct identity *identity,
 					 const struct prongd_settings *settings)
 {
@@ -114,11 +114,11 @@ static const char *const *list_variables(const struct identity *identity,
 	return list;
 }
 
-/* Programs with a user of their own have no home and no shell of theirs. */
+/* A program with a user of its own gets a default home and shell. */
 static void choose_users(struct prong_program *program,
 			 const struct prongd_settings *settings)
 {
-	static struct identity nobody = { .variables = { "HOME=/", "SHELL=/bin/sh" } };
+	static struct identity ranged = { .variables = { "HOME=/", "SHELL=/bin/sh" } };
 	struct why why;
 
 	if (settings->user_range.count == 0)
@@ -126,7 +126,7 @@ static void choose_users(struct prong_program *program,
 	if (identity_check_range(settings->user_range.first, settings->user_range.count,
 				 &why) < 0)
 		die(EXIT_FAILED, "prongd", "%s", why.text);
-	program->env = list_variables(&nobody, settings);
+	program->env = list_variables(&ranged, settings);
 }
 
 /* The groups last as long as the process. */
@@ -150,7 +150,7 @@ static void choose_privileges(struct prong_privileges *privileges,
 	program->env = list_variables(&identity, settings);
 }
 
-/* Whose the UNIX sockets shall be. */
+/* The owner of UNIX sockets, from --socket-user and --socket-group. */
 static void choose_socket_owner(struct prong_options *options,
 				const struct prongd_settings *settings)
 {
@@ -172,7 +172,7 @@ static void choose_socket_owner(struct prong_options *options,
 		die(EXIT_FAILED, "prongd", "%s", why.text);
 }
 
-/* What a service manager has handed over. */
+/* Takes the sockets that a service manager has handed over. */
 static void take_activation(struct prong_options *options,
 			    struct activation *activation)
 {
@@ -189,8 +189,8 @@ static void take_activation(struct prong_options *options,
 }
 
 /*
- * The sources of names that need no library of theirs (nsswitch.conf(5)): one would be
- * mapped by every process, and a static program cannot count on its fitting.
+ * Limits name lookups to sources that need no library of their own (nsswitch.conf(5)):
+ * such a library would be mapped in every process, and may not fit a static program.
  */
 static void limit_name_sources(void)
 {
@@ -219,8 +219,8 @@ static void check_effects(const struct prongd_settings *settings,
 }
 
 /*
- * The library's sentences about an option begin with its name, which is the command
- * line's but for the dashes.
+ * If a sentence of the library is about an option, it begins with the option's name,
+ * which only lacks the dashes of the command line.
  */
 static _Noreturn void die_of_open(int err, const char *text)
 {
@@ -231,8 +231,8 @@ static _Noreturn void die_of_open(int err, const char *text)
 }
 
 /*
- * prong_run() puts the mask of signals back that it finds. After it only the end is left,
- * and a signal that comes meanwhile must not change how prongd ends.
+ * prong_run() restores the signal mask that it finds. After it prongd only ends, and a
+ * signal that comes meanwhile must not change how.
  */
 static void block_signals(void)
 {
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
 {
 	struct prongd_settings settings = prongd_defaults;
 	char error[PRONG_ERROR_MAX];
-	/* What these point to lasts as long as the process, like themselves. */
+	/* What these point to must last as long as the process, so they do too. */
 	static struct activation activation;
 	static struct prong_privileges privileges;
 	struct prong_program program;

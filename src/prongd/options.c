@@ -63,7 +63,7 @@ static int parse_source_prefix(const struct option_row *row, const char *value,
 	return 0;
 }
 
-/* One more, of a list that the library reads: here it is only looked at. */
+/* Appends to a list that the library reads later; here the prefix is only checked. */
 static int parse_prefix(const struct option_row *row, const char *value, void *field,
 			struct why *why)
 {
@@ -93,7 +93,7 @@ static int parse_on_hangup(const struct option_row *row, const char *value, void
 			value);
 }
 
-/* DURATION, or DURATION:SIZE. */
+/* Reads DURATION or DURATION:SIZE. */
 static int parse_linger(const struct option_row *row, const char *value, void *field,
 			struct why *why)
 {

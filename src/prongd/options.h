@@ -1,4 +1,4 @@
-/* prongd's command line: what can be said there, and what it becomes. */
+/* prongd's command line: its settings, and how they become the library's options. */
 #ifndef PRONGD_OPTIONS_H
 #define PRONGD_OPTIONS_H
 
@@ -8,8 +8,8 @@
 
 struct prongd_settings {
 	struct option_strings listen;
-	mode_t socket_mode;                     /* 0: what the umask leaves */
-	const char *socket_user, *socket_group; /* names or numbers; NULL: ours */
+	mode_t socket_mode;                     /* 0: by the umask */
+	const char *socket_user, *socket_group; /* names or numbers; NULL: our own */
 	unsigned max_processes, spare, reuse;
 	enum prong_accept accept;
 	struct {
@@ -42,21 +42,21 @@ struct prongd_settings {
 	enum prong_sandbox sandbox;
 	struct option_strings env;
 	bool warm;
-	struct prong_program program; /* all but argv */
+	struct prong_program program; /* without argv */
 	int ready_fd;                 /* -1: none */
 	enum prong_log_format log_format;
-	unsigned log_level; /* which word of --log-level */
+	unsigned log_level; /* index of the word of --log-level */
 };
 
-/* Settings as they are before any option has been read. */
+/* The settings before any option has been read. */
 extern const struct prongd_settings prongd_defaults;
 
 extern const struct option_page prongd_page;
 
-/* The settings as the library takes them. Points into settings. */
+/* Converts the settings to the library's options. Points into settings. */
 void prongd_fill_options(struct prong_options *options,
 			 const struct prongd_settings *settings);
-/* All but the ids. */
+/* Everything except the ids. */
 void prongd_fill_privileges(struct prong_privileges *privileges,
 			    const struct prongd_settings *settings);
 void prongd_fill_program(struct prong_program *program,

@@ -3,7 +3,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* PATH is handed down; the others are read by tzset(3) and, for --resolve, resolver(3). */
+/*
+ * PATH is handed to programs; tzset(3) and, for --resolve, resolver(3) read the others.
+ */
 static const char *const read_later[] = { "PATH",        "TZ",          "TZDIR",
 					  "LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES" };
 

@@ -1,6 +1,6 @@
 /*
- * The environment that prongd was started with may hold secrets (Environment= of a unit),
- * and every worker is a copy of prongd.
+ * Removes secrets from memory: the environment with which prongd was started may hold
+ * some (Environment= of a unit), and every worker is a copy of prongd.
  */
 #ifndef PRONGD_SECRETS_H
 #define PRONGD_SECRETS_H
@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 /*
- * Overwrites the strings of environment, which is compacted, but for the variables that
- * libc or the server still reads and those that keep, count strings, names: "NAME";
- * "NAME=VALUE" is none.
+ * Overwrites the strings of environment and removes them from it. It keeps the
+ * variables that libc or the server still reads, and those that keep, count strings,
+ * names: "NAME"; an entry "NAME=VALUE" keeps nothing.
  */
 void secrets_forget(char **environment, const char *const *keep, size_t count);
 

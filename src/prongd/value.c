@@ -43,7 +43,7 @@ int value_rate(const struct option_row *row, const char *value, void *field,
 	return 0;
 }
 
-/* Three octal digits, or four. Returns 0 or -EINVAL. */
+/* Reads three or four octal digits. Returns 0 or -EINVAL. */
 static int parse_octal(const char *value, mode_t *out)
 {
 	const char *c;
@@ -84,7 +84,7 @@ int value_socket_mode(const struct option_row *row, const char *value, void *fie
 	return 0;
 }
 
-/* 0 would close our own stdin; 2 is the log's. */
+/* 0 would close our own stdin; 2 belongs to the log. */
 int value_ready_fd(const struct option_row *row, const char *value, void *field,
 		   struct why *why)
 {
@@ -97,7 +97,7 @@ int value_ready_fd(const struct option_row *row, const char *value, void *field,
 				"write 1, or 3 or more",
 				value);
 	mode = fcntl((int)fd, F_GETFL);
-	/* Where the kernel does not say, ready-failed does when it is written to. */
+	/* If the kernel does not tell, ready-failed is logged when it is written to. */
 	if (mode < 0 ? errno == EBADF : (mode & O_ACCMODE) == O_RDONLY)
 		return why_fail(why, -EINVAL, "descriptor %d is not open for writing",
 				(int)fd);
@@ -105,7 +105,7 @@ int value_ready_fd(const struct option_row *row, const char *value, void *field,
 	return 0;
 }
 
-/* The short form of a level: which, the row says. */
+/* The short form of a level; the row says which level. */
 int value_log_level(const struct option_row *row, const char *value, void *field,
 		    struct why *why)
 {
@@ -114,7 +114,7 @@ int value_log_level(const struct option_row *row, const char *value, void *field
 	return 0;
 }
 
-/* What a letter after a backslash stands for; 0: nothing. */
+/* The character for a letter after a backslash; 0: there is none. */
 static char unescape(char letter)
 {
 	static const char escapes[][2] = {
@@ -127,7 +127,7 @@ static char unescape(char letter)
 	return 0;
 }
 
-/* Its escapes are resolved in a copy, beside the pointer to it. */
+/* Resolves the escapes in a copy, which is kept beside the pointer to it. */
 int value_banner(const struct option_row *row, const char *value, void *field,
 		 struct why *why)
 {
@@ -176,7 +176,9 @@ int value_user_range(const struct option_row *row, const char *value, void *fiel
 	return 0;
 }
 
-/* A duration of whole seconds, up to a colon. Returns what is behind it, or NULL. */
+/*
+ * Reads a duration of whole seconds, up to a colon. Returns what follows it, or NULL.
+ */
 static const char *take_seconds(const char *text, int64_t *out_ms)
 {
 	size_t length = strcspn(text, ":");

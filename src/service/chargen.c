@@ -1,6 +1,6 @@
 /*
- * RFC 864: lines of 72 of the 95 printing characters, each line starting one
- * character further, until the client is gone. Its input is thrown away when the
+ * RFC 864: sends lines of 72 of the 95 printing characters, each line starting one
+ * character further, until the client is gone. Its input is discarded when the
  * connection ends; RFC 864 asks for no more.
  */
 #include "service.h"
@@ -12,7 +12,7 @@
 
 int service_chargen(struct prong_conn *conn, void *arg)
 {
-	/* After so many lines the pattern is at its beginning again. */
+	/* After this many lines the pattern begins again. */
 	char pattern[CHARACTERS][LINE_BYTES];
 	int err;
 

@@ -1,7 +1,7 @@
 /*
- * RFC 867: the date and time as a line of ASCII. The RFC asks for no syntax; this
- * is the second it suggests, weekday and zone added: local time, as the
- * administrator's machine shows it.
+ * RFC 867: sends the date and time as a line of ASCII. The RFC prescribes no syntax;
+ * this is the second one that it suggests, with weekday and zone added. The time is
+ * local, as the administrator's machine shows it.
  */
 #include "service.h"
 

@@ -1,4 +1,4 @@
-/* RFC 863: what the client sends is received and thrown away. */
+/* RFC 863: receives and discards what the client sends. */
 #include "service.h"
 
 int service_discard(struct prong_conn *conn, void *arg)

@@ -1,17 +1,17 @@
-/* RFC 862: what the client sends, back to it. */
+/* RFC 862: sends back what the client sends. */
 #include "service.h"
 
 #include <stdbool.h>
 
 /*
- * A fresh process pays for each page that it touches first. A short exchange fits
- * into what the stack's page has left; who fills that sends a stream, for which a
+ * A fresh process pays for each page that it touches first. A short exchange fits into
+ * the rest of the stack's page. A client that fills that sends a stream, for which a
  * large buffer saves more than its pages cost.
  */
 #define SHORT_EXCHANGE 1536
 #define STREAM         (128 * 1024)
 
-/* Echoes to the end, or, with until_full, until the buffer was filled at once. */
+/* Echoes until the end or, with until_full, until the buffer was filled at once. */
 static ssize_t echo_through(struct prong_conn *conn, char *buffer, size_t size,
 			    bool until_full)
 {

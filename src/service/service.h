@@ -1,6 +1,6 @@
 /*
- * The built-in services, in a table. Each is a handler on the library's public
- * calls: what it costs to write a server with libprong can be read here.
+ * The built-in services, in a table. Each is a handler that uses only the library's
+ * public calls, and so an example of a server written with libprong.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -16,13 +16,13 @@ struct service {
 	const char *rfc;
 };
 
-#define SERVICE_PIECE 64 /* bytes; buffers are whole pieces */
+#define SERVICE_PIECE 64 /* bytes; buffers are whole multiples of it */
 
 /*
- * In a pool the next client is served with the same memory: nothing of this one's may be
- * left. In pieces of a few instructions, since a fresh process would pay a page fault for
- * a function of libc's: the builtin is no call, not even of __memset_chk(), with which
- * i386 cannot be linked statically.
+ * In a pool the next client is served with the same memory, so nothing of this client
+ * may be left. The memory is cleared in pieces of a few instructions, since a call of a
+ * libc function would cost a fresh process a page fault. The builtin makes no call, not
+ * even of __memset_chk(), with which i386 cannot be linked statically.
  */
 static inline void service_forget(char *buffer, size_t used)
 {

@@ -1,6 +1,6 @@
 /*
- * RFC 868: the seconds since 1900-01-01 00:00 UTC as 32 bits in network order. They
- * wrap in 2036; a client of that age has to know.
+ * RFC 868: sends the seconds since 1900-01-01 00:00 UTC as 32 bits in network order.
+ * They wrap in 2036; the client must know the era.
  */
 #include "service.h"
 

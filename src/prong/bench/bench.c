@@ -36,7 +36,7 @@ static void check_word(int count, char **words)
 		option_die(&bench_page, "\"%.80s\": the port is missing", words[0]);
 }
 
-/* Whether the connections, bound to addresses of ours, can go there. */
+/* Whether connections from our source addresses can reach this address. */
 static bool can_be_reached_from(const struct address *address,
 				const struct origin *origin)
 {
@@ -44,8 +44,9 @@ static bool can_be_reached_from(const struct address *address,
 }
 
 /*
- * The one address that the run goes to. Of a name that has several it is the first
- * that takes a connection, which is closed again; if none does, the first.
+ * Chooses the one address that the run connects to. If a name has several, it is the
+ * first one that accepts a connection, which is closed again; if none does, the first
+ * one.
  */
 static struct address choose_address(const struct address_list *found,
 				     const struct bench_settings *settings,
@@ -79,7 +80,7 @@ static void look_up(struct address_list *found, const char *word)
 		die(EXIT_FAILED, bench_page.program, "%s", why.text);
 	if (err < 0)
 		option_die(&bench_page, "\"%.80s\": %s", word, why.text);
-	/* sin_port and sin6_port are at the same place */
+	/* sin_port and sin6_port have the same offset */
 	if (address_family(&found->at[0]) != AF_UNIX &&
 	    found->at[0].any.in.sin_port == 0)
 		option_die(&bench_page,
@@ -88,7 +89,7 @@ static void look_up(struct address_list *found, const char *word)
 			   word);
 }
 
-/* From here on signals are data. */
+/* From here on signals are read as data. */
 static int prepare_signals(void)
 {
 	int interrupts;
@@ -101,7 +102,7 @@ static int prepare_signals(void)
 	return interrupts;
 }
 
-/* "other" alone does not help. */
+/* Explains "other", which alone says little. */
 static void explain(const struct figures *figures)
 {
 	if (figures->other_error == 0)

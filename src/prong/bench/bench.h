@@ -2,7 +2,10 @@
 #ifndef PRONG_BENCH_H
 #define PRONG_BENCH_H
 
-/* Runs the command. Returns its exit status; with bad usage it exits with 2 itself. */
+/*
+ * Runs the command. Returns its exit status; if the usage is bad it exits with 2
+ * itself.
+ */
 int bench_run(int argc, char **argv);
 
 #endif

@@ -5,7 +5,7 @@
 
 #define FIELD(name)  offsetof(struct bench_settings, name)
 #define COUNT_MAX    (UINT64_C(1) << 40)
-#define AT_ONCE_MAX  10000000 /* memory is got for each */
+#define AT_ONCE_MAX  10000000 /* memory is allocated for each */
 #define SIZE_MAX_ALL (UINT64_C(1) << 50)
 #define PROCESSES    256
 

@@ -1,4 +1,4 @@
-/* The command line of prong bench: its table, and what that fills in. */
+/* The command line of prong bench: its table, and the settings that it fills in. */
 #ifndef PRONG_BENCH_OPTIONS_H
 #define PRONG_BENCH_OPTIONS_H
 
@@ -6,9 +6,9 @@
 #include "base/option.h"
 #include "origin.h"
 
-#define BENCH_NOT_GIVEN (-1) /* of duration_ms, of which 0 is a value */
+#define BENCH_NOT_GIVEN (-1) /* of duration_ms, for which 0 is a value */
 
-/* 0 is "not given" where nothing else is said: what it then is depends on the mode. */
+/* Unless noted, 0 means "not given"; the default then depends on the mode. */
 struct bench_settings {
 	bool churn, keep, stream;
 	uint64_t hold;

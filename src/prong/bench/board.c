@@ -57,7 +57,7 @@ bool board_waits(struct board *board, struct row *row)
 	return atomic_load(&row->reached) > atomic_load(&board->open);
 }
 
-/* The time first: who sees the gate open sees since when. */
+/* Sets the time first: a worker that sees the gate open can read when it opened. */
 void board_open_gate(struct board *board)
 {
 	unsigned gate = atomic_load(&board->open);

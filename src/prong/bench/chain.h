@@ -1,4 +1,7 @@
-/* Clients in an order: the overdue first, or the longest held. One is in one at most. */
+/*
+ * An ordered chain of clients: by deadline, or by how long they have been held. A
+ * client is in at most one chain.
+ */
 #ifndef PRONG_BENCH_CHAIN_H
 #define PRONG_BENCH_CHAIN_H
 
@@ -8,10 +11,10 @@ struct chain {
 	struct client *first, *last; /* linked by before and after of struct client */
 };
 
-/* Add at the end. */
+/* Adds at the end. */
 void chain_append(struct chain *chain, struct client *client);
 
-/* Take out from wherever it is; it must be in this chain. */
+/* Removes the client from anywhere in this chain. */
 void chain_remove(struct chain *chain, struct client *client);
 
 #endif

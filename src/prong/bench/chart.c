@@ -5,12 +5,12 @@
 
 #include "quantity.h"
 
-#define EDGES   97 /* 1 us to 4000 s, which is beyond what a histogram takes */
+#define EDGES   97 /* from 1 us to 4000 s, more than a histogram holds */
 #define TEXT    40 /* columns before the bars */
-#define LEAST   10 /* columns of the longest bar, however narrow the terminal */
+#define LEAST   10 /* columns of the longest bar, even on a narrow terminal */
 #define PER_TEN 10
 
-/* Ten to the decade, each a quarter more than the one before (ISO 3, series R10). */
+/* Ten edges per decade, each a quarter more than the one before (ISO 3, series R10). */
 static uint64_t edge_at_ns(size_t index)
 {
 	static const unsigned series[PER_TEN] = { 100, 125, 160, 200, 250,
@@ -23,7 +23,7 @@ static uint64_t edge_at_ns(size_t index)
 }
 
 struct span {
-	size_t first, last; /* edges, below and above all that was counted */
+	size_t first, last; /* edges below and above everything that was counted */
 };
 
 static struct span find_span(const struct histogram *histogram)
@@ -40,7 +40,10 @@ static struct span find_span(const struct histogram *histogram)
 	return span;
 }
 
-/* So many edges a row that the rows are few enough, and still divide a decade. */
+/*
+ * How many edges each row spans: enough to keep the rows few, and a divisor of a
+ * decade.
+ */
 static size_t choose_step(const struct span *span)
 {
 	static const size_t steps[] = { 1, 2, 5, 10 };
@@ -85,7 +88,7 @@ static void draw_row(const struct chart_row *row, uint64_t all, uint64_t most, i
 	printf("%8s - %-8s %11" PRIu64 " %5.1f%% ", quantity_time(from, row->from_ns),
 	       quantity_time(to, row->to_ns), row->count,
 	       100 * (double)row->count / (double)all);
-	/* Too few to be drawn is not none. */
+	/* A count too small to be drawn still gets a bar, since it is not zero. */
 	if (bar == 0 && row->count > 0)
 		putchar('.');
 	while (bar-- > 0)

@@ -1,4 +1,4 @@
-/* How times are distributed: in rows of equal width on a logarithmic axis of time. */
+/* The distribution of times, in rows of equal width on a logarithmic time axis. */
 #ifndef PRONG_BENCH_CHART_H
 #define PRONG_BENCH_CHART_H
 
@@ -14,13 +14,13 @@ struct chart_row {
 };
 
 /*
- * Fill rows from what the histogram has; none is left out, so the counts add up.
- * Returns how many there are: 0 if the histogram is empty.
+ * Fills rows from the histogram. No time is left out, so the counts add up. Returns the
+ * number of rows; 0 if the histogram is empty.
  */
 size_t chart_rows(struct chart_row rows[CHART_ROWS_MAX],
 		  const struct histogram *histogram);
 
-/* Draw them on stdout, width columns wide; name says what the times are. */
+/* Draws them on stdout, width columns wide; name says what the times are. */
 void chart_draw(const char *name, const struct histogram *histogram, int width);
 
 #endif

@@ -14,7 +14,9 @@ static void plan_connections(struct run *run)
 								  : plan->count);
 }
 
-/* If all clients are busy the next is late, and what it waits counts as latency. */
+/*
+ * If all clients are busy the next connection begins late; its wait counts as latency.
+ */
 static void start_due(struct run *run)
 {
 	uint64_t now_ns = nanoclock_now_ns();
@@ -38,7 +40,7 @@ static void stop_beginning(struct run *run)
 	run->total = run->started;
 }
 
-/* Streams without end end here. */
+/* Ends streams without a size. */
 static void cut_streams(struct run *run)
 {
 	stop_beginning(run);

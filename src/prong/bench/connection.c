@@ -1,6 +1,6 @@
 /*
- * Owns what happens to one connection and counts its end exactly once. It never
- * decides what a connection is for: the mode does.
+ * Owns what happens to one connection, and counts its end exactly once. The purpose of
+ * a connection is decided by the mode.
  */
 #include "connection.h"
 
@@ -16,7 +16,7 @@
 #include "nanoclock.h"
 #include "target.h"
 
-#define SEGMENT 1400 /* one write up to here is one segment: no need of TCP_NODELAY */
+#define SEGMENT 1400 /* a write up to this size is one segment: no TCP_NODELAY needed */
 
 static void set_step(struct run *run, struct client *client, enum step step)
 {
@@ -47,7 +47,7 @@ void connection_fail(struct run *run, struct client *client, int failure)
 	release(run, client);
 }
 
-/* "other" alone does not help: note why, the first time. */
+/* Notes the cause of the first "other" failure, which that word alone does not tell. */
 static void explain(struct figures *figures, const char *call, int err)
 {
 	if (figures->other_error != 0)
@@ -72,7 +72,7 @@ void connection_fail_errno(struct run *run, struct client *client, const char *w
 	connection_fail(run, client, failure);
 }
 
-/* Tell epoll what the client waits for. Returns false if the client failed. */
+/* Tells epoll which events the client waits for. Returns false if the client failed. */
 static bool set_interest(struct run *run, struct client *client, uint32_t interest)
 {
 	struct epoll_event event = { .events = interest, .data.ptr = client };
@@ -95,13 +95,16 @@ static bool half_close(struct run *run, struct client *client)
 	client->half_closed = true;
 	if (shutdown(client->fd, SHUT_WR) == 0)
 		return true;
-	/* Not connected any more: the server's reset came between two calls. */
+	/* Not connected any more: the server's reset arrived between two calls. */
 	connection_fail_errno(run, client, "shutdown",
 			      errno == ENOTCONN ? ECONNRESET : errno);
 	return false;
 }
 
-/* Returns false if nobody but ourselves was there; the client failed. */
+/*
+ * Notes that it is connected. Returns false if it is connected to itself, and has
+ * failed.
+ */
 static bool note_connected(struct run *run, struct client *client, uint64_t now_ns)
 {
 	if (target_is_self(&run->plan->target, client->fd)) {
@@ -113,7 +116,7 @@ static bool note_connected(struct run *run, struct client *client, uint64_t now_
 	return true;
 }
 
-/* The kernel took so many bytes; a connection that takes bytes is connected. */
+/* The kernel took this many bytes, so the connection is established. */
 static void note_sent(struct run *run, struct client *client, uint64_t bytes)
 {
 	uint64_t now_ns = nanoclock_now_ns();
@@ -133,8 +136,8 @@ static void note_sent(struct run *run, struct client *client, uint64_t bytes)
 }
 
 /*
- * Send once. While a connect is under way this is also the test whether it is done:
- * on loopback it nearly always is, and one trip through epoll is saved.
+ * Sends once. While connect(2) is in progress this also tests whether it has succeeded;
+ * on loopback it nearly always has, and a trip through epoll is saved.
  */
 static void push(struct run *run, struct client *client)
 {
@@ -150,7 +153,7 @@ static void push(struct run *run, struct client *client)
 	if (sent < 0 && errno == EAGAIN) {
 		uint32_t also = client->step == STEP_CONNECT ? 0 : EPOLLIN;
 
-		/* Whoever was held has no deadline yet. */
+		/* A client that was held has no deadline yet. */
 		if (client->deadline_ns == 0)
 			run_set_deadline(run, client, nanoclock_now_ns());
 		set_interest(run, client, also | EPOLLOUT);
@@ -163,7 +166,7 @@ static void push(struct run *run, struct client *client)
 	note_sent(run, client, (uint64_t)sent);
 }
 
-/* The connection stands: talk if there is something to say, or wait to be told. */
+/* The connection is established: sends if there is something to send, or waits. */
 static void connected(struct run *run, struct client *client)
 {
 	if (!note_connected(run, client, nanoclock_now_ns()))
@@ -246,7 +249,9 @@ void connection_hold(struct run *run, struct client *client)
 	set_step(run, client, STEP_HELD);
 }
 
-/* Whoever has sent nothing yet sends one byte, as the least that can be echoed. */
+/*
+ * A connection that has sent nothing yet sends one byte, the least that can be echoed.
+ */
 void connection_cut(struct run *run, struct client *client)
 {
 	if (client->step == STEP_IDLE || client->sent_bytes == client->goal_bytes)
@@ -287,7 +292,7 @@ static void take_end_of_file(struct run *run, struct client *client)
 	release(run, client);
 }
 
-/* length bytes are in run->in, at their place. */
+/* length bytes have been read to their place in run->in. */
 static void take_bytes(struct run *run, struct client *client, size_t length)
 {
 	uint64_t now_ns = nanoclock_now_ns();
@@ -311,7 +316,7 @@ static void take_bytes(struct run *run, struct client *client, size_t length)
 	run->mode->exchanged(run, client);
 }
 
-/* Receive once; epoll is level-triggered and reports what is left. */
+/* Receives once; epoll is level-triggered, and reports what is left. */
 static void pull(struct run *run, struct client *client)
 {
 	char *place = pattern_place(run->in, client->received_bytes);

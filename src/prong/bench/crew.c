@@ -25,11 +25,11 @@
 #include "nanoclock.h"
 #include "run.h"
 
-#define FIXED 3 /* descriptors that are waited for, besides those of the workers */
+#define FIXED 3 /* descriptors to wait for, besides those of the workers */
 
 struct worker {
 	pid_t pid;
-	int pidfd; /* -1: collected */
+	int pidfd; /* -1: the worker has been reaped */
 };
 
 struct crew {
@@ -39,7 +39,7 @@ struct crew {
 	struct live live;
 	int interrupts;
 	unsigned living;
-	uint64_t hold_until_ns; /* hold; 0: not yet holding, or until a line comes */
+	uint64_t hold_until_ns; /* hold; 0: not holding yet, or until a line comes */
 	bool reads_stdin;
 	struct pollfd *ready;
 	struct worker workers[];
@@ -125,7 +125,7 @@ static void collect(struct crew *crew, unsigned index)
 	tell_lost(crew, worker, status);
 }
 
-/* Whether every worker that lives waits at the gate that is to be opened next. */
+/* Whether every living worker waits at the next gate. */
 static bool all_wait(const struct crew *crew)
 {
 	unsigned open = atomic_load(&crew->board->open);
@@ -150,7 +150,7 @@ static void tell_held(struct crew *crew)
 	fflush(stdout);
 }
 
-/* All hold their connections: for how long? Returns whether it is over. */
+/* All connections are held. Returns whether the time for that is over. */
 static bool hold_is_over(struct crew *crew)
 {
 	const struct plan *plan = crew->plan;
@@ -177,7 +177,7 @@ static void open_gates(struct crew *crew)
 	}
 }
 
-/* A line, or the end, of the input lets go of what is held. */
+/* A line of the input, or its end, ends the hold. */
 static void take_input(struct crew *crew)
 {
 	char text[256];
@@ -191,7 +191,7 @@ static void take_input(struct crew *crew)
 	crew->hold_until_ns = nanoclock_now_ns();
 }
 
-/* Workers end by themselves; those that cannot are killed at the next signal. */
+/* Workers end by themselves; those that do not are killed at the next signal. */
 static void take_interrupt(struct crew *crew)
 {
 	int signo = interrupt_take(crew->interrupts);
@@ -221,7 +221,7 @@ static int milliseconds_to_wait(const struct crew *crew)
 	left_ms = crew->hold_until_ns > now_ns
 			  ? (crew->hold_until_ns - now_ns) / 1000000 + 1
 			  : 0;
-	/* Once the gate is open it is only for the workers to go on. */
+	/* Once the gate is open, the first process only waits for the workers. */
 	if (atomic_load(&crew->board->open) == GATES)
 		return live_ms;
 	hold_ms = left_ms < 60000 ? (int)left_ms : 60000;

@@ -30,7 +30,7 @@ static uint64_t bucket_end_ns(size_t bucket)
 	return first_ns + ((UINT64_C(1) << shift) - 1);
 }
 
-/* Only one process writes; another may be reading. */
+/* Only one process writes this; another may be reading it. */
 static void bump(uint64_t *counter)
 {
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
@@ -57,13 +57,16 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
 		__atomic_store_n(&histogram->max_ns, ns, __ATOMIC_RELAXED);
 }
 
-/* The count is made of the buckets, so that the two agree whatever comes meanwhile. */
+/*
+ * Adds up the count from the buckets, so that the two agree even if from changes
+ * meanwhile.
+ */
 void histogram_merge(struct histogram *to, const struct histogram *from)
 {
 	uint64_t max_ns;
 
 	if (look(&from->count) == 0)
-		return; /* saves looking into pages that have never been written to */
+		return; /* does not touch pages that were never written */
 	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		uint64_t count = look(&from->buckets[i]);
 

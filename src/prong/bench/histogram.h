@@ -1,8 +1,8 @@
 /*
  * A histogram of durations from 1 µs to 1 h with three significant digits.
  *
- * Owns the counts and nothing else. It never allocates and never prints. One process
- * may add to it while another one, which has it in shared memory, merges it.
+ * Owns only the counts. It never allocates and never prints. One process may add to it
+ * while another, which shares its memory, merges it.
  */
 #ifndef PRONG_BENCH_HISTOGRAM_H
 #define PRONG_BENCH_HISTOGRAM_H
@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 /*
- * Log-linear: nanoseconds below 2048 have a bucket each; above, each power of two
- * is cut into 1024 buckets, so a bucket is never wider than 1/1024 of its value.
- * One hour is below 2^42 ns.
+ * Log-linear: durations below 2048 ns have a bucket each; above, each power of two is
+ * divided into 1024 buckets, so a bucket is never wider than 1/1024 of its value. One
+ * hour is below 2^42 ns.
  */
 #define HISTOGRAM_HALF_BITS 10
 #define HISTOGRAM_TOP_BITS  42
@@ -25,19 +25,22 @@ struct histogram {
 	uint64_t buckets[HISTOGRAM_BUCKETS];
 };
 
-/* Count one duration of ns nanoseconds; below 1 µs or above 1 h counts as the end. */
+/*
+ * Counts one duration of ns nanoseconds; below 1 µs or above 1 h it counts as that
+ * limit.
+ */
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
-/* Add all that is in from, as of now; what is being added meanwhile may be missing. */
+/* Adds the counts of from; a duration that is added meanwhile may be missing. */
 void histogram_merge(struct histogram *to, const struct histogram *from);
 
 /*
- * The duration in ns which a share of the durations do not exceed (0.5 is the
- * median; 0 < share <= 1), up to the width of a bucket; 0 if nothing was counted.
+ * The duration in ns that a share of the durations do not exceed (0.5: the median; 0 <
+ * share <= 1), accurate to the width of a bucket; 0 if nothing was counted.
  */
 uint64_t histogram_quantile_ns(const struct histogram *histogram, double share);
 
-/* How many durations lie in buckets that end at ns or before. */
+/* How many durations are in buckets that end at or before ns. */
 uint64_t histogram_count_up_to(const struct histogram *histogram, uint64_t ns);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * hold: all open at once, an echo when opened, and another one after they were held.
- * Only some of them are under way at a time, so that it is not the server's queue
- * that is measured, or overflows.
+ * hold: opens all connections at once, with an echo when each is opened and another one
+ * after they were held. Only some of them are in progress at a time; otherwise the
+ * server's queue would be measured, or overflow.
  */
 #include "mode.h"
 
@@ -22,7 +22,7 @@ static void echo_again(struct run *run, struct client *client)
 	connection_exchange(run, client, nanoclock_now_ns());
 }
 
-/* Let all that are held act, some at a time. Returns whether all have. */
+/* Makes all held clients act, some at a time. Returns whether all have. */
 static bool sweep(struct run *run, void (*act)(struct run *run, struct client *client))
 {
 	while (run->cursor < run->processes &&

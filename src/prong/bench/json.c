@@ -23,7 +23,7 @@ static void print_string(const char *text)
 	putchar('"');
 }
 
-/* What has no bound or has not happened is null, not a number. */
+/* A value that has no bound, or has not happened, is null, not a number. */
 static void print_or_null(const char *name, bool known, double value)
 {
 	if (known)
@@ -47,7 +47,7 @@ static void print_plan(const struct plan *plan)
 	print_or_null("rate", plan->interval_ns > 0, 1e9 / plan->interval_ns);
 }
 
-/* Nothing timed is null, not 0: no one should take it for very fast. */
+/* If nothing was timed it prints null, since 0 would look very fast. */
 static void print_part(const char *name, const struct histogram *histogram)
 {
 	printf(",\"%s_us\":{", name);

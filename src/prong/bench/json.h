@@ -1,10 +1,10 @@
-/* A result as one line of JSON, for programs; prong-bench(1) says what its fields mean. */
+/* A result as one line of JSON, for programs; prong-bench(1) explains its fields. */
 #ifndef PRONG_BENCH_JSON_H
 #define PRONG_BENCH_JSON_H
 
 #include "result.h"
 
-/* Write it to stdout; with the distribution of the main part, if asked. */
+/* Writes it to stdout, with the distribution of the main part if asked for. */
 void json_print(const struct result *result, bool histogram);
 
 #endif

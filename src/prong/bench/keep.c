@@ -1,9 +1,10 @@
 /*
- * keep: when all connections are open, round trips on them: the next one to whoever
- * has finished one, or, at a fixed rate, to whoever has been free for longest.
+ * keep: opens all connections, then makes round trips on them. The next round trip goes
+ * to the client that has just finished one, or, at a fixed rate, to the one that has
+ * been free longest.
  *
- * Reads and writes on its own only in keep_alone(), where epoll would be measured
- * rather than the server.
+ * Only keep_alone() reads and writes by itself, since with one connection epoll would
+ * be measured rather than the server.
  */
 #include "mode.h"
 
@@ -17,10 +18,10 @@
 #include "nanoclock.h"
 #include "run.h"
 
-#define ALONE_BYTES (64 * 1024) /* more at once might fill all buffers and block both */
-#define LOOK_UP_MS  100         /* from a blocking call: has the run been stopped? */
+#define ALONE_BYTES (64 * 1024) /* more could fill all buffers and block both sides */
+#define LOOK_UP_MS  100         /* between checks if the run was stopped */
 
-/* What else than an errno a call can end with. */
+/* How a call can end, besides with an errno. */
 #define CLOSED_EARLY (-1)
 #define WRONG_BYTES  (-2)
 
@@ -33,7 +34,7 @@ static void plan_kept(struct run *run)
 	run->rounds_total = run->plan->count;
 }
 
-/* To whoever is free now; if the rate is fixed start_due() knows when. */
+/* To the client that is free now; at a fixed rate start_due() decides when. */
 static void next_round(struct run *run, struct client *client, uint64_t now_ns)
 {
 	if (run->rounds == run->rounds_total) {
@@ -61,7 +62,7 @@ static void ended(struct run *run, struct client *client)
 	(void)client;
 }
 
-/* Make calls on fd block, but not for long; or not any more. */
+/* Makes calls on fd block for a limited time, or no longer. */
 static int set_blocking(int fd, bool blocking)
 {
 	struct timeval timeout = { .tv_usec = LOOK_UP_MS * 1000 };
@@ -106,8 +107,8 @@ static int write_all(struct run *run, struct client *client, const char *bytes,
 }
 
 /*
- * One byte more is asked for, so that too much is seen at once. Returns 0, a positive
- * errno, or one of the two above.
+ * Asks for one byte more, so that excess bytes are noticed at once. Returns 0, a
+ * positive errno, or one of the two values above.
  */
 static int read_all(struct run *run, struct client *client, char *bytes, size_t length,
 		    uint64_t begun_ns)
@@ -147,7 +148,7 @@ static void fail_alone(struct run *run, struct client *client, int err)
 	}
 }
 
-/* One timed round trip. Returns false if the connection failed, or is to be given up. */
+/* One timed round trip. Returns false if the connection failed, or must be given up. */
 static bool round_alone(struct run *run, struct client *client, size_t length)
 {
 	struct figures *figures = run->figures;
@@ -203,7 +204,7 @@ static void keep_alone(struct run *run, struct client *client)
 		connection_fail_errno(run, client, "setsockopt", -err);
 }
 
-/* Whoever is free when the last round has begun is not needed any more. */
+/* After the last round has begun, clients that are free are no longer needed. */
 static void start_due(struct run *run)
 {
 	uint64_t now_ns = nanoclock_now_ns();
@@ -248,7 +249,7 @@ static void start_kept(struct run *run)
 	run_opened(run);
 }
 
-/* Those under way end as rounds do; whoever is free ends in start_due(). */
+/* Clients in a round end when it does; free ones end in start_due(). */
 static void over(struct run *run)
 {
 	run->rounds_total = run->rounds;

@@ -62,7 +62,10 @@ static void collect(struct result *result, const struct board *board)
 		figures_merge(&result->figures, &board->rows[i].figures);
 }
 
-/* The terminal must not break it into two, of which only one would be erased. */
+/*
+ * The line must fit the terminal, or it would break in two, of which only one is
+ * erased.
+ */
 static size_t columns(void)
 {
 	struct winsize size = { .ws_col = 0 };
@@ -84,7 +87,7 @@ static void write_line(const char *text, size_t length)
 	(void)!write(STDERR_FILENO, line, ERASE_SIZE + length);
 }
 
-/* Of streams none may end for long: what has moved tells more. */
+/* A stream may take long to end, so the bytes moved are a better measure. */
 static uint64_t progress(const struct result *result, const struct histogram *times)
 {
 	if (result->plan->mode == &mode_stream)
@@ -115,7 +118,7 @@ void live_show(struct live *live, const struct board *board)
 	collect(live->result, board);
 	times = result_main_part(live->result, &name);
 	done = progress(live->result, times);
-	/* With another part another thing is counted. */
+	/* With another part, other things are counted. */
 	if (done < live->done)
 		live->done = 0;
 	length = snprintf(

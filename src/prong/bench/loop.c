@@ -7,7 +7,7 @@
 #include "nanoclock.h"
 
 #define EVENTS 256
-#define BUDGET 256 /* connections begun between two looks at events */
+#define BUDGET 256 /* connections begun before events are looked at again */
 
 static void fail_overdue(struct run *run)
 {
@@ -20,7 +20,10 @@ static void fail_overdue(struct run *run)
 		connection_fail(run, run->due.first, FAILURE_TIMED_OUT);
 }
 
-/* A unix socket's queue makes no event when it has room, so ask every millisecond. */
+/*
+ * A UNIX socket reports no event when its queue has room, so it is tried every
+ * millisecond.
+ */
 static void knock_again(struct run *run)
 {
 	for (size_t i = 0; i < run->processes && run->in_step[STEP_KNOCK] > 0; i++)
@@ -49,7 +52,7 @@ static int milliseconds_to_wait(const struct run *run)
 	return wait_ms < 60000 ? (int)wait_ms : 60000;
 }
 
-/* What has no client, the timer and the board, is looked at on every turn anyway. */
+/* The timer and the board have no client, and are looked at on every turn anyway. */
 static void wait_for_events(struct run *run)
 {
 	struct epoll_event events[EVENTS];
@@ -61,7 +64,7 @@ static void wait_for_events(struct run *run)
 			connection_event(run, events[i].data.ptr, events[i].events);
 }
 
-/* The last gate is open: from here on the time runs. */
+/* The last gate is open: the time of the run begins. */
 static void begin(struct run *run)
 {
 	run->base_ns = atomic_load(&run->board->opened_at_ns[run->mode->gates - 1]);

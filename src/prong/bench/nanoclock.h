@@ -1,11 +1,13 @@
-/* The monotonic clock, in nanoseconds: the load generator's times are short. */
+/*
+ * The monotonic clock, in nanoseconds, since the load generator measures short times.
+ */
 #ifndef PRONG_BENCH_NANOCLOCK_H
 #define PRONG_BENCH_NANOCLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* CLOCK_MONOTONIC in ns, as all times of the load generator; never goes back. */
+/* CLOCK_MONOTONIC in ns; never goes back. All times of the load generator use it. */
 static inline uint64_t nanoclock_now_ns(void)
 {
 	struct timespec now;

@@ -1,12 +1,12 @@
 /*
- * Owns the sequence: a Weyl sequence of 64-bit words, folded once, since one
- * addition a word is what compilers turn into vector code.
+ * Owns the sequence: a Weyl sequence of 64-bit words, folded once. It takes one
+ * addition per word, which compilers turn into vector code.
  */
 #include "pattern.h"
 
 #include <string.h>
 
-#define STRIDE UINT64_C(0x9e3779b97f4a7c15) /* odd: no word repeats within 2^64 */
+#define STRIDE UINT64_C(0x9e3779b97f4a7c15) /* odd, so no word repeats within 2^64 */
 
 static uint64_t fold(uint64_t state)
 {
@@ -40,7 +40,9 @@ char *pattern_place(uint64_t *room, uint64_t offset)
 	return (char *)room + offset % 8;
 }
 
-/* Put the right bytes around the length ones, so that whole words can be compared. */
+/*
+ * Fills in the right bytes around the length ones, so that whole words can be compared.
+ */
 static void complete_ends(uint64_t *room, uint64_t state, size_t head, size_t length)
 {
 	size_t words = (head + length + 7) / 8;

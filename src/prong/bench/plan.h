@@ -1,7 +1,7 @@
 /*
- * What a run is to do, and each worker's share of it.
+ * What a run must do, and each worker's share of it.
  *
- * Whatever is counted is split so that the shares add up to the whole exactly.
+ * Counts are split so that the shares add up exactly to the whole.
  */
 #ifndef PRONG_BENCH_PLAN_H
 #define PRONG_BENCH_PLAN_H
@@ -20,20 +20,23 @@ struct plan {
 	const struct mode *mode;
 	struct address target;
 	struct origin origin;
-	uint64_t count;       /* connections, or in keep round trips; or unbounded */
-	uint64_t concurrency; /* open at once; in hold: all that are to be held */
-	uint64_t under_way;   /* keep and hold: being opened or echoing at once */
+	uint64_t count;       /* connections; in keep, round trips; or unbounded */
+	uint64_t concurrency; /* open at once; in hold, all that will be held */
+	uint64_t under_way;   /* keep and hold: how many open or echo at once */
 	uint64_t bytes;       /* of each exchange; unbounded: until the time is over */
-	double interval_ns;   /* between what is due; 0: as fast as it goes */
-	uint64_t duration_ns; /* to begin things in, or to hold; 0: no limit of time */
-	uint64_t timeout_ns;  /* without progress */
+	double interval_ns;   /* between two starts; 0: as fast as possible */
+	uint64_t duration_ns; /* during which work begins, or is held; 0: no limit */
+	uint64_t timeout_ns;  /* for a connection without progress */
 	bool wait;            /* hold: until a line on stdin */
 
-	/* Of a share. Of what is due this worker does the index-th of each workers. */
+	/*
+	 * Of a share: this worker does every workers-th start, beginning with the
+	 * index-th.
+	 */
 	unsigned index, workers;
 };
 
-/* What worker index, of plan->workers, is to do. */
+/* The share of worker index of plan->workers. */
 struct plan plan_share(const struct plan *plan, unsigned index);
 
 #endif

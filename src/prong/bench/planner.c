@@ -5,7 +5,7 @@
 #include "mode.h"
 #include "run.h"
 
-#define UNDER_WAY 256 /* connections that keep and hold open at once by themselves */
+#define UNDER_WAY 256 /* connections that keep and hold open at once by default */
 
 static const struct mode *choose_mode(const struct bench_settings *settings)
 {
@@ -31,7 +31,7 @@ static const struct mode *choose_mode(const struct bench_settings *settings)
 	return chosen ? chosen : &mode_churn;
 }
 
-/* Whether what was asked for means something in this mode. */
+/* Checks that the options have an effect in this mode. */
 static void check_taken(const struct bench_settings *settings, const struct mode *mode)
 {
 	const struct {
@@ -56,7 +56,7 @@ static void check_taken(const struct bench_settings *settings, const struct mode
 		option_die(&bench_page, "--timeout: 0 leaves no time for anything");
 }
 
-/* How many are due before the time is over; the first one is due at once. */
+/* How many starts are due before the time is over; the first one is due at once. */
 static uint64_t count_due(const struct number_rate *rate, int64_t duration_ms)
 {
 	uint64_t period_ms = (uint64_t)rate->period_ms;
@@ -105,7 +105,7 @@ static void bound_closed_loop(struct plan *plan, const struct bench_settings *se
 		plan->duration_ns = (uint64_t)MODE_DURATION_MS * 1000000;
 }
 
-/* Each process needs a connection of its own, or it has nothing to do. */
+/* Each process needs at least one connection, or it has nothing to do. */
 static void choose_concurrency(struct plan *plan, const struct bench_settings *settings)
 {
 	uint64_t given = settings->concurrency;
@@ -139,7 +139,7 @@ static uint64_t descriptors_for_connections(void)
 	return limit.rlim_max - RUN_SPARE_FDS;
 }
 
-/* What nobody asked for is cut to what is possible; what was asked for is not. */
+/* Reduces a default to what is possible, but refuses a given value that is not. */
 static void check_descriptors(struct plan *plan, const struct bench_settings *settings)
 {
 	uint64_t room = descriptors_for_connections();

@@ -1,4 +1,4 @@
-/* Works out a plan from the command line: the mode, and what is left to the mode. */
+/* Makes a plan from the command line: the mode, and the mode's defaults. */
 #ifndef PRONG_BENCH_PLANNER_H
 #define PRONG_BENCH_PLANNER_H
 
@@ -7,8 +7,8 @@
 #include "plan.h"
 
 /*
- * Work out a plan for target from settings that option_parse() has filled. What cannot
- * be is told on stderr, and the program exits with 2.
+ * Makes a plan for target from settings that option_parse() has filled. If the settings
+ * are impossible it says so on stderr and exits with 2.
  */
 void planner_make(struct plan *out, const struct bench_settings *settings,
 		  const struct address *target);

@@ -8,7 +8,10 @@ struct unit {
 	double size;
 };
 
-/* Three digits: 1.23, 12.3, 123; and what has more before the point keeps them. */
+/*
+ * Three digits: 1.23, 12.3, 123; a number with more digits before the point keeps them
+ * all.
+ */
 static int decimals(double value)
 {
 	if (value < 9.995)

@@ -1,4 +1,4 @@
-/* Times, sizes and counts as people read them, with three digits that mean something. */
+/* Times, sizes and counts as people read them, with three significant digits. */
 #ifndef PRONG_BENCH_QUANTITY_H
 #define PRONG_BENCH_QUANTITY_H
 

@@ -1,4 +1,4 @@
-/* What came out of a run, of all its workers together. */
+/* The result of a run, of all its workers together. */
 #ifndef PRONG_BENCH_RESULT_H
 #define PRONG_BENCH_RESULT_H
 
@@ -8,35 +8,38 @@
 struct result {
 	const struct plan *plan;
 	char target[ADDRESS_TEXT_MAX];
-	uint64_t begun_ns;   /* nanoclock_now_ns(); 0: it has not */
+	uint64_t begun_ns;   /* by nanoclock_now_ns(); 0: not begun */
 	uint64_t went_on_ns; /* keep and hold: after all were open */
 	unsigned lost;       /* workers that died */
-	int signo;           /* by which it was broken off, or 0 */
+	int signo;           /* the signal that interrupted it; 0: none */
 	struct figures figures;
 };
 
-/* ns between two moments; 0 if one of them has not come. */
+/* ns between two moments; 0 if one of them has not come yet. */
 uint64_t result_between_ns(uint64_t from_ns, uint64_t to_ns);
 
-/* ns in which ok came about: keep begins to count when all connections are open. */
+/*
+ * The ns in which ok were completed; in keep they count from when all connections are
+ * open.
+ */
 uint64_t result_time_ns(const struct result *result);
 
-/* How many came about in so many ns, in a second; 0 in no time. */
+/* The rate per second of count in this many ns; 0 if ns is 0. */
 double result_per_second(uint64_t count, uint64_t ns);
 
 /*
- * The part whose times say most of what has been measured so far: the longest there
- * are. NULL if there are none; name receives its name.
+ * The part whose times say most about what has been measured so far: the longest ones.
+ * NULL if there are none; name receives its name.
  */
 const struct histogram *result_main_part(const struct result *result,
 					 const char **name);
 
-/* Whether nothing failed, nobody died, and it went to its end. */
+/* Whether nothing failed, no worker died, and the run went to its end. */
 bool result_is_clean(const struct result *result);
 
 /* The quantiles that are reported, and the parts, by enum part. */
 struct quantile {
-	const char *title, *name; /* in the table, in JSON */
+	const char *title, *name; /* in the table; in the JSON */
 	double share;
 };
 

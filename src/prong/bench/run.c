@@ -31,7 +31,9 @@ bool run_stopped(const struct run *run)
 	return atomic_load_explicit(&run->board->stop, memory_order_relaxed);
 }
 
-/* Workers take turns, so that together they keep the time that one would keep. */
+/*
+ * Workers take turns, so that together they keep the same schedule as one worker would.
+ */
 uint64_t run_due_ns(const struct run *run, uint64_t number)
 {
 	const struct plan *plan = run->plan;
@@ -68,7 +70,10 @@ void run_clear_deadline(struct run *run, struct client *client)
 	client->deadline_ns = 0;
 }
 
-/* The timeout is the same for all, so the last to make progress is due last. */
+/*
+ * The timeout is the same for all clients, so the last one to make progress is due
+ * last.
+ */
 void run_set_deadline(struct run *run, struct client *client, uint64_t now_ns)
 {
 	run_clear_deadline(run, client);

@@ -24,7 +24,9 @@ static void print_heading(const struct result *result)
 	putchar('\n');
 }
 
-/* "opened 100 in 12.3 ms, 8123/s" and an end of line; nothing if it has not happened. */
+/*
+ * "opened 100 in 12.3 ms, 8123/s" and an end of line; nothing if it has not happened.
+ */
 static void print_span(const char *done, uint64_t count, const char *units, uint64_t ns)
 {
 	char time[QUANTITY_MAX], rate[QUANTITY_MAX];

@@ -4,7 +4,7 @@
 
 #include "result.h"
 
-/* Write it to stdout. */
+/* Writes it to stdout. */
 void table_print(const struct result *result);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A blocked signal is queued even if it is ignored, so those must stay out. */
+/* A blocked signal is queued even if it is ignored, so ignored ones are left out. */
 static void add_unless_ignored(sigset_t *set, int signo)
 {
 	struct sigaction action;

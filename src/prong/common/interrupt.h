@@ -1,7 +1,7 @@
 /*
- * The signals that break a command off, as data: blocked, and read from a
- * descriptor (signalfd(2)). A child has them too, in the same descriptor: it reads
- * there what was sent to the child.
+ * The signals that interrupt a command, as data: blocked, and read from a descriptor
+ * (signalfd(2)). A child has the same descriptor, and reads from it the signals that
+ * were sent to the child.
  */
 #ifndef PRONG_COMMON_INTERRUPT_H
 #define PRONG_COMMON_INTERRUPT_H
@@ -14,7 +14,7 @@
  */
 int interrupt_open(int *out);
 
-/* Takes the next signal that has come: its number, or 0 if none has. */
+/* Takes the next pending signal: its number, or 0 if there is none. */
 int interrupt_take(int fd);
 
 /* "TERM" for SIGTERM; never NULL. */

@@ -9,11 +9,11 @@
 
 #include "base/clock.h"
 
-#define UNIX_RETRY_MS 20 /* a full queue cannot be waited for (unix(7), EAGAIN) */
+#define UNIX_RETRY_MS 20 /* waiting for a full queue is impossible (unix(7), EAGAIN) */
 
 struct attempt {
 	int fd;           /* -1: not begun, or failed */
-	int64_t retry_us; /* when to call connect(2) again; CLOCK_NEVER: it is under way */
+	int64_t retry_us; /* when to call connect(2) again; CLOCK_NEVER: in progress */
 };
 
 struct race {
@@ -22,7 +22,7 @@ struct race {
 	struct race_result *result;
 	struct attempt attempts[ADDRESS_LIST_MAX];
 	unsigned begun, running;
-	int64_t next_us; /* when the next address is tried, if none has failed before */
+	int64_t next_us; /* when to try the next address, if none fails before */
 	int last_error;
 };
 
@@ -38,7 +38,7 @@ void race_order(struct address_list *list)
 		while (i < from.count &&
 		       (taken[i] || address_family(&from.at[i]) != family))
 			i++;
-		if (i == from.count) /* there are no more of that family */
+		if (i == from.count) /* no addresses of that family are left */
 			for (i = 0; taken[i]; i++)
 				;
 		taken[i] = true;
@@ -62,7 +62,7 @@ static void close_attempt(struct race *race, unsigned i)
 	race->running--;
 }
 
-/* The next address need not wait for its time then. */
+/* The next address then need not wait for its time. */
 static void fail(struct race *race, unsigned i, int error)
 {
 	close_attempt(race, i);
@@ -73,8 +73,8 @@ static void fail(struct race *race, unsigned i, int error)
 }
 
 /*
- * On the same host, where nothing listens, the kernel may choose the very port that is
- * being called, and the socket then talks to itself (RFC 9293, simultaneous open).
+ * If no server listens on a port of this host, the kernel may choose that very port as
+ * the source, and the socket then talks to itself (RFC 9293, simultaneous open).
  */
 static bool is_itself(int fd, const struct address *to)
 {
@@ -113,7 +113,9 @@ static void call_connect(struct race *race, unsigned i, int64_t now_us)
 		fail(race, i, -errno);
 }
 
-/* The port of the source is left to connect(2), so that it may be one in use elsewhere. */
+/*
+ * connect(2) chooses the source port, so that it may be one that is in use elsewhere.
+ */
 static int bind_source(int fd, const struct address *source)
 {
 	int on = 1;
@@ -189,7 +191,7 @@ static int64_t next_event_us(const struct race *race)
 	return clock_first(at_us, n);
 }
 
-/* connect(2) on i has come to its end. */
+/* connect(2) of address i has finished. */
 static void settle(struct race *race, unsigned i)
 {
 	socklen_t length = sizeof(int);
@@ -203,7 +205,7 @@ static void settle(struct race *race, unsigned i)
 		win(race, i);
 }
 
-/* Waits for what happens next, and sees to it. Returns 0, or -EINTR for a signal. */
+/* Waits for the next event and handles it. Returns 0, or -EINTR for a signal. */
 static int wait_for_one(struct race *race, int64_t now_us)
 {
 	struct pollfd ready[ADDRESS_LIST_MAX + 1];
