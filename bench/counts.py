@@ -1,8 +1,8 @@
-"""What noise does not touch: faults, system calls, mappings, instructions.
+"""Measure what noise does not affect: faults, system calls, mappings, instructions.
 
-Each is what one connection more costs: the difference between a long and a short run,
-one connection at a time and all on one processor, so that start, stop and the
-scheduler are not in it. Medians of a few runs.
+Each figure is the cost of one more connection: the difference between a long and a
+short run, one connection at a time and all on one processor. So start, stop and the
+scheduler are not part of it. Each figure is the median of a few runs.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from servers import Server, failed
 SHORT, LONG = 20, 220
 RUNS = 3
 LAYOUTS, LAYOUT_CONNECTIONS = 9, 1000
-FRESH = ["-s", "0", "echo"]  # spares are made in pauses: how many depends on the time
+FRESH = ["-s", "0", "echo"]  # spares are made in pauses: how many depends on time
 POOL = ["-n", "1", "-r", "always", "-s", "1", "echo"]
 
 TITLES = {
@@ -31,7 +31,7 @@ TITLES = {
 
 
 def run(words, count, under=(), look=None):
-    """One run of so many connections: the server, ended, and what look() saw of it."""
+    """Run count connections; return the ended server and what look() found."""
     with Server("prongd", words, under) as server:
         report = server.load("--churn", "-c", "1", "-n", str(count))
         if failed(report):
@@ -41,13 +41,15 @@ def run(words, count, under=(), look=None):
 
 
 def faults(count):
-    """Of prongd and of the children that it waited for; at fixed addresses, since on
-    how data lies in pages depends how many of them a process touches."""
+    """Of prongd and of the children that it waited for. The addresses are fixed,
+    because the number of pages that a process touches depends on how its data lies in
+    them."""
     return {"faults": run(FRESH, count, ["setarch", "-R"])[0].usage.ru_minflt}
 
 
 def faults_by_layout():
-    """As it is run: each start has other addresses, and so another figure."""
+    """With addresses chosen at each start, as in normal use: each start gives another
+    figure."""
     count = LAYOUT_CONNECTIONS
     return [run(["echo"], count)[0].usage.ru_minflt / count for _ in range(LAYOUTS)]
 
@@ -60,8 +62,8 @@ def mappings():
 
 
 def calls(count):
-    """strace writes a file for each process; the one that began as prongd is known
-    by its execve()."""
+    """strace writes a file for each process; prongd itself is the one with an execve().
+    """
     with tempfile.TemporaryDirectory() as scratch:
         options = ["-qq", "-e", "signal=none", "-ff", "-o", f"{scratch}/trace"]
         run(FRESH, count, ["strace", *options])
@@ -74,8 +76,8 @@ def calls(count):
 
 
 def instructions(count, words):
-    """callgrind's sum for each process, by pid; a child's has what its parent had run
-    when it was forked."""
+    """The sum of callgrind for each process, by pid. A child's sum includes what its
+    parent had run when it was forked."""
     with tempfile.TemporaryDirectory() as scratch:
         tool = ["valgrind", "-q", "--tool=callgrind"]
         tool += [f"--callgrind-out-file={scratch}/%p"]
@@ -95,7 +97,7 @@ def supervisor_instructions(count):
 
 
 def pool_worker_instructions(count):
-    """Its only worker began at the same point in the long and in the short run."""
+    """The only worker began at the same point in the long and in the short run."""
     pid, sums = instructions(count, POOL)
     return {"pool_worker_instructions": sum(sums.values()) - sums[pid]}
 
@@ -124,7 +126,7 @@ def measured_once():
 
 
 def measure_counts(runs=RUNS):
-    """{key: median}; instructions only where there is callgrind."""
+    """{key: median}; instructions only if callgrind is installed."""
     with one_processor():
         found = [measured_once() for _ in range(runs)]
     return {key: round(statistics.median(one[key] for one in found), 2) for key in TITLES

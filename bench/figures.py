@@ -1,7 +1,8 @@
-"""What noise touches: rates, times, throughput and memory, in rounds taken in turn.
+"""Measure what noise affects, in rounds taken in turn: rates, times, throughput,
+memory.
 
-A sample is a number, or a string that says how it failed; none is left out. Samples
-of one round stand at the same place of each list, so that ratios are of one round.
+A sample is a number, or a string that says how it failed; every sample is kept. Samples
+of the same round have the same index in each list, so that ratios compare one round.
 """
 
 import json
@@ -20,12 +21,13 @@ OURS = ["prongd", *POOLS, "prongd cat", "prongd --warm cat"]
 PEERS = ["socat PIPE", "socat EXEC cat", "tcpserver cat", "tcpsvd cat", "xinetd cat",
          "ncat cat", "ForkingTCPServer", "Net::Server Fork",
          "Net::Server PreFork"]  # fmt: skip
-# One loading process keeps a processor busy and has nothing left: the fastest servers
-# could not be told apart, and those that wake a process for each request pay for its time.
+# One loading process keeps a processor busy and has no time left: the fastest servers
+# could not be told apart, and those that wake a process for each request would pay for
+# its time.
 TWO = ["--processes", "2"]
 HELD_CHURN = ["--churn", "-c", "16", "-d", "700ms", *TWO, "-t", "10s", *SOURCES]
 MEMORY_HELD = 6000
-FEWER_HELD = {"ForkingTCPServer": 1000, "Net::Server Fork": 1000}  # a MiB and more each
+FEWER_HELD = {"ForkingTCPServer": 1000, "Net::Server Fork": 1000}  # over a MiB each
 
 
 class Figure(NamedTuple):
@@ -34,7 +36,7 @@ class Figure(NamedTuple):
     words: list[str]
     value: Callable[[dict], float]
     servers: list[str]
-    reference: str  # the ratio in the tables is to this one
+    reference: str  # the ratios in the tables refer to this one
     unit: str
 
 
@@ -88,12 +90,12 @@ def held_levels(most):
 
 
 def checked(report, value):
-    """The value, or what makes it worth nothing."""
+    """The value, or why it counts for nothing."""
     return f"failed: {failed(report)}" if failed(report) else value(report)
 
 
 class Hold:
-    """Connections that have been echoed once and stay open, for as long as the block."""
+    """Connections that have been echoed once and stay open until the block ends."""
 
     def __init__(self, server, count):
         words = ["--hold", str(count), "--wait", *SOURCES]
@@ -103,22 +105,22 @@ class Hold:
         self.complete = self.process.stdout.readline().split() == ["held", str(count)]
 
     def end(self):
-        """What failed, in words."""
+        """Return what failed, in words."""
         output, _ = self.process.communicate("\n", timeout=120)
         report = json.loads(output.splitlines()[-1])
         return failed(report) or ("" if self.complete else "not all were held")
 
 
 def on_processor_lists():
-    """KiB that are free, but kept for one processor: after many processes have ended it
-    may be a gigabyte, which MemAvailable leaves out."""
+    """KiB that are free but kept for one processor. After many processes have ended
+    this may be a gigabyte, which MemAvailable leaves out."""
     lines = Path("/proc/zoneinfo").read_text().splitlines()
     pages = sum(int(line.split()[1]) for line in lines if line.split()[0] == "count:")
     return pages * (os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
 def memory_available():
-    """KiB that are free, or would be at once."""
+    """KiB that are free, or can be made free at once."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) + on_processor_lists()
@@ -126,8 +128,8 @@ def memory_available():
 
 
 def settled_memory(patience=8):
-    """Once what the last server left has been given back, which takes the kernel a
-    while; else that would be taken for what connections do not need."""
+    """Memory once the kernel has freed what the last server used, which takes a while.
+    Otherwise it would be counted as saved by connections."""
     deadline = time.monotonic() + patience
     last, quiet = memory_available(), 0
     while quiet < 3 and time.monotonic() < deadline:
@@ -139,7 +141,7 @@ def settled_memory(patience=8):
 
 
 def memory_per_connection(name):
-    """KiB, with everything in: both ends' sockets, processes, page tables, the load."""
+    """KiB, including both ends' sockets, processes, page tables and the load."""
     count = FEWER_HELD.get(name, MEMORY_HELD)
     with Server(name) as server:
         before = settled_memory()
@@ -150,7 +152,7 @@ def memory_per_connection(name):
 
 
 def rate_while_held(name, most):
-    """Connections per second while more and more others are held by the same server."""
+    """Connections per second while the same server holds more and more others."""
     found, holds = {}, []
     with Server(name) as server:
         for level in held_levels(most):
@@ -170,7 +172,7 @@ def one_load(figure, name):
 
 
 def measurements(most_held):
-    """Each part of a round: the keys it gives, the server, the call."""
+    """The parts of a round: the keys that each one gives, the server, the call."""
     for figure in LOADS:
         for name in figure.servers:
             yield [figure.key], name, lambda f=figure, n=name: one_load(f, n)

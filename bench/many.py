@@ -1,8 +1,8 @@
-"""Very many connections at once, each in a process of its own, and their end.
+"""Hold very many connections at once, each in a process of its own, and end them.
 
-All are opened and echoed; then the server is told to stop, which lets sessions finish;
-then each is echoed once more and closed by its client. The server must be gone then,
-with status 0, and all its processes with it.
+All are opened and echoed. Then the server is told to stop, which lets sessions finish;
+then each client is echoed once more and closes. After that the server must be gone,
+with status 0, and so must all its processes.
 """
 
 import contextlib
@@ -21,25 +21,26 @@ from servers import BUILD, INTERRUPTS, SOURCES, Server, failed, load_command
 RESULTS = BUILD / "bench"
 PID_MAX = Path("/proc/sys/kernel/pid_max")
 THREADS_MAX = Path("/proc/sys/kernel/threads-max")
-KIB_EACH = 130  # of memory: what is expected at most
-SPARE_PIDS = 2000  # for everybody else, and for numbers not yet free again
+KIB_EACH = 130  # of memory: the most that is expected
+SPARE_PIDS = 2000  # for other programs, and for numbers not free again yet
 SPARE_DESCRIPTORS = 100
 PATIENCE = 900  # seconds for one step
 
 
 class Refusal(Exception):
-    """The machine does not suffice; the text says of what there is too little."""
+    """The machine has too little of something; the text says of what."""
 
 
 def number(path):
-    """What a file of the kernel's says; None: no limit there."""
+    """The number in a file of the kernel; None: no limit."""
     with contextlib.suppress(OSError, ValueError):
         return int(path.read_text())
     return None
 
 
 def control_groups():
-    """The folders of those that this process is in, and of those above, all versions."""
+    """The directories of the control groups of this process and of those above, all
+    versions."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         root = Path("/sys/fs/cgroup", controllers.removeprefix("name="))
@@ -55,7 +56,7 @@ def group_limit(*names):
 
 
 def processes():
-    """All there are now, threads too."""
+    """The number of processes now, including threads."""
     return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
 
 
@@ -65,7 +66,7 @@ def at_least(what, there_is, needed, hint):
 
 
 def check(count, workers):
-    """That there is enough of everything; else a Refusal."""
+    """Check that there is enough of everything; otherwise raise Refusal."""
     needed = count + processes() + SPARE_PIDS
     if os.geteuid() != 0:
         raise Refusal("not root, who alone may raise kernel.pid_max")
@@ -84,7 +85,7 @@ def check(count, workers):
 
 @contextlib.contextmanager
 def pid_max(wanted):
-    """For the block, however it ends but by SIGKILL."""
+    """Raise pid_max for the block, and restore it unless the block ends by SIGKILL."""
     before = number(PID_MAX)
     if before >= wanted:
         yield
@@ -105,7 +106,7 @@ def children(pid):
 
 
 def left_of_session(leader):
-    """Processes, zombies among them, that began with the server."""
+    """Processes of the server's session, zombies included."""
     left = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -114,14 +115,14 @@ def left_of_session(leader):
 
 
 def line(process, wanted):
-    """Of what the load says while it runs."""
+    """Wait for a line of the load that begins so."""
     said = process.stdout.readline()
     if said.strip() != wanted:
         raise RuntimeError(f"the load said {said.strip()!r}, not {wanted!r}")
 
 
 def hold(server, count, workers):
-    """The figures, and the load's own report."""
+    """Return the figures, and the load's own report."""
     words = ["--hold", str(count), "--wait", "--processes", str(workers), "-t", "60s"]
     before = settled_memory()
     load = subprocess.Popen(load_command([*words, *SOURCES], server.address),
@@ -145,7 +146,7 @@ def hold(server, count, workers):
 
 
 def wrong(count, server, figures, report):
-    """What is not as it should be, in words."""
+    """Return what is not as it should be, in words."""
     found = [failed(report)] if failed(report) else []
     if report["ok"] != count:
         found.append(f"only {report['ok']} echoed twice")

@@ -26,7 +26,7 @@ def block(lines):
 
 
 def bars(title, servers):
-    """A bar a server, the longest on top, with the range of its rounds."""
+    """Draw one bar per server, the longest on top, with the range of its rounds."""
     found = {name: values for name, values in servers.items() if numbers(values)}
     order = sorted(found, key=lambda name: statistics.median(found[name]))
     rows = [f'"{name}" {statistics.median(found[name])} {min(found[name])} {max(found[name])}'

@@ -1,7 +1,7 @@
-"""Compare the figures that noise does not touch with recorded ones; see bench/check.
+"""Compare the figures that noise does not affect with recorded ones; see bench/check.
 
-All of them are costs: more is worse. What has become better is told, so that it can be
-recorded; it is no failure.
+All of them are costs: more is worse. A figure that has become better is reported, so
+that it can be recorded; it is not a failure.
 """
 
 import json
@@ -24,7 +24,7 @@ def verdict(recorded, now):
 
 
 def compare(recorded, now):
-    """Prints a line for each figure; how many are worse."""
+    """Print a line for each figure; return how many are worse."""
     worse = 0
     for key, before in recorded.items():
         word = verdict(before, now.get(key))

@@ -61,7 +61,7 @@ def spread(values):
 
 
 def ratios(values, others):
-    """Of each round, or what failed."""
+    """The ratios of each round, or what failed."""
     if wrong := failure([*values, *others]):
         return [wrong]
     return [value / other for value, other in zip(values, others)]
@@ -135,7 +135,7 @@ def counts_table(results):
 
 
 def many_section():
-    """What bench/many has measured for this build, if it has."""
+    """The results of bench/many for this build, if there are any."""
     path = BUILD / "bench" / "many-100000.json"
     if not path.exists():
         return []

@@ -1,7 +1,8 @@
 """The servers that are compared: how each is started, found ready, and stopped.
 
-A server listens on 127.0.0.1, in a session of its own, with the largest queue and
-limit it can be given, so that a loss of connections is its own and not a setting's.
+A server listens on 127.0.0.1, in a session of its own, with the largest queue and limit
+that it accepts, so that a lost connection is the server's fault and not that of a
+setting.
 """
 
 import contextlib
@@ -24,21 +25,22 @@ CAT = "/bin/cat"
 # As many as descriptors allow: prongd keeps one for each process.
 MANY = str(min(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]) - 100)
 FAILURES = ("refused", "reset", "timed_out", "closed_early", "wrong_bytes", "other")
-# Many source addresses: from one, the kernel's search for a free port is measured.
+# Many source addresses: with only one, the kernel's search for a free port is measured.
 SOURCES = ["--sources", "127.0.0.2/100"]
 
 
 def installed(path):
-    """A copy, as installing makes it. The page cache holds a file as it was written, and
-    one that the linker wrote piece by piece makes a fork several per cent dearer. It is
-    a new one each time, since how memory is split then makes as much of a difference."""
+    """A copy, as an installation makes it. The page cache keeps a file as it was
+    written, and one that the linker wrote in pieces makes a fork several per cent
+    slower. The copy is new each time, since how memory is split then matters just as
+    much."""
     copy = BUILD / "bench" / "installed" / Path(path).name
     copy.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["install", BUILD / path, copy], check=True)
     return copy
 
 
-# Our own and the references take port 0 and announce what they got.
+# Our own servers and the references take port 0 and announce the one they got.
 OURS = {
     "prongd": ["-n", MANY, "echo"],
     "prongd -s 16": ["-n", MANY, "-s", "16", "echo"],
@@ -91,7 +93,7 @@ def perl(kind):
     return lambda port, _: ["perl", script, kind, str(port)]
 
 
-# Each gets a port and a directory of its own, and gives its command.
+# Each gets a port and a directory of its own, and returns its command.
 PEERS = {
     "socat PIPE": lambda port, _: socat(port, "PIPE"),
     "socat EXEC cat": lambda port, _: socat(port, f"EXEC:{CAT}"),
@@ -110,20 +112,20 @@ PEERS = {
 
 
 def has_listener(port):
-    """Looks into the kernel's table: a connection would be one too many."""
+    """Reads the kernel's table, since a connection would be counted by the server."""
     wanted = f"0100007F:{port:04X} 00000000:0000 0A"
     return wanted in Path("/proc/net/tcp").read_text()
 
 
 def free_port():
-    """Below the ports that the kernel gives to clients."""
+    """A port below those that the kernel gives to clients."""
     while has_listener(port := random.randrange(12000, 32000)):
         pass
     return port
 
 
 def failed(report):
-    """What went wrong in a report of prong bench, as words; empty if nothing."""
+    """What went wrong in a report of prong bench, in words; empty if nothing did."""
     kinds = [f"{report[k]} {k.replace('_', ' ')}" for k in FAILURES if report[k]]
     if report["unfinished"] or report["lost_processes"]:
         kinds.append("broken off")
@@ -139,7 +141,8 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 @contextlib.contextmanager
 def uninterrupted():
-    """Signals wait for the end of the block: a process half started is nobody's."""
+    """Delay signals until the end of the block: half-started processes would be left
+    behind."""
     came = []
     before = {one: signal.signal(one, lambda number, _: came.append(number))
               for one in INTERRUPTS}  # fmt: skip
@@ -153,7 +156,7 @@ def uninterrupted():
 
 
 class Server:
-    """A server, for as long as the block lasts. words replaces prongd's arguments."""
+    """A server that runs until the block ends. words replaces prongd's arguments."""
 
     def __init__(self, name, words=None, under=()):
         self.name, self.under = name, list(under)
@@ -177,7 +180,7 @@ class Server:
         return self
 
     def _spawn(self, words, **popen):
-        """Its errors go to a file: a client that is gone is none of ours."""
+        """Errors go to a file: messages about clients that are gone are not ours."""
         with open(Path(self.scratch, "stderr"), "wb") as log, uninterrupted():
             self.process = subprocess.Popen(
                 [str(word) for word in words], start_new_session=True,
@@ -223,13 +226,13 @@ class Server:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def served_by(self):
-        """The server's own process, which strace has as its child."""
+        """The process of the server itself, which is a child of strace."""
         if self.under[:1] != ["strace"]:
             return self.pid
         return int(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
 
     def _stop(self):
-        """The whole session, since some leave their children behind."""
+        """End the whole session, since some servers leave their children behind."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.served_by(), signal.SIGTERM)
         deadline = time.monotonic() + 10
@@ -240,7 +243,8 @@ class Server:
         self._reaped(0)
 
     def _reaped(self, flags=os.WNOHANG):
-        """With what it and the children that it waited for have used."""
+        """Reap the server; includes the resources of the children that it waited for.
+        """
         if self.process.returncode is not None:
             return True
         pid, status, usage = os.wait4(self.pid, flags)
@@ -250,7 +254,7 @@ class Server:
         return bool(pid)
 
     def load(self, *words):
-        """What prong bench reports; whether all is well is failed()'s to tell."""
+        """The report of prong bench; failed() tells whether it is good."""
         run = subprocess.run(
             load_command(words, self.address), stdout=subprocess.PIPE, timeout=300)
         return json.loads(run.stdout.splitlines()[-1])

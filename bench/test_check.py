@@ -1,7 +1,7 @@
-"""bench/check: figures that noise does not touch may not become worse.
+"""bench/check: figures that noise does not affect must not become worse.
 
 Run by `make bench-check`: counting takes longer than any test of `make test`, and has
-little to do with whether prongd is right.
+little to do with whether prongd is correct.
 """
 
 import json
@@ -21,7 +21,8 @@ def test_it_fails_when_and_only_when_a_figure_is_worse_than_recorded(tmp_path):
     assert check("--record", file).returncode == 0
     recorded = json.loads(file.read_text())
 
-    # Other programs run on this machine: only what is not much worse must pass here.
+    # Other programs run on this machine, so figures that are not much worse must pass
+    # here.
     file.write_text(json.dumps({key: value * 1.2 for key, value in recorded.items()}))
     result = check(file)
     assert result.returncode == 0, result.stdout

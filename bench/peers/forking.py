@@ -13,7 +13,7 @@ class Echo(socketserver.BaseRequestHandler):
 class Server(socketserver.ForkingTCPServer):
     allow_reuse_address = True
     request_queue_size = 4096  # 5 by default, which loses connections
-    max_children = 20000  # 40 by default, and then nobody is served
+    max_children = 20000  # 40 by default, and then no more clients are served
     block_on_close = False
 
 

@@ -1,13 +1,13 @@
 /*
- * The echo of the references that give a connection all their attention. It never
- * closes.
+ * The echo of the reference servers that serve one connection at a time per process. It
+ * never closes.
  */
 #ifndef BENCH_REFERENCE_ECHO_H
 #define BENCH_REFERENCE_ECHO_H
 
 #include <unistd.h>
 
-/* Echo fd until its end of file or an error. */
+/* Echoes fd until its end of file or an error. */
 static inline void echo_until_end(int fd)
 {
 	static char buffer[65536];

@@ -1,6 +1,6 @@
 /*
- * Reference: a process for every connection, forked after accept. The least a
- * competent author writes; no limit, no deadline, no log.
+ * Reference: a process for every connection, forked after accept. The least that a
+ * competent author writes: no limit, no timeout, no log.
  */
 #include <sys/wait.h>
 

@@ -14,7 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Listen on the port in argv[1], 0 or none for the kernel's choice; or exit. */
+/*
+ * Listens on the port in argv[1]; if it is 0 or missing, the kernel chooses. Exits on
+ * failure.
+ */
 static inline int listener_open(int argc, char **argv)
 {
 	struct rlimit files;

@@ -1,6 +1,6 @@
 /*
- * Reference: one connection at a time in one process; what a read and a write cost
- * when nothing else is done.
+ * Reference: one connection at a time in one process. Shows the cost of a read and a
+ * write alone.
  */
 #include <signal.h>
 

@@ -1,6 +1,6 @@
 /*
  * Reference: 16 processes forked in advance, each accepting for itself on the shared
- * listener, one connection at a time. They go when the parent goes.
+ * listener, one connection at a time. They die with the parent.
  */
 #include <sys/prctl.h>
 #include <sys/wait.h>

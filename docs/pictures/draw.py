@@ -47,7 +47,7 @@ def fork_copies() -> Picture:
 
 
 def life_of_a_zombie() -> Picture:
-    """What a child that has ended is, until its parent asks."""
+    """The states of a child between its end and its parent's waitpid."""
     picture = Picture(
         "The life of a zombie",
         "A line of time for the parent and one for the child. The parent calls fork and goes"
@@ -149,7 +149,7 @@ def many_exits() -> Picture:
 
 
 def split_client() -> Picture:
-    """Which way the bytes of the two processes go."""
+    """The direction in which the bytes of the two processes go."""
     picture = Picture(
         "The split client",
         "Two processes of the client share one connection. The writing process reads the"

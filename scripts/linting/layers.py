@@ -1,16 +1,17 @@
 """Which module may use which, and which module really does.
 
 A module is a .c file with the .h file of the same name, or one of the two alone. Its
-name is its path without the ending: "src/base/log". A module uses another if one of
-its files includes a file of the other, or if its object file needs a global symbol
-that the other's object file defines. So a table of function pointers uses the
-functions that it names.
+name is its path without the ending: "src/base/log". A module uses another if one of its
+files includes a file of the other, or if its object file needs a global symbol that the
+other's object file defines. So a table of function pointers uses the functions that it
+names.
 
 A .c file without a .h of its name implements part of another header of its folder:
-service.h declares what echo.c defines. It does not use the header by including it.
+service.h declares what echo.c defines. Including that header does not count as using
+it.
 
 The folder of a module is its layer. A module may use modules of its own folder and of
-the folders below. Modules that use each other, directly or by way of others, form a
+the folders below. Modules that use each other, directly or through others, form a
 circle; no circle is allowed.
 """
 
@@ -25,7 +26,7 @@ from typing import Iterable, Iterator, NamedTuple
 
 from linting.project import INCLUDE, Finding, includes
 
-# Each folder, lowest first, with the folders that it stands on. A folder may use these
+# Each folder, lowest first, with the folders directly below it. A folder may use these
 # and everything below them.
 LAYERS = {
     "include": [],
@@ -44,8 +45,8 @@ LAYERS = {
     "src/prong": ["src/prong/bench"],
 }
 
-# Outside the library's folder, a call of a function that a public header declares is a
-# use of that header, whichever module of the library defines the function.
+# Outside the library's folder, calling a function that a public header declares counts
+# as using that header, whichever module of the library defines the function.
 PUBLIC = "include"
 LIBRARY = "src/engine"
 
@@ -83,7 +84,8 @@ def lies_in(module: str, folder: str) -> bool:
 
 
 def reachable(start: str, steps: dict[str, Iterable[str]]) -> set[str]:
-    """All that one or more steps lead to; start only if steps lead back to it."""
+    """Everything that one or more steps lead to; start only if steps lead back to it.
+    """
     found: set[str] = set()
     left = list(steps.get(start, ()))
     while left:
@@ -94,7 +96,7 @@ def reachable(start: str, steps: dict[str, Iterable[str]]) -> set[str]:
 
 
 def objects_of(build: Path, root: Path) -> list[Object]:
-    """The object files of a build by Meson that were compiled from src/."""
+    """The object files that a Meson build compiled from src/."""
     commands = json.loads((build / "compile_commands.json").read_text())
     objects = []
     for command in commands:
@@ -106,7 +108,8 @@ def objects_of(build: Path, root: Path) -> list[Object]:
 
 
 def symbols_of(objects: list[Object]) -> Iterator[tuple[str, str, bool]]:
-    """Each global symbol of each object: the module, the name, and if it is defined."""
+    """Each global symbol of each object: the module, the name, and whether it is
+    defined."""
     if not objects:
         return
     modules = {str(path): module_of(source) for path, source in objects}
@@ -120,7 +123,7 @@ def symbols_of(objects: list[Object]) -> Iterator[tuple[str, str, bool]]:
 
 
 class Graph:
-    """The modules of a project, which others each one uses, and by what."""
+    """The modules of a project, which others each one uses, and through what."""
 
     def __init__(self, texts: dict[str, str], objects: list[Object]) -> None:
         self.texts = {
@@ -130,7 +133,7 @@ class Graph:
         }
         self.modules = sorted({module_of(name) for name in self.texts})
         self.compiled = {source for _, source in objects}
-        # By user and used: the symbols and the inclusions by which one uses the other.
+        # For each pair of user and used module: the symbols and the inclusions.
         self.symbols: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.inclusions: dict[tuple[str, str], list[Inclusion]] = defaultdict(list)
         self.definers: dict[str, set[str]] = defaultdict(set)
@@ -153,7 +156,8 @@ class Graph:
                     self.inclusions[use].append(Inclusion(name, line, written))
 
     def _own_headers(self) -> set[tuple[str, str]]:
-        """Each .c file without a .h of its name, with the headers it implements."""
+        """Each .c file without a .h of its name, with the headers that it implements.
+        """
         defined = defaultdict(set)
         for symbol, modules in self.definers.items():
             for module in modules:
@@ -190,7 +194,8 @@ class Graph:
         }
 
     def may_use(self, user: str, used: str) -> bool:
-        """Whether the layers allow it; what has no layer is a finding of its own."""
+        """Whether the layers allow it; a module without a layer is reported separately.
+        """
         folder, below = folder_of(user), folder_of(used)
         if folder not in LAYERS or below not in LAYERS:
             return True
@@ -206,7 +211,8 @@ class Graph:
         return sorted(list(group) for group in groups if group)
 
     def shortest_circles(self, group: list[str]) -> list[list[str]]:
-        """The pairs of a group that use each other; if none do, a shortest circle."""
+        """The pairs of a group that use each other; if there are none, a shortest
+        circle."""
         pairs = [
             [one, other]
             for one in group
@@ -216,7 +222,7 @@ class Graph:
         return pairs or [min((self._way_back(name) for name in group), key=len)]
 
     def _way_back(self, start: str) -> list[str]:
-        """The modules on a shortest way from a module back to itself."""
+        """The modules on a shortest path from a module back to itself."""
         ways = [[start]]
         seen = set()
         for way in ways:
@@ -302,7 +308,7 @@ def defined_twice(graph: Graph) -> Iterator[Finding]:
 
 
 def views_of_whole_server(graph: Graph) -> Iterator[Finding]:
-    """Inclusions that show a module the struct that few modules may see."""
+    """Inclusions that show a module the struct that only few may see."""
     homes = {name for name, text in graph.texts.items() if WHOLE_SERVER.search(text)}
     files = {
         name: [file for _, _, file in includes(graph.texts, name) if file]
@@ -334,7 +340,7 @@ def check(graph: Graph) -> Iterator[Finding]:
 
 
 def summary(graph: Graph) -> Iterator[str]:
-    """Lines for people: what uses each module and what it uses, circles, and totals."""
+    """Lines for people: users and used modules of each module, circles, and totals."""
     pairs = sorted((user, used) for user in graph.uses for used in graph.uses[user])
     width = max(map(len, graph.modules), default=0)
     yield f"{'module':{width}}  fan-in  fan-out"

@@ -1,4 +1,4 @@
-"""The project as the rules see it: its files, what they include, and its builds."""
+"""The project as the rules see it: its files, their includes, and its builds."""
 
 import os
 import re
@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 
 
 def run(*command: object, **environment: str) -> subprocess.CompletedProcess:
-    """Run a command in the project's root; keep both its outputs, as one text."""
+    """Run a command in the project's root; return both of its outputs as one text."""
     return subprocess.run(
         [str(word) for word in command],
         cwd=ROOT,
@@ -74,7 +74,8 @@ class Tree:
         return self.texts.get(name, "").count("\n")
 
     def build(self, compiler: str) -> Build:
-        """The project, built with this compiler in the scratch folder; it may fail."""
+        """The project, built with this compiler in the scratch directory; it may fail.
+        """
         if compiler not in self.builds:
             directory = Path(self.scratch.name, compiler)
             options = ("-Dwerror=true", "--buildtype=debugoptimized")

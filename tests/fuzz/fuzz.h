@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ends the fuzzer, and has its input saved, unless condition is true. */
+/* Unless condition is true, ends the fuzzer and has its input saved. */
 #define CHECK(condition) fuzz_check((condition), #condition, __FILE__, __LINE__)
 
 void fuzz_check(bool held, const char *what, const char *file, int line);
@@ -15,8 +15,8 @@ void fuzz_check(bool held, const char *what, const char *file, int line);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
- * The input as a string in memory of just its size, so that a byte read behind it is
- * noticed. It ends at its first NUL. The caller frees it.
+ * The input as a string, in memory of exactly its size, so that reading a byte beyond
+ * it is noticed. It ends at its first NUL. The caller frees it.
  */
 char *fuzz_text(const uint8_t *data, size_t size);
 

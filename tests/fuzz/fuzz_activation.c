@@ -1,4 +1,7 @@
-/* What a service manager says in LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID, one a line. */
+/*
+ * The variables of a service manager: LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID, one a
+ * line.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +34,7 @@ static void check_taken(const struct activation *activation, const char *names)
 	for (; *names != '\0'; names++)
 		colons += *names == ':';
 	CHECK(activation->count == colons + 1);
-	/* They are one copy, of which the first name is the beginning. */
+	/* All names are in one copy, which begins with the first name. */
 	free((char *)activation->names[0]);
 }
 

@@ -1,4 +1,4 @@
-/* Addresses that a user types, and those that the kernel hands over. */
+/* Addresses as a user types them, and as the kernel returns them. */
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "fuzz.h"
 
-/* The linker puts it in place of getaddrinfo(3): a fuzzer asks no name server. */
+/* The linker replaces getaddrinfo(3) by this: a fuzzer asks no name server. */
 int __wrap_getaddrinfo(const char *node, const char *service,
 		       const struct addrinfo *hints, struct addrinfo **out);
 
@@ -18,7 +18,7 @@ int __wrap_getaddrinfo(const char *node, const char *service,
 	return EAI_NONAME;
 }
 
-/* What is written of an address is read as the same address. */
+/* The text of an address must be read as the same address. */
 static void check_text(const struct address *address)
 {
 	char text[ADDRESS_TEXT_MAX], small[16];

@@ -1,5 +1,5 @@
 /*
- * The line of JSON that prong bench prints: of any target and any figures. The first
+ * The line of JSON that prong bench prints, for any target and any figures. The first
  * bytes choose the mode and the figures; the rest is the target.
  */
 #include <stdio.h>
@@ -15,10 +15,10 @@
 
 static const struct mode *const modes[] = { &mode_churn, &mode_keep, &mode_hold,
 					    &mode_stream };
-static struct result result; /* large, for its histograms */
+static struct result result; /* too large for the stack: its histograms */
 static struct plan plan;
 
-/* Powers of two, so that a byte chooses from all magnitudes, none and no bound. */
+/* Powers of two, none, or no bound, so that a byte covers all magnitudes. */
 static uint64_t number(uint8_t byte)
 {
 	return byte == 0 ? 0 : byte >= 64 ? UINT64_MAX : UINT64_C(1) << byte;
@@ -33,7 +33,10 @@ static void fill(const uint8_t *data)
 	plan.concurrency = number(data[2]);
 	plan.bytes = number(data[3]);
 	plan.count = number(data[4]);
-	/* As the planner makes it of a rate: a period of 1 ms to a day, 1 to 1000000. */
+	/*
+	 * As the planner computes it from a rate: a period of 1 ms to a day, 1 to
+	 * 1000000.
+	 */
 	plan.interval_ns = data[5] == 0 ? 0 : (double)data[5] * 1e6 / (1 + data[6]);
 	result.plan = &plan;
 	result.begun_ns = number(data[7]);

@@ -1,7 +1,7 @@
 /*
- * Lines of the log: whatever a client sends, a line is one line of ASCII, is in order,
- * and gives back what went in. The first byte of the input chooses the format; each line
- * behind it is a value, and one of a digit alone a number.
+ * Lines of the log: whatever a client sends, a line is one line of ASCII, is
+ * well-formed, and gives back what went in. The first byte of the input chooses the
+ * format. Each line after it is a value; a line that is one digit is a number.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void see(void *arg, const char *line, size_t length)
 	seen->lines++;
 }
 
-/* Takes a character, or its escape, off *text. Returns its byte. */
+/* Takes a character, or its escape, from *text. Returns its byte. */
 static unsigned char unescape(const char **text)
 {
 	const char *at = *text;
@@ -50,7 +50,9 @@ static unsigned char unescape(const char **text)
 	return (unsigned char)byte;
 }
 
-/* Walks over a value of logfmt; if it was expected, it is that or begins like it. */
+/*
+ * Skips a value of logfmt, which must be expected (if not NULL) or a beginning of it.
+ */
 static const char *walk_value(const char *text, const char *expected)
 {
 	bool quoted = *text == '"';
@@ -67,7 +69,7 @@ static const char *walk_value(const char *text, const char *expected)
 	return text + quoted;
 }
 
-/* "key=value key=value", the values in the order in which they went in. */
+/* "key=value key=value", with the values in the order in which they went in. */
 static void check_logfmt(const char *line, char **values, size_t count)
 {
 	size_t next = 0;

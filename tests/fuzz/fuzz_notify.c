@@ -1,6 +1,6 @@
 /*
- * The socket that NOTIFY_SOCKET names, on the first line, and the addresses told to it,
- * one on each line behind. No socket is really reached.
+ * The first line is NOTIFY_SOCKET; each line after it is an address for the status. No
+ * socket is contacted.
  */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -17,11 +17,11 @@
 static const char *name;
 static unsigned told;
 
-/* The linker puts them in place of connect(2) and send(2). */
+/* The linker replaces connect(2) and send(2) by these. */
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 
-/* A path has a NUL behind it, an abstract name one in front (unix(7)). */
+/* A path has a NUL after it, an abstract name one before it (unix(7)). */
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)address;

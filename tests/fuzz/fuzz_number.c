@@ -1,4 +1,4 @@
-/* Numbers, sizes and durations: what is taken is what an independent reading gives. */
+/* Numbers, sizes and durations: an accepted value is what a second parser computes. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "fuzz.h"
 
-/* Digits alone: strtoull(3), which takes more, would not say so. */
+/* Only digits; strtoull(3) also accepts other characters, and would not report them. */
 static bool is_digits(const char *text)
 {
 	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
@@ -22,7 +22,7 @@ static void read_number(const char *text)
 	unsigned long long expected;
 
 	if (!is_digits(text)) {
-		/* What overflows is noticed before what stands behind it. */
+		/* An overflow is reported before any characters after the number. */
 		CHECK(err == -EINVAL || err == -ERANGE);
 		return;
 	}

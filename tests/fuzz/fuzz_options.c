@@ -1,6 +1,6 @@
 /*
- * The command lines of prongd, prong connect and prong bench. The first byte chooses the
- * table; the lines behind it are the words.
+ * The command lines of prongd, prong connect and prong bench. The first byte chooses
+ * the table; the lines after it are the words.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static const struct option_page *const pages[] = { &prongd_page, &connect_page,
 static jmp_buf on_exit_jump;
 static bool in_parser;
 
-/* The linker puts it in place of exit(3), by which the parser ends the program. */
+/* The linker replaces exit(3), with which the parser ends the program, by this. */
 _Noreturn void __wrap_exit(int status);
 _Noreturn void __real_exit(int status);
 
@@ -38,7 +38,7 @@ _Noreturn void __wrap_exit(int status)
 	__real_exit(status);
 }
 
-/* Returns the index behind the options, or, below 0, RETURNED - the exit status. */
+/* Returns the index after the options, or, below 0, RETURNED - the exit status. */
 static int parse(const struct option_page *page, union settings *settings, int count,
 		 char **words)
 {
@@ -55,7 +55,7 @@ static int parse(const struct option_page *page, union settings *settings, int c
 	return result;
 }
 
-/* Bad usage is told as "prongd: ...", with the way to help below. */
+/* Bad usage is reported as "prongd: ...", followed by how to get help. */
 static void check_message(const struct option_page *page, const char *text)
 {
 	char last[80];
@@ -68,7 +68,7 @@ static void check_message(const struct option_page *page, const char *text)
 	CHECK(strcmp(text + strlen(text) - strlen(last), last) == 0);
 }
 
-/* The library takes them without a fault, whatever they are. */
+/* The library must accept or refuse them without a fault, whatever they are. */
 static void use(const struct option_page *page, const union settings *settings)
 {
 	struct prong_options options = { .size = sizeof(options) };

@@ -8,7 +8,7 @@
 #include "base/prefix.h"
 #include "fuzz.h"
 
-/* A client whose address is the bytes given. */
+/* A client that has these bytes as its address. */
 static struct address client(int family, const struct prefix_bytes *bytes)
 {
 	struct address address = { .any.sa.sa_family = (sa_family_t)family };
@@ -20,7 +20,7 @@ static struct address client(int family, const struct prefix_bytes *bytes)
 	return address;
 }
 
-/* It has its first address, and not one that differs in the last bit that counts. */
+/* A prefix holds its first address, but not one that differs in its last bit. */
 static void check_holds(const struct prefix *prefix)
 {
 	struct address inside = client(prefix->family, &prefix->bytes), outside;
@@ -49,7 +49,7 @@ static void check_prefix(const struct prefix *prefix)
 	check_holds(prefix);
 	inet_ntop(prefix->family, prefix->bytes.at, address, sizeof(address));
 	snprintf(text, sizeof(text), "%s/%u", address, prefix->bits);
-	/* "::ffff:0.0.0.0/96" is an IPv4 prefix: no IPv6 one reads like it. */
+	/* "::ffff:0.0.0.0/96" is an IPv4 prefix; no IPv6 prefix is written like it. */
 	CHECK(prefix_parse(&again, text, &why) == 0);
 	CHECK(prefix_is_same(prefix, &again));
 }

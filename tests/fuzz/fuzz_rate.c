@@ -1,4 +1,4 @@
-/* Rates, and the token bucket that counts by one. */
+/* Rates, and the token bucket that counts with one number. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,9 @@ static void check_rate(const struct number_rate *rate)
 	CHECK(number_parse_rate(text, &again) == 0 && is_same(&again, rate));
 }
 
-/* A full bucket gives its burst at once, and no more. Large ones take too long here. */
+/*
+ * A full bucket gives its burst at once, and no more. Large bursts take too long here.
+ */
 static void empty_bucket(const struct number_rate *parsed)
 {
 	int64_t interval_ns = parsed->period_ms * 1000000 / parsed->count;

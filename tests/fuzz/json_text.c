@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Each takes what it is named for off the text; NULL: that is not there. */
+/* Each takes what its name says from the text; NULL: it is not there. */
 static const char *take_value(const char *text);
 
 static const char *take(const char *text, const char *word)
@@ -62,7 +62,7 @@ static const char *take_member(const char *text)
 	return text != NULL ? take_value(text) : NULL;
 }
 
-/* What is between brackets; parts are each taken by part. */
+/* Takes what is between brackets; part takes each item. */
 static const char *take_list(const char *text, const char *end,
 			     const char *(*part)(const char *))
 {

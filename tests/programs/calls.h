@@ -1,4 +1,4 @@
-/* System calls by name, for escapes.c; those that not every processor has come last. */
+/* System calls by name, for escapes.c; those that some processors lack come last. */
 #ifndef PROGRAMS_CALLS_H
 #define PROGRAMS_CALLS_H
 

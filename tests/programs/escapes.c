@@ -23,7 +23,7 @@
 #include "line.h"
 
 #define WORDS_MAX 8
-#define PAGE      65536 /* the largest there is */
+#define PAGE      65536 /* the largest page size */
 
 #if defined(__x86_64__)
 /* syscall, at the end of the page; ret; endbr64 */
@@ -44,11 +44,11 @@ static const unsigned char gate_code[] = { 0 };
 
 typedef long gate_function(long number, long a, long b, long c, long d, long e, long f);
 
-static uintptr_t gate;         /* the gate's page, if it was found */
-static struct prong_conn *now; /* the connection that is served */
+static uintptr_t gate;         /* the gate's page, if found */
+static struct prong_conn *now; /* the connection being served */
 static _Alignas(PAGE) char buffer[2 * PAGE];
 
-/* libprong's executable part is looked through. */
+/* Searches the executable part of libprong. */
 static int look_for_gate(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void)size, (void)arg;
@@ -75,7 +75,7 @@ void escapes_prepare(void)
 	tzset();
 }
 
-/* Tells what comes of an attempt that the sandbox has let through. */
+/* Reports the result of an attempt that the sandbox let through. */
 static int say(const char *what, long result)
 {
 	char text[80];
@@ -97,7 +97,7 @@ static void *loopback(const char *port)
 	return &address;
 }
 
-/* A number, a name for one of ours, or else a text. */
+/* A number, the name of one of our objects, or else a text. */
 static long argument(const char *word)
 {
 	static const char *none[] = { NULL };
@@ -141,7 +141,7 @@ static void abort_by_libc(void)
 	abort();
 }
 
-/* The page is no longer there: a fault. */
+/* The page is no longer there, so this faults. */
 static void jump_to_call(void)
 {
 	((gate_function *)(gate + GATE_SIZE - GATE_CALL))(SYS_getppid, 0, 0, 0, 0, 0,
@@ -154,7 +154,7 @@ static void call_gate(void)
 	jump_to_call();
 }
 
-/* Memory again where it was, with the same code: to jump there is a fault as well. */
+/* Maps memory there again, with the same code; jumping there must fault too. */
 static void replace_gate(void)
 {
 	void *page = (void *)gate;
@@ -169,7 +169,7 @@ static void replace_gate(void)
 	jump_to_call();
 }
 
-/* Nothing was there before, so that a neighbour may have grown or been moved there. */
+/* Nothing was there before, so a neighbouring mapping may have grown or moved there. */
 static void replace_gate_executable(void)
 {
 	tell(SYS_mmap);
@@ -177,7 +177,7 @@ static void replace_gate_executable(void)
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-/* Returns from a signal that never came, to where one likes. */
+/* Returns from a signal that never came, to any address. */
 static void return_to_gate(void)
 {
 	tell(-1);
@@ -208,7 +208,7 @@ static void return_to_gate(void)
 #endif
 }
 
-/* The signal of the trap cannot be blocked. */
+/* The trap's signal cannot be blocked. */
 static void call_while_blocked(void)
 {
 	sigset_t all;
@@ -220,7 +220,7 @@ static void call_while_blocked(void)
 }
 
 #if defined(__x86_64__)
-/* getpid(2) of 32-bit processes; their numbers are others. */
+/* getpid(2) of 32-bit processes, which have other numbers. */
 static void call_as_32_bit(void)
 {
 	long result = 20;
@@ -239,7 +239,7 @@ static void call_by_sysenter(void)
 	say("done", result);
 }
 
-/* No stack for the handler of SIGSYS. */
+/* Leaves the handler of SIGSYS without a stack. */
 static void call_without_stack(void)
 {
 	tell(-1);
@@ -252,7 +252,7 @@ static void call_without_stack(void)
 }
 #endif
 
-/* The supervisor's end is not ours, but it is the only other socket. */
+/* The only other socket: the worker's end of the channel. */
 static int channel(void)
 {
 	for (int fd = 0; fd < 1024; fd++) {
@@ -266,7 +266,10 @@ static int channel(void)
 	return -1;
 }
 
-/* Says that it is done for each byte of its client, and takes none it is given. */
+/*
+ * Reports a completion for each byte of its client, and takes none of the clients that
+ * it is given.
+ */
 static void lie(void)
 {
 	char byte, done = 2; /* enum reason */
@@ -279,7 +282,7 @@ static void lie(void)
 	_exit(0);
 }
 
-/* What no worker of ours says, until the supervisor hears no more. */
+/* Sends what no worker of ours sends, until the supervisor stops reading. */
 static void send_on_channel(const void *data, size_t size)
 {
 	struct pollfd gone = { .fd = channel() };
@@ -305,7 +308,7 @@ static void send_noise(void)
 	send_on_channel(noise, sizeof(noise));
 }
 
-/* Each descriptor that a process can send with one message. */
+/* Sends as many descriptors as one message can carry. */
 static void send_descriptors(void)
 {
 	union {
@@ -330,7 +333,7 @@ static void send_descriptors(void)
 	_exit(0);
 }
 
-/* From a client that hands over what it has open. */
+/* Receives a descriptor from a client that passes what it has open. */
 static void receive_descriptor(void)
 {
 	union {
@@ -349,7 +352,7 @@ static void receive_descriptor(void)
 	say("done", message.msg_controllen > 0);
 }
 
-/* "connect-again PORT x": when the client has reset its connection. */
+/* "connect-again PORT x": after the client has reset its connection. */
 static void connect_again(void)
 {
 	struct pollfd gone = { .fd = prong_conn_fd(now) };
@@ -364,7 +367,7 @@ static void connect_again(void)
 	_exit(0);
 }
 
-/* All the memory there is to be had: malloc(3) says so in the end. */
+/* Takes all available memory, until malloc(3) fails. */
 static void exhaust(void)
 {
 	size_t had = 0;
@@ -376,7 +379,9 @@ static void exhaust(void)
 	say("done", (long)(had >> 20));
 }
 
-/* "scribble ADDRESS SIZE", of the scoreboard: each number there is the smallest. */
+/*
+ * "scribble ADDRESS SIZE", of the scoreboard: sets every number to the smallest value.
+ */
 static void scribble(void)
 {
 	char *end;

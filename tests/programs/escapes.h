@@ -1,24 +1,24 @@
 /*
- * Handlers that try to get out of the sandbox, by a line that their client sends. Not
- * one does harm where it succeeds: system calls get arguments that do nothing or that
- * the test sees.
+ * Handlers that try to get out of the sandbox, as a line of their client says. They
+ * do no harm if they succeed: system calls get arguments that do nothing, or that the
+ * test sees.
  */
 #ifndef PROGRAMS_ESCAPES_H
 #define PROGRAMS_ESCAPES_H
 
 #include <prong.h>
 
-/* For main(): what a handler could not find out any more. */
+/* For main(): looks up what a handler could no longer find out. */
 void escapes_prepare(void);
 
 /*
- * "NAME [ARGUMENT]...": makes this system call, or does what that name in the table
- * stands for. Sends "call NUMBER\n" first, where there is one (else -1), and, if it
- * returns, "done RESULT ERRNO\n".
+ * "NAME [ARGUMENT]...": makes this system call, or does what the table has for that
+ * name. First sends "call NUMBER\n" (-1 if it is no call) and, if it returns, "done
+ * RESULT ERRNO\n".
  */
 int escapes(struct prong_conn *conn, void *arg);
 
-/* What a handler may do: "done\n" if all of it works, else what does not. */
+/* Does what a handler may do: sends "done\n" if all of it works, else what does not. */
 int works(struct prong_conn *conn, void *arg);
 
 #endif

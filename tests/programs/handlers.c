@@ -1,7 +1,7 @@
 /*
  * A server whose handlers do what no built-in service does: they ignore their input,
- * never return, fail, die. Takes the options of prongd that tests need, under the
- * same names, so that a test starts it as it starts prongd.
+ * never return, fail or die. It takes the options of prongd that tests need, under the
+ * same names, so that a test starts it like prongd.
  */
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,7 +22,7 @@
 #define PATTERN      4096
 #define MAPPINGS_MAX 200
 
-/* Reads nothing, so that what the client sent is unread when it returns. */
+/* Reads nothing, so what the client sent is unread when it returns. */
 static int big_reply(struct prong_conn *conn, void *arg)
 {
 	static char reply[BIG_REPLY];
@@ -49,7 +49,7 @@ static int late_reply(struct prong_conn *conn, void *arg)
 	return prong_send(conn, "late\n", 5);
 }
 
-/* Moves bytes on the descriptor itself, behind the library's back. */
+/* Moves bytes on the descriptor itself, without the library's calls. */
 static int borrower(struct prong_conn *conn, void *arg)
 {
 	char buffer[4096];
@@ -70,7 +70,7 @@ static int never_returns(struct prong_conn *conn, void *arg)
 	return 0;
 }
 
-/* As above, and deaf to a polite request. */
+/* Like the one above, and ignores SIGTERM. */
 static int never_listens(struct prong_conn *conn, void *arg)
 {
 	signal(SIGTERM, SIG_IGN);
@@ -96,14 +96,14 @@ static int killed(struct prong_conn *conn, void *arg)
 	return 0;
 }
 
-/* As a worker does to which its rights could not be given (engine/reason.c). */
+/* Exits like a worker whose privileges could not be changed (record/reason.c). */
 static int exits_as_refused(struct prong_conn *conn, void *arg)
 {
 	(void)conn, (void)arg;
 	_exit(106);
 }
 
-/* Ends as the client's first byte says; any other byte is sent back. */
+/* Ends as the client's first byte says; any other byte is echoed. */
 static int obeys(struct prong_conn *conn, void *arg)
 {
 	char order;
@@ -127,7 +127,7 @@ static int obeys(struct prong_conn *conn, void *arg)
 	}
 }
 
-/* Two lines a connection: who is told to be the client, and the number. */
+/* Sends two lines: the client's address as the handler sees it, and the number. */
 static int tells(struct prong_conn *conn, void *arg)
 {
 	socklen_t length = 0;
@@ -184,7 +184,9 @@ static size_t find_mappings(struct mapping *mappings)
 	return count;
 }
 
-/* Without the sanitizer: it is the supervisor that must not care. */
+/*
+ * Without the sanitizer: the test is about the supervisor, which must not be affected.
+ */
 __attribute__((no_sanitize("address", "undefined"))) static void overwrite(
 	const struct mapping *mappings, size_t count, const char *privileges,
 	const char *pattern)
@@ -200,7 +202,7 @@ __attribute__((no_sanitize("address", "undefined"))) static void overwrite(
 	}
 }
 
-/* Overwrites all that it can write until that kills it. */
+/* Overwrites everything that it can write, until that kills it. */
 static _Noreturn void overwrite_everything(const struct mapping *mappings, size_t count,
 					   const char *pattern)
 {
@@ -214,10 +216,9 @@ static _Noreturn void overwrite_everything(const struct mapping *mappings, size_
 }
 
 /*
- * Does what the first byte says: 'e' echoes. 's' receives a pattern, says "done" when
- * it has been written over all memory shared with others, and goes on writing it
- * there until the client ends its sending. 'a' receives a pattern and writes it over
- * everything.
+ * Does what the first byte says. 'e' echoes. 's' receives a pattern, writes it over all
+ * memory shared with other processes, sends "done", and goes on writing it until the
+ * client ends its sending. 'a' receives a pattern and writes it over everything.
  */
 static int scribble(struct prong_conn *conn, void *arg)
 {
@@ -288,7 +289,7 @@ static struct prong_rate parse_rate(const char *text)
 	return rate;
 }
 
-/* Options that say who may come in; one prefix to deny. Returns false for others. */
+/* Options for limits and lists; one prefix to deny. Returns false for others. */
 static bool parse_limit(struct prong_options *options, int code)
 {
 	static const char *deny[] = { NULL, NULL };
@@ -323,7 +324,9 @@ static enum prong_sandbox parse_sandbox(const char *word)
 	return strcmp(word, "auto") == 0 ? PRONG_SANDBOX_AUTO : PRONG_SANDBOX_OFF;
 }
 
-/* Times in milliseconds. listen holds the addresses that were given, then NULL. */
+/*
+ * Times are in milliseconds. listen receives the addresses that were given, then NULL.
+ */
 static void parse(struct prong_options *options, const char **listen, int argc,
 		  char **argv)
 {

@@ -45,7 +45,7 @@ static struct shared {
 
 static struct {
 	int prepare, parent, child;
-} calls; /* of the functions of pthread_atfork(3) */
+} calls; /* made by the functions of pthread_atfork(3) */
 
 static void must(bool holds, const char *what)
 {
@@ -96,7 +96,7 @@ static void make_others(void)
 	must(sem_init(&shared->semaphore, 1, 0) == 0, "semaphore");
 }
 
-/* Everything as new, while no other worker uses it. */
+/* Makes everything anew, while no other worker uses it. */
 static int make_anew(const char *name)
 {
 	(void)name;
@@ -155,7 +155,7 @@ static int make_consistent(const char *name)
 	return pthread_mutex_consistent(find_mutex(name));
 }
 
-/* With a mutex that is held; the condition is a number that others raise. */
+/* Waits with a mutex held; the condition is a number that other workers increase. */
 static int wait_for_change(const char *name)
 {
 	int err = 0;
@@ -228,14 +228,14 @@ static int unlock_rwlock(const char *name)
 	return pthread_rwlock_unlock(&shared->rwlock);
 }
 
-/* 1 to one of the two, 0 to the other */
+/* Returns 1 in one of the two, 0 in the other. */
 static int meet(const char *name)
 {
 	(void)name;
 	return pthread_barrier_wait(&shared->pair) == PTHREAD_BARRIER_SERIAL_THREAD;
 }
 
-/* libc's ids are the kernel's, and a lock's owner is this process. */
+/* libc's ids must be the kernel's, and a lock's owner must be this process. */
 static int check_ids(const char *name)
 {
 	pthread_mutex_t *mutex = find_mutex("recursive");
@@ -296,7 +296,7 @@ static int allocate(const char *name)
 	return 0;
 }
 
-/* How often the functions were called that this worker has to know of: 11, or 0. */
+/* How often the functions were called that this worker must know of: 11, or 0. */
 static int count_calls(const char *name)
 {
 	(void)name;
@@ -306,7 +306,7 @@ static int count_calls(const char *name)
 static int count_parents_calls(const char *name)
 {
 	(void)name;
-	return calls.prepare - calls.parent; /* 1: that of our own fork is to come */
+	return calls.prepare - calls.parent; /* 1: our own fork is still to come */
 }
 
 static const struct {
@@ -388,7 +388,7 @@ static void use_threads(void)
 	}
 }
 
-/* The program that has functions of pthread_atfork(3) is another: a name tells it. */
+/* A second program with functions of pthread_atfork(3), under a name of its own. */
 #ifdef WITH_ATFORK
 static void note_prepare(void)
 {
@@ -400,7 +400,7 @@ static void note_parent(void)
 	calls.parent++;
 }
 
-/* Makes a call that no worker may make once it is confined. */
+/* Makes a call that no confined worker may make. */
 static void note_child(void)
 {
 	calls.child += getuid() == geteuid();

@@ -1,4 +1,4 @@
-/* What a client sends to the handlers here: one line. */
+/* A line that a client sends to the handlers here. */
 #ifndef PROGRAMS_LINE_H
 #define PROGRAMS_LINE_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Without its newline; false if the client ended before it. */
+/* Reads a line, without its newline; false if the client ended before it. */
 static inline bool read_line(struct prong_conn *conn, char *line, size_t size)
 {
 	size_t length = 0;

@@ -1,10 +1,10 @@
 /*
- * A program that leaves processes behind which are hard to end: each ignores SIGTERM and
+ * A program that leaves processes behind that are hard to end: each ignores SIGTERM and
  * leads a session of its own.
  *
- * runaway chain N: N generations, each the child of the one before.
- * runaway runner MICROSECONDS: one process that forks after that time, and ends; and so on.
- * runaway pair MICROSECONDS: two of these.
+ * runaway chain N: N generations, each the child of the one before. runaway runner
+ * MICROSECONDS: a process that forks after that time, and ends; its child does the
+ * same. runaway pair MICROSECONDS: two of these.
  *
  * It writes "ready" and copies its input to its output until that ends.
  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Nothing of the connection stays with what is left behind. */
+/* Processes that are left behind keep nothing of the connection. */
 static void detach(void)
 {
 	int null = open("/dev/null", O_RDWR);

@@ -1,4 +1,4 @@
-/* What a handler may do in the sandbox, and a good deal of it as libc does it. */
+/* Does what a handler may do in the sandbox, mostly through libc. */
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -47,7 +47,7 @@ static const char *time_fails(void)
 	if (localtime_r(&now_is, &parts) == NULL ||
 	    strftime(text, sizeof(text), "%c %Z %z", &parts) == 0)
 		return "strftime";
-	/* Without TZ they ask each time whether /etc/localtime is still the same. */
+	/* Without TZ these check each time whether /etc/localtime has changed. */
 	if (getenv("TZ") != NULL &&
 	    (localtime(&now_is) == NULL || mktime(&parts) != now_is))
 		return "mktime";
@@ -70,7 +70,7 @@ static const char *output_fails(void)
 	return NULL;
 }
 
-/* The descriptor may be used too; how much was moved is counted at the end. */
+/* The descriptor may be used directly too; the bytes moved are counted at the end. */
 static const char *descriptor_fails(void)
 {
 	struct pollfd ready = { .fd = prong_conn_fd(connection), .events = POLLOUT };

@@ -1,8 +1,8 @@
 """A prongd that is given its listening sockets, as a service manager gives them.
 
-From descriptor 3 up, counted by LISTEN_FDS and meant for LISTEN_PID: sd_listen_fds(3).
-Here it is a shell that puts them there, between us and prongd, since only who executes
-prongd knows its pid in advance.
+They are descriptors from 3 up, counted by LISTEN_FDS and meant for LISTEN_PID:
+sd_listen_fds(3). Here a shell between us and prongd puts them there, since only the
+process that executes prongd knows its pid in advance.
 """
 
 import contextlib
@@ -17,16 +17,16 @@ HIGH = 100  # above what a shell uses, and above the last of the sockets
 
 
 def stands_in(numbers, pid="$$"):
-    """A command that execs its arguments with these descriptors from 3 up."""
+    """A command that executes its arguments with these descriptors from 3 up."""
     moves = "".join(f" {3 + i}<&{number}-" for i, number in enumerate(numbers))
     return ["bash", "-c", f'LISTEN_PID={pid} exec "$@"{moves}', "bash"]
 
 
 @contextlib.contextmanager
 def handing_over(sockets, pid="$$", **variables):
-    """Options of Server or Popen for it, as a dict; sockets stay the caller's too.
+    """Options of Server or Popen that hand over sockets, which stay the caller's too.
 
-    variables: of the environment; LISTEN_FDS says how many there are unless given.
+    variables: of the environment; LISTEN_FDS is the number of sockets by default.
     """
     high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD_CLOEXEC, HIGH) for s in sockets]
     variables.setdefault("LISTEN_FDS", str(len(high)))
@@ -47,7 +47,7 @@ def start(prongd, sockets, *arguments, listen=(), names=None, **options):
 
 
 def refused(sockets, *arguments, **variables):
-    """Its exit status and its one line, where it must not start."""
+    """The exit status and the one line of a prongd that must not start."""
     with handing_over(sockets, **variables) as options:
         words = [*options.pop("under"), harness.PRONGD, *(arguments or ["echo"])]
         result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True,

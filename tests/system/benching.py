@@ -1,4 +1,4 @@
-"""A prong bench under test, and servers for it that do not do what they should."""
+"""A prong bench under test, and servers that misbehave towards it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ SIZE = 64
 
 
 def run_bench(*words, status=0, timeout=60, **options):
-    """Runs it to its end; what it printed, as bytes."""
+    """Run it to its end; return what it printed, as bytes."""
     for name in ("stdout", "stderr"):
         options.setdefault(name, subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
@@ -27,17 +27,17 @@ def run_bench(*words, status=0, timeout=60, **options):
 
 
 def bench(*words, status=0, **options):
-    """Its result."""
+    """Run it with --json; return its result."""
     output = run_bench("--json", *words, status=status, **options).stdout
     return json.loads(output.splitlines()[-1])
 
 
 def failed(result):
-    """The kinds of failure there were, with their counts."""
+    """The kinds of failures in a result, with their counts."""
     return {name: result[name] for name in FAILURES if result[name] > 0}
 
 
-# What a server does with a connection. Whatever comes is read in pieces of SIZE.
+# What a server does with a connection. Input is read in pieces of SIZE.
 
 
 def reset_at_once(peer, conn):
@@ -45,7 +45,7 @@ def reset_at_once(peer, conn):
 
 
 def close_early(peer, conn):
-    """All that came is read, else the end is a reset."""
+    """Reads everything first; otherwise the client would see a reset."""
     conn.recv(SIZE, socket.MSG_WAITALL)
 
 
@@ -67,13 +67,14 @@ def swap_halves(peer, conn):
 
 @pytest.fixture
 def serve():
-    """serve(function, ...) starts a Peer; a load that breaks off is no failure of it."""
+    """serve(function, ...) starts a Peer; a load that is interrupted is not its
+    failure."""
     with peers(tolerates=[OSError]) as start:
         yield start
 
 
 def orphans():
-    """Living workers whose first process has gone: they are ours now, as conftest asks."""
+    """Living workers whose first process is gone: conftest makes them our children."""
     found = []
     for pid in children(os.getpid()):
         if name_of(pid) == "prong" and os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -83,7 +84,7 @@ def orphans():
 
 @pytest.fixture
 def start_bench():
-    """start_bench(words...) starts one; at the end nothing of it may be left."""
+    """start_bench(words...) starts one; nothing of it may be left at the end."""
     started = []
 
     def start(*words, **options):

@@ -1,4 +1,5 @@
-"""Servers of examples/chapter and below it: started, talked to, ended, all of them."""
+"""Servers of examples/chapter and its subdirectories: started, talked to, and all
+ended."""
 
 import contextlib
 import os
@@ -13,7 +14,7 @@ PROGRAMS = BUILD / "examples" / "chapter"
 
 
 class ChapterServer:
-    """A server that prints the port that it listens on."""
+    """A server that prints the port on which it listens."""
 
     def __init__(self, path, arguments, **popen):
         words = [path, "0", *arguments]
@@ -29,7 +30,7 @@ class ChapterServer:
         return self.process.stdout.readline().decode()
 
     def rest(self):
-        """What it still prints, to its end."""
+        """What it still prints until its end."""
         return self.process.stdout.read().decode()
 
     def connect(self):
@@ -48,7 +49,7 @@ class ChapterServer:
 
 @contextlib.contextmanager
 def chapter_servers(folder):
-    """A factory of servers; at the end no process of theirs may be left."""
+    """A factory of servers; none of their processes may be left at the end."""
     before = set(children(os.getpid()))
     started = []
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests of prongd. Tests that do not ask for them are left alone."""
+"""Fixtures for tests of prongd. Tests that do not use them are unaffected."""
 
 import ctypes
 import os
@@ -26,10 +26,11 @@ LONGEST_FILES = [
 
 
 def pytest_configure(config):
-    """Orphans of a server become ours to see; thousands of clients need descriptors."""
+    """Orphans of a server become our children; thousands of clients need descriptors.
+    """
     config.addinivalue_line("markers", "alone: other tests at the same time would spoil it")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # A shell starts its background jobs with SIGINT ignored, and that is inherited.
+    # A shell starts background jobs with SIGINT ignored, which children inherit.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -44,7 +45,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
-    """A test that fails shows what its servers have logged."""
+    """A test that fails shows the logs of its servers."""
     report = (yield).get_result()
     if report.failed:
         for server in harness.running:
@@ -60,7 +61,7 @@ def prongd(tmp_path):
 
 @pytest.fixture(scope="module")
 def module_prongd(tmp_path_factory):
-    """The same for servers that several tests of a file look at."""
+    """The same for servers that several tests of a file use."""
     with harness.servers(tmp_path_factory.mktemp("servers")) as start:
         yield start
 
@@ -77,7 +78,7 @@ def handlers(prongd):
 
 @pytest.fixture(scope="session")
 def scale():
-    """Numbers of connections are multiplied by it: a sanitized fork is slow."""
+    """A factor for numbers of connections: a sanitized fork is slow."""
     return 0.1 if harness.SANITIZED else 1
 
 
@@ -89,6 +90,6 @@ def root():
 
 @pytest.fixture
 def public():
-    """A directory for every user, unlike tmp_path."""
+    """A directory that every user can reach, unlike tmp_path."""
     with privileges.public_directory() as directory:
         yield directory

@@ -1,6 +1,6 @@
-"""A prong connect under test, the servers it talks to and the terminal it runs on.
+"""A prong connect under test, the servers that it talks to and its terminal.
 
-A test file imports the fixtures that its tests ask for: serve, connect, terminal.
+A test file imports the fixtures that its tests use: serve, connect, terminal.
 """
 
 import contextlib
@@ -25,20 +25,20 @@ def flood(peer, conn):
 
 
 def greet_and_collect(peer, conn):
-    """After the greeting has been printed, both processes are at their work."""
+    """After the greeting has been printed, both processes are running."""
     conn.sendall(b"welcome\n")
     return receive_all(conn)
 
 
 def greet_and_close(peer, conn):
-    """Has closed when its result is there."""
+    """The connection is closed when this returns."""
     conn.sendall(b"welcome\n")
     peer.await_go()
     conn.close()
 
 
 class Client(subprocess.Popen):
-    """One running prong connect; both its processes carry a mark."""
+    """One running prong connect; both of its processes carry a mark."""
 
     numbers = itertools.count(1)
 
@@ -52,13 +52,13 @@ class Client(subprocess.Popen):
         super().__init__(words, env=environment, bufsize=0, **options)
 
     def living(self):
-        """Which of its processes, the first or any other, there still are."""
+        """Which of its processes still live: the first one, or any other."""
         pids = [name for name in os.listdir("/proc") if name.isdigit()]
         mark = self.mark.encode()
         return [int(pid) for pid in pids if mark in read_bytes(pid, "environ")]
 
     def writer(self):
-        """The process that sends, once it is there."""
+        """The process that sends, once it exists."""
         return eventually(lambda: children(self.pid), "a writing process")[0]
 
     def welcomed(self):
@@ -66,7 +66,7 @@ class Client(subprocess.Popen):
         return self.writer()
 
     def finish(self, data=None, status=0):
-        """Lets it end; what it printed on stdout and, as text, on stderr."""
+        """Let it end; return what it printed on stdout and, as text, on stderr."""
         output, errors = self.communicate(data, timeout=PATIENCE)
         assert self.returncode == status, errors
         return output or b"", (errors or b"").decode()
@@ -96,7 +96,7 @@ def serve():
 
 @pytest.fixture
 def connect():
-    """connect(words...) starts a Client; at the end all of it must have gone."""
+    """connect(words...) starts a Client; all of it must be gone at the end."""
     clients = []
 
     def start(*words, **options):

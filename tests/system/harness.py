@@ -1,8 +1,8 @@
-"""A real prongd under test: starting it, talking to it, looking at it from outside.
+"""A real prongd under test: starting it, talking to it, observing it from outside.
 
-Owns the server process and every client socket that a test opened through it. What
-must be true after every test is checked in Server.stop() and in no_strays(); nothing
-here knows what prongd does inside.
+Owns the server process and every client socket that a test opened through it.
+Server.stop() and no_strays() check what must be true after every test; nothing here
+depends on the inside of prongd.
 """
 
 import contextlib
@@ -28,25 +28,25 @@ PRONG = BUILD / "prong"
 HANDLERS = BUILD / "tests" / "programs" / "handlers"
 
 SANITIZED = b"__asan_init" in PRONGD.read_bytes() if PRONGD.exists() else False
-# A sanitized build has no sandbox, and says so in a warning when it starts. Only a test
-# that counts the lines or the warnings of a log puts this among its arguments.
+# A sanitized build has no sandbox, and logs a warning about that when it starts. Only a
+# test that counts the lines or the warnings of a log needs this argument.
 UNWARNED = ("--sandbox", "off") if SANITIZED else ()
-PATIENCE = 30 if SANITIZED else 15  # seconds, before a fact that must come is missed
+PATIENCE = 30 if SANITIZED else 15  # seconds until an expected fact counts as missing
 
 
 def eventually(condition, what, timeout=PATIENCE, interval=0.005):
-    """Waits until condition() is true and returns what it gave; fails with what."""
+    """Wait until condition() is true and return its value; otherwise fail with what."""
     deadline = time.monotonic() + timeout
     while True:
         result = condition()
         if result:
             return result
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(interval)  # until it is looked at again
+        time.sleep(interval)  # until the next check
 
 
 def load(server, *arguments, check=True):
-    """Runs prong bench on it; its result. With check, no connection may have failed."""
+    """Run prong bench on it; return its result. With check, no connection may fail."""
     result = finish_load(start_load(server, *arguments))
     assert not check or failures(result) == 0, f"{arguments} failed: {result}"
     return result
@@ -70,7 +70,7 @@ def failures(result):
 
 
 def environment(traced=False, **more):
-    """Ours; leaks cannot be looked for in a process that is traced."""
+    """Our environment; a traced process cannot be checked for leaks."""
     result = {**os.environ, "LC_ALL": "C", "TZ": "UTC", **more}
     if traced and SANITIZED:
         result["ASAN_OPTIONS"] = result.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
@@ -78,7 +78,7 @@ def environment(traced=False, **more):
 
 
 def high_pipe():
-    """Out of the way of descriptors whose number is fixed: 3 and those above it."""
+    """A pipe whose numbers are clear of the fixed descriptors, from 3 up."""
     pipe = os.pipe()
     high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 200) for end in pipe]
     for end in pipe:
@@ -89,12 +89,12 @@ def high_pipe():
 class Server:
     """One running server.
 
-    arguments: its command line behind what is set here: listen, --ready-fd, verbose.
-    program: prongd, or another with the same options. plain: one without them, whose
-    command line is its own and whose log tells where it listens. under: a command that
-    runs it in the same process, such as strace -D. listeners: how many it will have, if
-    not those of listen. stderr: where the log goes instead of to a file that is read
-    here. Other options are those of subprocess.Popen.
+    arguments: its command line after what is set here: listen, --ready-fd, verbose.
+    program: prongd, or another one with the same options. plain: a program without
+    these options, whose command line is its own and whose log says where it listens.
+    under: a command that runs it in the same process, such as strace -D. listeners: how
+    many it will have, if not those of listen. stderr: where the log goes instead of to
+    a file that is read here. Other options are those of subprocess.Popen.
     """
 
     def __init__(self, log_path, arguments, *, program=PRONGD, listen=("127.0.0.1:0",),
@@ -151,13 +151,13 @@ class Server:
             text += part
         return text.decode().splitlines()
 
-    # What it shows from outside.
+    # What can be observed from outside.
 
     def spares(self):
         return min(int(self.settings["spare"]), int(self.settings["max_processes"]))
 
     def children(self):
-        """Living or not; without a strace that watches the server."""
+        """Children, dead or alive, except a strace that watches the server."""
         found = children(self.pid)
         if self.under:
             found = [pid for pid in found if name_of(pid) != "strace"]
@@ -170,13 +170,14 @@ class Server:
         return [pid for pid in self.children() if is_zombie(pid)]
 
     def expect_workers(self, count, timeout=PATIENCE):
-        """Waits until there are exactly so many; their pids."""
+        """Wait until there are exactly count workers; return their pids."""
         return eventually(
             lambda: len(found := self.workers()) == count and (found or True),
             f"{count} workers", timeout)  # fmt: skip
 
     def _own_descriptors(self):
-        """Without channels: who serves nobody has one, unless it accepts for itself."""
+        """The supervisor's descriptors without channels: each idle worker has one,
+        unless it accepts for itself."""
         settled(self.pid)
         accepts = "workers" in self.process.args
         return len(descriptors(self.pid)) - (0 if accepts else len(self.workers()))
@@ -185,7 +186,7 @@ class Server:
         return self.log_path.read_text() if self.log_path.exists() else ""
 
     def log_lines(self, **fields):
-        """Finished lines, as dicts of str, that have all these fields."""
+        """Complete lines with all these fields, as dicts of str."""
         text = self.log_text()
         complete = text[: text.rfind("\n") + 1].splitlines()
         parse = logline.parse_json if self.json else logline.parse_logfmt
@@ -193,7 +194,7 @@ class Server:
         return [line for line in map(parse, complete) if wanted <= line.items()]
 
     def wait_log(self, count=1, timeout=PATIENCE, **fields):
-        """Waits for so many such lines and returns them."""
+        """Wait for count such lines and return them."""
 
         def enough():
             found = self.log_lines(**fields)
@@ -202,7 +203,7 @@ class Server:
         return eventually(enough, f"{count} log lines with {fields}", timeout, 0.01)
 
     def totals(self):
-        """Asks for the totals, which come once a second at most."""
+        """Ask for the totals, which are logged at most once a second."""
         before = len(self.log_lines(event="totals"))
 
         def answered():
@@ -211,10 +212,10 @@ class Server:
 
         return eventually(answered, "totals", interval=0.1)[-1]
 
-    # Talking to it.
+    # Talking to the server.
 
     def socket(self, index=0, timeout=PATIENCE):
-        """A socket of the listener's family, closed at the test's end."""
+        """A socket of the listener's family, closed when the test ends."""
         client = socket.socket(self.addresses[index][0])
         client.settimeout(timeout)
         self.clients.append(client)
@@ -226,12 +227,12 @@ class Server:
         return client
 
     def ask(self, data=b"", index=0):
-        """One whole connection: data there, everything back."""
+        """One whole connection: send data, return everything that comes back."""
         with self.connect(index) as client:
             return exchange(client, data)
 
     def refused(self):
-        """A client that gets the end of its connection, or a reset, and no byte."""
+        """A client that gets the end of its connection, or a reset, without a byte."""
         with self.connect() as client, contextlib.suppress(ConnectionError):
             client.sendall(b"let me in\n")
             assert receive_all(client) == b""
@@ -250,19 +251,20 @@ class Server:
             client.close()
         self.clients.clear()
 
-    # Ending it.
+    # Ending the server.
 
     def signal(self, number):
         self.process.send_signal(number)
 
     def set_limit(self, what, soft):
-        """prlimit(2) from outside; returns the soft limit of before."""
+        """Call prlimit(2) from outside; return the previous soft limit."""
         before, hard = resource.prlimit(self.pid, what)
         resource.prlimit(self.pid, what, (soft, hard))
         return before
 
     def stop(self):
-        """Nobody is served any more: checks that nothing is left over, then ends it."""
+        """No client is served any more: check that nothing is left over, then end the
+        server."""
         self.close_clients()
         eventually(lambda: not self.zombies(), "no zombie")
         eventually(
@@ -272,7 +274,7 @@ class Server:
         return self.expect_exit()
 
     def expect_exit(self, timeout=PATIENCE):
-        """It ends by itself, with status 0; the last line of its log, checked."""
+        """It ends by itself with status 0; return the last line of its log, checked."""
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -293,7 +295,8 @@ class Server:
         return last
 
     def kill(self):
-        """SIGKILL, as a test of its own; nothing is expected of it afterwards."""
+        """Send SIGKILL, as a test of its own; nothing is expected of the server
+        afterwards."""
         self.killed = True
         self.process.kill()
         self.process.wait()
@@ -307,7 +310,7 @@ class Server:
             self.expect_exit()
 
     def cut(self):
-        """After a failure too, nothing may stay."""
+        """Nothing may stay, even after a failure."""
         self.close_clients()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -316,7 +319,7 @@ class Server:
 
 
 def collect_strays(before):
-    """Children of ours that nobody waits for; the dead ones are collected here."""
+    """Reap our dead children for which no other code waits; return the living ones."""
     strays = []
     for pid in set(children(os.getpid())) - before:
         with contextlib.suppress(ChildProcessError):
@@ -327,7 +330,7 @@ def collect_strays(before):
 
 
 def no_strays(before, timeout=5):
-    """Orphans come to us (PR_SET_CHILD_SUBREAPER); none may live on."""
+    """Orphans become our children (PR_SET_CHILD_SUBREAPER); none may be alive."""
     try:
         eventually(lambda: not collect_strays(before), "no stray process", timeout)
     finally:
@@ -340,7 +343,7 @@ running = []  # servers, for the report of a test that fails
 
 @contextlib.contextmanager
 def servers(directory):
-    """A factory of servers, which ends and checks them all."""
+    """A factory of servers, which ends and checks all of them."""
     before = set(children(os.getpid()))
     started = []
 

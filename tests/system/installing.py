@@ -1,4 +1,4 @@
-"""What an installation consists of, and building on it as others do."""
+"""What an installation contains, and building on it as other projects do."""
 
 import json
 import os
@@ -12,7 +12,7 @@ STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 
 
 def run(*words, **environment):
-    """A command that must succeed; what it said on standard output."""
+    """Run a command that must succeed; return its standard output."""
     result = subprocess.run(
         [str(word) for word in words], env={**os.environ, "LC_ALL": "C", **environment},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -22,7 +22,7 @@ def run(*words, **environment):
 
 
 def option(name):
-    """A directory option of the build, relative to the prefix; or the prefix."""
+    """A directory option of the build, relative to the prefix; or the prefix itself."""
     rows = json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())
     return next(row["value"] for row in rows if row["name"] == name)
 

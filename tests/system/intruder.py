@@ -1,8 +1,8 @@
-"""A program that does what it is told: it looks into other processes.
+"""A program that tries to look into other processes, as its input says.
 
-Read as text and run by `python3 -c`, so that every user may run it. Its first line is its
-pid, a descriptor of a file that has no name, and an address; then, for each line "VERB PID
-FD ADDRESS" that comes, "ok" or the name of an errno.
+It is read as text and run by `python3 -c`, so that every user can run it. Its first
+line of output is its pid, a descriptor of a file without a name, and an address. For
+each input line "VERB PID FD ADDRESS" it answers "ok" or the name of an errno.
 """
 
 import ctypes
@@ -34,7 +34,7 @@ def system_call(name, *arguments):
 
 
 def span(address, data):
-    """An iovec of one, readv(2)."""
+    """One iovec, for readv(2)."""
     return ctypes.create_string_buffer(struct.pack("PL", address, len(data)))
 
 
@@ -107,7 +107,7 @@ def compare(pid, fd, address):
 
 
 def connect_abstract(pid, fd, address):
-    """The name of the socket is in place of the numbers."""
+    """The name of the socket takes the place of the numbers."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(f"\0{pid}")
 
@@ -130,7 +130,7 @@ def obey(verb, *numbers):
 
 
 def obey_on_child(verb):
-    """The same on a child of our own, which is as we are."""
+    """Do the same to a child of our own, which runs with the same privileges."""
     child = os.fork()
     if child == 0:
         while True:

@@ -1,4 +1,4 @@
-"""Lines of prongd's log as dicts. A line that breaks the format fails the test."""
+"""Lines of prongd's log as dicts. A malformed line fails the test."""
 
 import json
 import re
@@ -18,7 +18,7 @@ def unescape(text):
 
 
 def check_beginning(pairs, line):
-    """time, level and event come first, whatever the event."""
+    """time, level and event come first in every line."""
     assert [key for key, _ in pairs[:3]] == ["time", "level", "event"], line
     values = dict(pairs)
     assert len(values) == len(pairs), f"a key comes twice: {line}"
@@ -46,14 +46,15 @@ def parse_json(line):
 
 
 def reasons(totals):
-    """From a line of totals: how many connections were closed for which reason."""
+    """How many connections were closed for which reason, from a line of totals."""
     fixed = {"time", "level", "event", "accepted", "active", "closed"}
     fixed |= {"bytes_in", "bytes_out", "processes", "sources"}
     return {key: int(value) for key, value in totals.items() if key not in fixed}
 
 
 def expect_balance(totals):
-    """accepted = closed = the sum over the reasons: nobody is lost or counted twice."""
+    """accepted = closed = the sum of all reasons: no connection is lost or counted
+    twice."""
     assert totals["active"] == "0", totals
     assert totals["accepted"] == totals["closed"], totals
     assert int(totals["closed"]) == sum(reasons(totals).values()), totals

@@ -1,9 +1,9 @@
-"""What a reader pastes from a document: its blocks, and running them.
+"""What a reader pastes from a document: its blocks, and how to run them.
 
-A block between ```sh and ``` is run by bash; the block ```text that follows it is what it
-prints. The ports of the text, from 7000 to 7099, become free ones. A busy machine starts
-programs later than a block's pauses allow for, so a block that prints something else is run
-again with longer pauses.
+A block between ```sh and ``` is run by bash; a block ```text after it is its expected
+output. Ports from 7000 to 7099 in the text are replaced by free ones. On a busy machine
+programs may start later than a block's pauses allow, so a block with other output is
+run again with longer pauses.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ FACTORS = (1, 4, 16)
 
 
 def sections(text, level):
-    """The headings of a level, each with what stands below it."""
+    """The headings of one level, each with the text below it."""
     parts = re.split(rf"(?m)^{'#' * level} (.+)\n", text)
     return dict(zip(parts[1::2], parts[2::2]))
 
@@ -42,7 +42,8 @@ def free_ports(count):
 
 
 def output_of(commands, directory, factor):
-    """Runs a block with its pauses multiplied; what it printed, with the text's ports."""
+    """Run a block with its pauses multiplied; return its output, with the text's ports.
+    """
     written = sorted(set(PORT.findall(commands)))
     ports = dict(zip(written, free_ports(len(written))))
     script = SLEEP.format(factor=factor) + PORT.sub(lambda match: ports[match[0]], commands)
@@ -64,7 +65,7 @@ def output_of(commands, directory, factor):
 
 
 def expect(commands, output, directory):
-    """Runs a block, which must print that."""
+    """Run a block, which must print this."""
     for factor in FACTORS:
         printed = output_of(commands, directory, factor)
         if printed == output:

@@ -9,16 +9,16 @@ from sockets import MEBI, bound, receive_all
 
 
 class Peer(threading.Thread):
-    """Serves each connection with the next of some functions, in a thread each.
+    """Serves each connection with the next of some functions, each in a thread.
 
     serve: functions of the peer and the connection, used in turn. listener: a bound
-    socket instead of one of its own. tolerates: exceptions that are no failure.
+    socket instead of one of its own. tolerates: exceptions that are not failures.
     """
 
     def __init__(self, *serve, listener=None, tolerates=()):
         super().__init__(daemon=True)
         self.serve, self.tolerates = serve, tolerates
-        self.sources = []  # the clients' addresses, in the order of their coming
+        self.sources = []  # the clients' addresses, in the order in which they came
         self.results = []  # what the functions returned, in the order of their ends
         self.failures = []
         self.threads = []
@@ -48,13 +48,13 @@ class Peer(threading.Thread):
             self.failures.append(failure)
 
     def got(self):
-        """Waits until the first connection is served; what its function returned."""
+        """Wait until the first connection is served; return its function's result."""
         eventually(lambda: self.results or self.failures, "a connection served")
         assert self.failures == []
         return self.results[0]
 
     def await_go(self):
-        """For functions: waits until the test lets them go on."""
+        """For functions: wait until the test lets them go on."""
         assert self.may_go_on.wait(PATIENCE), "the test does not let it go on"
 
     def stop(self):
@@ -70,7 +70,7 @@ class Peer(threading.Thread):
 
 @contextlib.contextmanager
 def peers(tolerates=()):
-    """A factory of running peers, which are stopped; their failures are the test's."""
+    """A factory of running peers, which are stopped; their failures fail the test."""
     started = []
 
     def start(*serve, listener=None):

@@ -1,4 +1,4 @@
-"""Who a process is, as /proc tells, and places where other users may go."""
+"""The ids and privileges of a process, from /proc, and directories for other users."""
 
 import contextlib
 import ctypes
@@ -16,12 +16,12 @@ import pytest
 from harness import eventually
 from proc import state, status
 
-NUMBER = 54321  # a user and a group that nobody has
+NUMBER = 54321  # a user and a group that have no account
 LANDLOCK_CREATE_RULESET = 444  # on every machine
 
 
 def landlock_version():
-    """Of landlock(7), as the kernel has it; -1 without."""
+    """The kernel's version of landlock(7); -1: it has none."""
     call = ctypes.CDLL(None).syscall
     return call(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
 
@@ -38,20 +38,21 @@ class Identity(NamedTuple):
 
 
 def user(name):
-    """One of /etc/passwd, with all its groups."""
+    """An entry of /etc/passwd, with all its groups."""
     entry = pwd.getpwnam(name)
     groups = os.getgrouplist(name, entry.pw_gid)
     return Identity(entry.pw_uid, entry.pw_gid, frozenset(groups))
 
 
 def parse_status(text):
-    """The output of a program that shows its own /proc/self/status."""
+    """Parse the output of a program that prints its own /proc/self/status."""
     lines = text.decode().splitlines()
     return {key: value.strip() for key, _, value in (l.partition(":") for l in lines)}
 
 
 def expect_ids(found, who):
-    """found: a status. who: in every respect, real, effective, saved, of files."""
+    """Check all ids in found, a status, against who: real, effective, saved, file
+    system."""
     assert found["Uid"].split() == [str(who.uid)] * 4
     assert found["Gid"].split() == [str(who.gid)] * 4
     assert {int(group) for group in found["Groups"].split()} == who.groups
@@ -69,14 +70,14 @@ def expect_identity(found, who):
 
 
 def begun(pid):
-    """Waits until a worker waits: its status then, and what it was to do is done."""
+    """Wait until a worker is ready; return its status after its preparations."""
     eventually(lambda: state(pid) == "S", f"{pid} waits")
     return status(pid)
 
 
 @contextlib.contextmanager
 def public_directory():
-    """One that every user can reach and write to, unlike those of pytest."""
+    """A directory that every user can reach and write to, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o777)
         yield Path(directory)
@@ -87,7 +88,7 @@ def may_be_set_user_id(directory):
 
 
 def furnish(root, *names):
-    """Copies programs and the libraries they need into a future root directory."""
+    """Copy programs and the libraries they need into a future root directory."""
     (root / "bin").mkdir(parents=True, exist_ok=True)
     for name in names:
         program = os.path.realpath(shutil.which(name))

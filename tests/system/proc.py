@@ -1,4 +1,4 @@
-"""What /proc tells of a process. A process that has gone reads as empty or None."""
+"""What /proc says about a process. A process that is gone reads as empty or None."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ def read(pid, name):
 
 
 def read_bytes(pid, name):
-    """The same as bytes; empty too if it may not be read."""
+    """The same as bytes; also empty if it may not be read."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -27,7 +27,8 @@ def gone(pid):
 
 
 def children(pid):
-    """Pids, dead and not yet collected ones included; each thread has its own."""
+    """Pids, including those of dead children not yet reaped; each thread has its own.
+    """
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except FileNotFoundError:
@@ -41,13 +42,13 @@ def name_of(pid):
 
 
 def state(pid):
-    """One letter: R, S, T, Z, ...; None when it has gone."""
+    """One letter: R, S, T, Z, ...; None if it is gone."""
     text = read(pid, "stat")
     return text[text.rindex(")") + 2] if text else None
 
 
 def parent(pid):
-    """None when it has gone."""
+    """None if it is gone."""
     text = read(pid, "stat")
     return int(text[text.rindex(")") + 2 :].split()[1]) if text else None
 
@@ -63,34 +64,34 @@ def status(pid):
 
 
 def is_blocked(pid, number):
-    """Whether that signal waits until the process asks for it."""
+    """Whether the process has blocked that signal."""
     return bool(int(status(pid)["SigBlk"], 16) >> (number - 1) & 1)
 
 
 def memory(pid):
-    """Resident bytes that are its own."""
+    """Resident bytes that are private."""
     return int(status(pid)["RssAnon"].split()[0]) * 1024
 
 
 def resident(pid):
-    """Resident bytes, shared ones included, counted page by page."""
+    """Resident bytes, including shared ones, counted page by page."""
     lines = read(pid, "smaps_rollup").splitlines()
     [rss] = [line for line in lines if line.startswith("Rss:")]
     return int(rss.split()[1]) * 1024
 
 
 def sleeps(pid):
-    """How often it has gone to sleep: each time it was woken before."""
+    """How often it has gone to sleep: once for each wake-up."""
     return int(status(pid)["voluntary_ctxt_switches"])
 
 
 def cpu_seconds(pid):
-    """Time it has run, to the nanosecond."""
+    """The processor time it has used, to the nanosecond."""
     return int(read(pid, "schedstat").split()[0]) / 1e9
 
 
 def descriptors(pid):
-    """Its open descriptors and what they refer to."""
+    """Its open descriptors and their targets."""
     found = {}
     for number in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
@@ -99,10 +100,10 @@ def descriptors(pid):
 
 
 def settled(pid, calm=0.02, timeout=10):
-    """Waits until the process has slept, or been stopped, through a moment.
+    """Wait until the process has been asleep, or stopped, for a moment.
 
-    One that only waits for a processor does not run either, but it is no sleeper; nor is
-    one that waits in a futex for its child to be launched.
+    A process that only waits for a processor does not count as asleep; nor does one
+    that waits in a futex for its child to be launched.
     """
 
     def look():

@@ -30,10 +30,10 @@ def receive_exactly(client, length):
 
 
 def exchange(client, data):
-    """Sends data and then the end of file, receiving at the same time."""
+    """Send data and then the end of file, receiving at the same time."""
 
     def send():
-        with contextlib.suppress(OSError):  # the receiver tells what was wrong
+        with contextlib.suppress(OSError):  # the receiver reports what was wrong
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
 
@@ -46,13 +46,13 @@ def exchange(client, data):
 
 
 def echoes(client, data=b"here\n"):
-    """Whether one exchange on a connection that stays open comes back right."""
+    """Whether one exchange works on a connection that stays open."""
     client.sendall(data)
     return receive_exactly(client, len(data)) == data
 
 
 def reset(client):
-    """Ends a connection by RST: what a process that crashed does."""
+    """End a connection with RST, as a process that crashed does."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
 
@@ -63,7 +63,7 @@ def waiting_bytes(fd):
 
 
 def family_and_address(text):
-    """What connect() needs, from a line of --ready-fd."""
+    """The arguments for connect(), from a line of --ready-fd."""
     if text.startswith("unix:"):
         return socket.AF_UNIX, re.sub("^@", "\0", text[5:])
     host, port = text.rsplit(":", 1)
@@ -72,7 +72,7 @@ def family_and_address(text):
 
 
 def bound(family, address):
-    """A socket with an address that no other socket is given; it refuses clients."""
+    """A socket with an address that no other socket gets; it refuses clients."""
     sock = socket.socket(family)
     try:
         sock.bind(address)
@@ -83,7 +83,7 @@ def bound(family, address):
 
 
 def bound_pair():
-    """Sockets with one port on ::1 and on 127.0.0.1."""
+    """Two sockets with the same port, on ::1 and on 127.0.0.1."""
     while True:
         first = bound(socket.AF_INET6, ("::1", 0))
         try:

@@ -1,13 +1,13 @@
-"""Clients that come from an address of their choice, and what became of them.
+"""Clients that come from a chosen address, and what became of them.
 
-Refused clients that have sent something may meet a reset instead of an end, as the
-kernel does it; so a refusal is either, unless a test is about which.
+The kernel may answer a refused client that has sent something with a reset instead of
+an end. So either counts as a refusal, unless a test is about the difference.
 """
 
 from harness import eventually
 from logline import reasons
 
-FOREVER = "1/1d"  # a rate: one client, and the next when no test runs any more
+FOREVER = "1/1d"  # a rate: one client, and no other before the tests are over
 
 
 def connect_from(server, source, index=0):
@@ -19,7 +19,7 @@ def connect_from(server, source, index=0):
 
 
 def addresses(first, count):
-    """So many IPv4 addresses from this one on, as text."""
+    """count IPv4 addresses from this one on, as text."""
     start = int.from_bytes(map(int, first.split(".")), "big")
     for number in range(start, start + count):
         yield ".".join(map(str, number.to_bytes(4, "big")))
@@ -35,7 +35,7 @@ def is_served(client):
 
 
 def is_let_in(server, source, index=0):
-    """Whether a client of this address is served; it is gone afterwards."""
+    """Whether a client of this address is served; it then leaves."""
     with connect_from(server, source, index) as client:
         return is_served(client)
 
@@ -48,20 +48,20 @@ def hold_from(server, source, index=0):
 
 
 def refusals(server, count):
-    """The reasons of the first refusals in a verbose log, of which there are count."""
+    """The reasons of the first count refusals in a verbose log."""
     lines = server.wait_log(event="refused", count=count)
     assert len(lines) == count
     return [line["reason"] for line in lines]
 
 
 def refused(totals):
-    """From a line of totals: the refusals, by reason."""
+    """The refusals in a line of totals, by reason."""
     found = reasons(totals).items()
     return {reason: n for reason, n in found if reason.startswith("refused-")}
 
 
 def expect_nobody(server):
-    """Waits until every connection is over and no source has one; the totals."""
+    """Wait until all connections are over and no source has one; return the totals."""
 
     def none_left():
         totals = server.totals()

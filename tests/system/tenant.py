@@ -1,8 +1,8 @@
-"""A program that does what it is told: it tries to reach other processes, and leaves some.
+"""A program that tries to reach other processes, as told, and leaves some behind.
 
-Read as text and run by `python3 -c`, so that every user may run it. Its first line is its
-pid; then, for each line "VERB ARGUMENT..." that comes, one word is the answer: "ok", a pid,
-or the name of an errno.
+It is read as text and run by `python3 -c`, so that every user can run it. Its first
+line of output is its pid. It answers each input line "VERB ARGUMENT..." with one word:
+"ok", a pid, or the name of an errno.
 """
 
 import errno
@@ -33,7 +33,8 @@ def read(pid):
 
 
 def leave(work):
-    """A process in a session of its own, which begins its work when the program has ended."""
+    """Leave a process in a session of its own, which begins when the program has ended.
+    """
     parent = os.getpid()
     ready, ready_writer = os.pipe()
     child = os.fork()
@@ -58,12 +59,12 @@ def idle():
 
 
 def hold():
-    """Keeps the connection, and echoes."""
+    """Keep the connection, and echo."""
     os.write(1, os.read(0, 100) or os._exit(0))
 
 
 def signal_all(number):
-    """Without a pause. kill(2): not itself."""
+    """Without a pause. kill(2) skips the calling process."""
     try:
         while True:
             os.kill(-1, number)
@@ -80,7 +81,7 @@ def stop():
 
 
 def fork():
-    """Always another process."""
+    """Always become another process."""
     if os.fork() > 0:
         os._exit(0)
 

@@ -1,4 +1,4 @@
-"""With --accept workers each worker of a pool takes connections off the queue itself."""
+"""With --accept workers each worker of a pool accepts connections itself."""
 
 import contextlib
 import os
@@ -110,7 +110,7 @@ def test_a_session_that_talks_all_the_time_ends_at_its_deadline(prongd):
 
 
 def queue_up(server):
-    """Clients, each with something to say, that the workers have no time for."""
+    """Clients that have sent something, while the workers have no time for them."""
     queued = [server.connect() for _ in range(20)]
     for number, client in enumerate(queued):
         client.sendall(b"%d" % number)
@@ -228,7 +228,7 @@ def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers
                     reason="needs root and strace")
 @pytest.mark.parametrize("error", ["ENFILE", "EPERM"])
 def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, error):
-    """ENFILE is ours, EPERM a client's; but not of all clients that there are."""
+    """ENFILE is our failure, EPERM a client's, but not if every client fails so."""
     server = prongd(*POOL, "-s", 1, "echo")
     with failing(server, "accept4", f"error={error}", tmp_path / "trace"):
         os.kill(server.workers()[0], signal.SIGKILL)
@@ -256,7 +256,8 @@ def test_a_worker_that_cannot_accept_for_a_moment_stays(prongd, tmp_path, error)
 
 
 def test_it_needs_no_descriptor_for_each_process_there_might_be(prongd):
-    """Nothing is handed over; the limit is below what -n would ask for otherwise."""
+    """No descriptors are handed over; the limit is below what -n would need otherwise.
+    """
     under = ["prlimit", "--nofile=300:300"]
     server = prongd(*POOL, "-s", 4, "-n", 100_000, "echo", under=under)
     assert server.ask(b"here") == b"here"
@@ -290,7 +291,7 @@ def assert_sleeping(server):
     for pid in pids:
         settled(pid)
     before = [sleeps(pid) for pid in pids]
-    time.sleep(0.5)  # it is watched for so long
+    time.sleep(0.5)  # the time for which it is watched
     assert [sleeps(pid) for pid in pids] == before
 
 

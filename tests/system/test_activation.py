@@ -23,7 +23,7 @@ SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 @pytest.fixture
 def listener():
-    """The manager's socket: it goes on when prongd has ended."""
+    """The manager's socket, which stays open after prongd has ended."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as manager:
         yield manager
 
@@ -36,9 +36,9 @@ def no_process_left():
 
 
 def free_address(family=socket.AF_INET):
-    """One for systemd-socket-activate, which does not take port 0.
+    """An address for systemd-socket-activate, which does not accept port 0.
 
-    The address of 127/8 is ours alone, so that nobody is given its port meanwhile.
+    The address in 127/8 is ours alone, so no other process is given its port meanwhile.
     """
     pid = os.getpid()
     ipv4 = family == socket.AF_INET
@@ -115,7 +115,7 @@ def test_a_client_is_served_by_a_service_that_its_coming_has_started(activate):
 
 
 def test_a_program_is_not_told_how_it_came_to_be_started(activate, tmp_path):
-    """Neither LISTEN_* nor NOTIFY_SOCKET: it could take them for its own."""
+    """It sees neither LISTEN_* nor NOTIFY_SOCKET, which it could take for its own."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         address = free_address()
@@ -131,7 +131,7 @@ def test_a_program_is_not_told_how_it_came_to_be_started(activate, tmp_path):
 
 
 def test_sockets_of_every_family_are_served_by_their_names(activate, tmp_path):
-    """And the addresses of --listen beside them."""
+    """And so are the addresses of --listen."""
     given, own = f"unix:{tmp_path}/given", f"unix:{tmp_path}/own"
     addresses = [free_address(), free_address(socket.AF_INET6), given]
     server = activate(addresses, ["-l", own, "echo"], "--fdname", "four:six:local")
@@ -217,7 +217,7 @@ MISFITS = {
 
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_what_cannot_be_served_is_refused_in_words(no_process_left, listener, misfit):
-    """And what comes before it and could be is left as it was."""
+    """Sockets before it, which could be served, are left as they were."""
     make, why = MISFITS[misfit]
     with make() as other:
         status, line = activation.refused([listener, other])
@@ -247,7 +247,7 @@ def test_the_path_of_a_socket_stays_when_it_has_been_served(prongd, tmp_path):
 
 
 def answer_those_who_wait(listener):
-    """What the next activation does: accepts all who are there, and echoes."""
+    """What the next activation does: accept all waiting clients, and echo."""
     listener.setblocking(False)
     count = 0
     with contextlib.suppress(BlockingIOError):
@@ -267,7 +267,7 @@ def send_whole(address, data):
 
 
 def test_clients_after_a_stop_wait_for_the_next_activation(prongd, listener):
-    """Those who were queued are served, and nobody is reset."""
+    """Clients in the queue are served, and no client is reset."""
     server = activation.start(prongd, [listener], "-n", 1, "-s", 0, "echo")
     [busy] = server.hold(1)
     early = [send_whole(server.addresses[0][1], b"early") for _ in range(5)]
@@ -313,7 +313,7 @@ def test_a_stop_under_load_ends_and_loses_nobody(prongd, listener):
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
 def test_a_stop_ends_while_clients_come_without_a_pause(prongd, tmp_path, family):
-    """They do not care, and leave: of a UNIX queue nothing tells how long it is."""
+    """The clients leave at once. The length of a UNIX queue cannot be found out."""
     address = ("127.0.0.1", 0) if family == socket.AF_INET else f"{tmp_path}/socket"
     with bound(family, socket.SOCK_STREAM, address) as manager:
         manager.listen(100)

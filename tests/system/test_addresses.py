@@ -1,4 +1,4 @@
-"""Addresses that are taken, and by what; UNIX sockets: names, modes and owners."""
+"""Addresses in use, and what uses them; UNIX sockets: names, modes and owners."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from sockets import exchange, receive_all
 
 
 def refused(*words, status=1, **options):
-    """Its one line on stderr."""
+    """Return its one line on stderr."""
     result = subprocess.run([PRONGD, *words], capture_output=True, timeout=20, **options)
     assert result.returncode == status, result.stderr
     assert result.stderr.count(b"\n") == 1
@@ -84,7 +84,7 @@ def test_another_server_is_called_one_although_it_has_clients(host, text):
 
 @pytest.fixture
 def abstract(tmp_path):
-    """A name that no other test has."""
+    """A name that no other test uses."""
     return f"unix:@prong{tmp_path}"
 
 

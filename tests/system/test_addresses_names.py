@@ -1,7 +1,7 @@
-"""What is listened on when a name has several addresses, or an address a scope.
+"""What is listened on if a name has several addresses, or an address has a scope.
 
-Each server has a network namespace of its own, and its own /etc/hosts, so that ports and
-addresses are as the test wants them. Its clients join it there.
+Each server has its own network namespace and its own /etc/hosts, so that the test
+decides about ports and addresses. Its clients join the namespace.
 """
 
 import re
@@ -22,7 +22,8 @@ exec "$@"
 
 @pytest.fixture
 def apart(prongd, tmp_path):
-    """apart(*words, listen=, hosts=, setup=): a server; see above. listeners: its lines."""
+    """apart(*words, listen=, hosts=, setup=) starts a server; see above. listeners: its
+    lines."""
 
     def start(*words, hosts="", setup="", **options):
         return prongd(*words, **surroundings(tmp_path, hosts, setup), **options)
@@ -41,7 +42,7 @@ def surroundings(tmp_path, hosts, setup):
 
 
 def refused(tmp_path, listen, hosts="", setup=""):
-    """Its line on stderr, where it must not start."""
+    """Return its line on stderr, if it must not start."""
     around = surroundings(tmp_path, hosts, setup)
     words = [*around["under"], PRONGD, "-l", listen, "echo"]
     result = subprocess.run(words, env=around["env"], capture_output=True, timeout=30)
@@ -50,7 +51,7 @@ def refused(tmp_path, listen, hosts="", setup=""):
 
 
 def ask(server, address, data=b"here\n"):
-    """What the server says to data, in its namespace."""
+    """Send data to the server, in its namespace; return the answer."""
     words = ["nsenter", f"--net=/proc/{server.pid}/ns/net", PRONG, "connect", address]
     result = subprocess.run(words, input=data, capture_output=True, timeout=30)
     assert result.returncode == 0, result.stderr
@@ -125,7 +126,7 @@ HOLDER = "import socket, sys, time\n" \
 
 
 def holding(*ports):
-    """Shell: a process that has these ports on one of the addresses, in hold."""
+    """A shell command: a process that holds these ports on one of the addresses."""
     words = " ".join(str(port) for port in ports)
     return SCARCE + f"""/usr/bin/python3 -c "$HOLDER" {words} >"$HOSTS.held" 2>&1 & hold=$!
         until test -s "$HOSTS.held"; do sleep 0.01; done; echo $hold >"$HOSTS.pid"; """

@@ -1,4 +1,5 @@
-"""Who may come in: each check refuses whom it should, and the first one tells why."""
+"""Admission: each check refuses the right clients, and the first one gives the reason.
+"""
 
 import contextlib
 import os
@@ -17,7 +18,7 @@ from sources import (
 )  # fmt: skip
 
 ACCESS = [
-    # the options; who is let in; who is denied
+    # the options; which client is admitted; which one is denied
     ("--deny 127.0.0.2", "127.0.0.1 127.0.0.3", "127.0.0.2"),
     ("--deny 127.0.0.0/8 --allow 127.0.0.2", "127.0.0.2", "127.0.0.1 127.9.0.2"),
     ("--allow 127.0.0.0/8 --deny 127.0.0.2", "127.0.0.1 127.9.0.2", "127.0.0.2"),
@@ -61,7 +62,7 @@ def test_ipv6_clients_have_prefixes_of_their_own(prongd):
 
 @contextlib.contextmanager
 def over_ipv4(server, source):
-    """A client of a listener for both families that comes over IPv4."""
+    """A client that comes over IPv4 to a listener for both families."""
     with socket.socket() as client:
         client.settimeout(15)
         client.bind((source, 0))
@@ -124,7 +125,7 @@ def test_a_client_refused_at_the_limit_is_told_so_beside_other_limits(prongd, op
 ONE_AT_ONCE = ["--max-per-source", 1]
 FULL = ["-n", 1, "--at-limit", "refuse"]
 ORDER = [
-    # the options; whom the second client, which fails two checks, is refused by
+    # the options; which check refuses the second client, which fails two
     (["--deny", "127.0.0.2", "--rate-per-source", FOREVER], "refused-denied"),
     (["--deny", "127.0.0.2", "--rate", FOREVER], "refused-denied"),
     (["--deny", "127.0.0.2", *ONE_AT_ONCE], "refused-denied"),
@@ -194,7 +195,7 @@ def test_a_connection_counts_until_it_has_ended_in_whatever_way(
 ):
     server = prongd("--max-per-source", 1, "-r", reuse, *options, "echo")
     client = hold_from(server, "127.0.0.1")
-    if not options:  # else it may be over already
+    if not options:  # otherwise it may be over already
         assert not is_let_in(server, "127.0.0.1")
     end(server, client)
     server.wait_log(event="close", reason=reason)
@@ -246,7 +247,7 @@ def test_exempt_clients_are_still_denied_and_still_find_the_server_full(prongd):
 
 
 def test_a_refused_client_uses_up_nothing(prongd):
-    """What is refused for one limit does not count for another."""
+    """A client refused for one limit does not count for another."""
     options = [*ONE_AT_ONCE, "--rate-per-source", "2/1d", "--rate", "2/1d"]
     server = prongd(*options, "--deny", "127.0.0.2", "echo")
     hold_from(server, "127.0.0.1")
@@ -260,7 +261,7 @@ def test_a_refused_client_uses_up_nothing(prongd):
 
 @pytest.fixture
 def unix_address():
-    """Where every user may connect, other than below tmp_path."""
+    """A path where every user may connect, outside tmp_path."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         yield f"unix:{directory}/socket"
@@ -306,7 +307,7 @@ def test_each_user_of_a_unix_socket_is_a_source(prongd, unix_address, root):
 
 
 def test_refusals_are_logged_once_a_second_for_each_reason(prongd):
-    """And the next line says how many were not."""
+    """The next line says how many refusals were not logged."""
     options = ["--deny", "127.0.0.2", "--max-per-source", 1]
     server = prongd(*options, "echo", verbose=False)
     hold_from(server, "127.0.0.1")

@@ -1,4 +1,5 @@
-"""Limits that make no sense are refused at the start, in one line that says which."""
+"""Limits that make no sense are refused at the start, in one line that names the
+option."""
 
 import re
 
@@ -7,7 +8,7 @@ import pytest
 from test_command_line import expect_refusal, run
 
 BAD_LIMITS = [
-    # words of the command line; the option and what the message says of the value
+    # words of the command line; the option and what the message says about its value
     (["--allow", "1.2.3"], 'allow: "1.2.3" is not an address, a prefix'),
     (["--allow", ""], 'allow: "" is not an address'),
     (["--allow", "10.0.0.0/"], 'allow: "10.0.0.0/": the prefix length'),

@@ -1,6 +1,6 @@
-"""However connections end or are refused, and however many, every count comes back.
+"""However connections end or are refused, and however many, all counts return to 0.
 
-A sanitized build does a tenth.
+A sanitized build does a tenth of them.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ SOURCES = list(addresses("127.0.1.1", 100))
 ALL = f"{SOURCES[0]}/{len(SOURCES)}"
 DENIED = "127.0.2.1"
 
-# In milliseconds where prongd takes units: see tests/programs/handlers.c.
+# In milliseconds, where prongd has units: see tests/programs/handlers.c.
 LIMITS = ["-n", 64, "--at-limit", "refuse", "--max-per-source", 4,
           "--deny", f"{DENIED}/32", "--rate-per-source", "100/1000:30",
           "--session-timeout", 300]  # fmt: skip
 
 CLIENTS = (
-    # of a thousand; what the handler is told; what the client does then
+    # how many of a thousand; what the client sends; what it does then
     (500, b"?", receive_all),
     (100, b"e", receive_all),  # exits
     (100, b"f", receive_all),  # fails
@@ -31,7 +31,7 @@ CLIENTS = (
     (90, b"r", reset),
     (50, b"", reset),
     (50, b"", None),  # closes
-    (5, b"n", "stay"),  # never returns: killed for its deadline
+    (5, b"n", "stay"),  # never returns: killed at its timeout
     (5, b"", "stay"),
 )
 
@@ -41,7 +41,7 @@ ENDS = {"eof", "done", "reset", "deadline", "failed", "crash-exit", "crash-signa
 
 
 def plan(count):
-    """For each client its source, what it says, and what it does then."""
+    """For each client its source, what it sends, and what it does then."""
     chance = random.Random(8)
     weights = [weight for weight, _, _ in CLIENTS]
     for _, order, act in chance.choices(CLIENTS, weights, k=count):
@@ -67,13 +67,13 @@ def crowd(server, count, source):
 
 
 def size(crowd):
-    """Waits for a crowd's end; how many they were, however they fared."""
+    """Wait for the end of a crowd; return how many came, however they fared."""
     result = finish_load(crowd)
     return result["ok"] + failures(result)
 
 
 def overrun_rate(server, source, reason):
-    """Crowds from there until one was too fast. How many came."""
+    """Crowds from this source until one was too fast. Returns how many clients came."""
     came = []
 
     def refused():
@@ -85,7 +85,8 @@ def overrun_rate(server, source, reason):
 
 
 def overrun_each_limit(server):
-    """Chance decides what the mixture meets; this does not. How many came."""
+    """What the mixture exceeds is chance; this exceeds each limit. Returns how many
+    came."""
     for source in SOURCES:
         come(server, source, b"n", "stay")
     server.wait_log(event="refused", reason="refused-full")
@@ -99,7 +100,8 @@ def overrun_each_limit(server):
 
 
 def come_mixed(server, count):
-    """As planned, and beside them two crowds who want to be echoed. How many came."""
+    """As planned, together with two crowds that want to be echoed. Returns how many
+    came."""
     crowds = [crowd(server, count // 3, source) for source in (SOURCES[0], ALL)]
     with ThreadPoolExecutor(16) as pool:
         came = list(pool.map(lambda client: come(server, *client), plan(count)))
@@ -116,7 +118,7 @@ def test_no_end_and_no_refusal_leaves_a_count_behind(handlers, scale):
     assert set(reasons(totals)) == ENDS
     server.close_clients()
     server.expect_workers(server.spares())
-    time.sleep(1)  # the promise: the rates are back
+    time.sleep(1)  # the promise: the rates have recovered
     for source in SOURCES:
         assert is_let_in(server, source), source
     assert not is_let_in(server, DENIED)

@@ -1,7 +1,7 @@
-"""Whoever comes from however many places, the supervisor stays the size it may have.
+"""However many sources there are, the supervisor's memory stays within its bound.
 
-Of the refusals a sanitized build does a tenth; with PRONG_SCALE=5 in the environment
-there are five times as many.
+A sanitized build does a tenth of the refusals; PRONG_SCALE=5 in the environment makes
+five times as many.
 """
 
 import os
@@ -15,22 +15,22 @@ from sources import (
 )  # fmt: skip
 from test_limits import needs_strace
 
-ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may differ
+ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may vary
 REMEMBERED = 65536  # sources without a connection; see options.rate in prong.h
-PLACE = 48  # bytes, for each source
-BUCKET = 4  # bytes; a power of two of them, one a place at least
+PLACE = 48  # bytes per source
+BUCKET = 4  # bytes; a power of two of them, at least one per place
 PROCESSES = 500
 MORE = float(os.environ.get("PRONG_SCALE", 1))
 
 
 def table(places):
-    """The most memory that so many sources may take."""
+    """The most memory that the table may take for this number of sources."""
     buckets = 1 << (places - 1).bit_length()
     return places * PLACE + buckets * BUCKET
 
 
 def come_from(server, first, count):
-    """One client from each of so many addresses, all of them served."""
+    """One client from each of count addresses, all of them served."""
     load(server, "--churn", "-n", count, "-c", 32, "--sources", f"{first}/{count}")
     expect_nobody(server)
 
@@ -42,7 +42,8 @@ def refuse(server, count, source="127.0.1.1"):
 
 
 def test_sources_without_number_take_a_bounded_memory(prongd):
-    """As many in every build: nothing is forked for them. The oldest are forgotten."""
+    """The same number in every build, since nothing is forked. The oldest are
+    forgotten."""
     options = ["--max-per-source", 2, "--rate-per-source", FOREVER, "-n", PROCESSES, "-r", "always"]
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"])
     come_from(server, "127.1.0.1", 500)
@@ -53,7 +54,7 @@ def test_sources_without_number_take_a_bounded_memory(prongd):
     come_from(server, "127.4.0.1", 70_000)
     assert resident(server.pid) <= full + ALLOWANCE
     assert not is_let_in(server, "127.5.17.112")  # the last of the 70,000
-    assert is_let_in(server, "127.1.0.1")  # in favour of who has been forgotten
+    assert is_let_in(server, "127.1.0.1")  # forgotten, so admitted again
 
 
 def test_sources_without_a_connection_take_no_memory_where_no_rate_is_set(prongd):
@@ -86,7 +87,7 @@ def spend(server):
 )
 def test_refusals_use_up_nothing(prongd, scale, count, reason, options):
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"])
-    held = is_served(connect_from(server, "127.0.1.1"))  # uses up what there is
+    held = is_served(connect_from(server, "127.0.1.1"))  # uses up what is allowed
     first, count = int(10_000 * scale), int(count * scale * MORE)
     refuse(server, first)
     server.expect_workers(server.spares() + held)

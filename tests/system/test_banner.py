@@ -1,4 +1,4 @@
-"""What a client is sent first, and how a client that has gone without a word is found."""
+"""What a client is sent first, and how a client that vanished is detected."""
 
 import socket
 import struct
@@ -50,7 +50,7 @@ def test_a_client_that_has_gone_before_its_banner_harms_no_other(prongd):
     assert server.ask(b"y") == b"x" * 4000 + b"y"
 
 
-# TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and TCP_USER_TIMEOUT, as a program finds them.
+# TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and TCP_USER_TIMEOUT, as a program sees them.
 READ_OPTIONS = ["/usr/bin/python3", "-c", """
 import socket
 connection = socket.socket(fileno=0)

@@ -1,4 +1,4 @@
-"""A machine that lacks what others have: clients are served, or the start says why not."""
+"""On a machine that lacks something, clients are served, or the start says why not."""
 
 import shutil
 import subprocess
@@ -65,7 +65,7 @@ def test_the_start_says_what_is_missing(script, words, says):
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize("words", [("--resolve", "--", "/bin/cat"), ("--", "/bin/cat")], ids=str)
 def test_a_process_that_is_slow_to_become_a_program_keeps_its_client(prongd, words):
-    """Its streams are not the connection yet, and no process can be seen to hold it."""
+    """Its streams are not the connection yet, and no process seems to hold that."""
     slow = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=dup2",
             "-e", "inject=dup2:delay_enter=400ms:when=1"]  # fmt: skip
     server = prongd(*words, under=[*lacking(LACKS["no /proc"]), *slow])

@@ -1,4 +1,4 @@
-"""prong bench: what each mode does and counts, and that it does no more than told."""
+"""prong bench: what each mode does and counts, and that it does only what it is told."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ QUANTILES = ["p50", "p90", "p99", "p999", "max"]
 
 
 def expect_times(result, **parts):
-    """Each part has its quantiles, in order and never below the microsecond."""
+    """Each part has its quantiles, in ascending order and at least a microsecond."""
     found = {name[:-3] for name in result if name.endswith("_us")}
     assert found == set(parts)
     for name, timed in parts.items():
@@ -163,7 +163,7 @@ def test_no_more_than_the_count_ever_reaches_the_server(serve):
         result = bench(*words, server.address)
         expected = words[3] if words[0] == "--keep" else result["ok"]
         expected = 5 if words[0] == "--keep" else expected
-        time.sleep(0.05)  # nobody may come late
+        time.sleep(0.05)  # no connection may come late
         assert len(server.sources) - before == expected, words
 
 
@@ -178,7 +178,7 @@ def test_sources_are_used_in_turn_and_shared_out(serve):
 
 
 def stall(delays):
-    """Echoes, but at the message of that number it does nothing for so long."""
+    """Echoes, but pauses for these delays at the message of that number."""
     lock = threading.Lock()
     numbers = itertools.count(1)
 
@@ -196,7 +196,8 @@ STALLED = [["--churn"], ["--keep", "-c", 1], ["--keep", "-c", 4]]
 
 @pytest.mark.parametrize("mode", STALLED, ids=str)
 def test_at_a_fixed_rate_a_stall_shows_in_what_was_due_meanwhile(serve, mode):
-    """Of 200 the one second was felt by some 100, by a mean of half a second."""
+    """Of 200 exchanges some 100 are due during that second, delayed by half a second on
+    average."""
     server = serve(stall({50: 1}))
     part = "whole_us" if mode == ["--churn"] else "round_us"
     result = bench(*mode, "--rate", "100/s", "-n", 200, server.address)
@@ -207,7 +208,7 @@ def test_at_a_fixed_rate_a_stall_shows_in_what_was_due_meanwhile(serve, mode):
 
 
 def test_a_closed_loop_feels_a_stall_once(serve):
-    """Which is why there is the other one."""
+    """This is why the fixed rate exists."""
     server = serve(stall({50: 1}))
     result = bench("--keep", "-n", 200, server.address)
     assert result["round_us"]["max"] > 900_000
@@ -234,7 +235,7 @@ def test_the_table_has_what_json_has(prongd):
 
 
 def run_on_terminal(*words):
-    """What the terminal that is its stderr was sent."""
+    """What was written to the terminal that is its stderr."""
     master, slave = pty.openpty()
     command = [PRONG, "bench", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave)
@@ -243,7 +244,7 @@ def run_on_terminal(*words):
     while True:
         try:
             shown += os.read(master, 4096)
-        except OSError:  # EIO: nobody has the other side any more
+        except OSError:  # EIO: no process has the other side open any more
             break
     os.close(master)
     output, _ = process.communicate(timeout=20)
@@ -302,7 +303,7 @@ def test_of_a_name_the_first_address_that_answers_is_taken(serve, two_addresses)
 
 
 BAD_USAGE = [
-    # words of the command line, what the message says
+    # words of the command line; what the message says
     ([], "no server is given"),
     (["127.0.0.1"], "the port is missing"),
     ([":7"], "the host is missing"),

@@ -1,4 +1,5 @@
-"""prong bench: every kind of failure is seen, counted apart, and told by the status."""
+"""prong bench: each kind of failure is noticed, counted separately, and sets the
+status."""
 
 import json
 import os
@@ -42,7 +43,7 @@ def name_of_mode(words):
 
 
 def connections(words):
-    """In all these modes each connection fails once, and there are two, or one."""
+    """In all these modes each connection fails once; there are two of them, or one."""
     return 1 if words[:1] == ["--keep"] and words[-1] == 1 else 2
 
 
@@ -94,7 +95,7 @@ def test_one_wrong_byte_at_the_end_of_a_stream_is_seen(serve):
 
 
 def test_a_server_that_reads_nothing_times_out(serve):
-    """More is sent than all buffers take, on connections that were held without limit."""
+    """More is sent than all buffers can take, on connections held without limit."""
     server = serve(never_answer)
     result = bench("--keep", "-c", 2, "-s", "64M", "-t", "300ms", server.address, status=1)
     assert failed(result) == {"timed_out": 2}
@@ -177,7 +178,7 @@ def test_a_signal_stops_it_and_what_was_measured_is_printed(serve, start_bench, 
     server = serve(echo)
     process = start_bench("--json", *words, "-d", "60s", server.address)
     eventually(lambda: server.sources, "connections")
-    time.sleep(0.3)  # something is to be measured, which nobody tells
+    time.sleep(0.3)  # until something is measured, which no output tells
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=10)
     result = json.loads(output)

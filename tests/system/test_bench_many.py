@@ -1,4 +1,4 @@
-"""bench/many holds very many connections and tells how that went; here, not so many."""
+"""bench/many holds very many connections and reports on them; here, fewer of them."""
 
 import json
 import os
@@ -12,8 +12,8 @@ import pytest
 from harness import BUILD, ROOT, SANITIZED, eventually
 from proc import children, is_zombie, read
 
-# As bench/many runs it, but it does not wait until memory no longer changes, which it
-# always does while other tests run.
+# Like bench/many, but without waiting until memory no longer changes, since it always
+# changes while other tests run.
 AT_ONCE = """import sys, many
 many.settled_memory = many.memory_available
 sys.exit(many.main(sys.argv[1:]))"""
@@ -67,7 +67,7 @@ def test_what_is_no_number_is_bad_usage(count):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_an_interrupt_puts_all_back(number):
     before = PID_MAX.read_text()
-    count = int(before) - 1000  # with those that run anyway more than there may be
+    count = int(before) - 1000  # with those running, over the limit
     process = subprocess.Popen(
         [MANY, str(count)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, env=ENVIRONMENT)  # fmt: skip

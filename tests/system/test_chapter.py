@@ -1,7 +1,7 @@
-"""The chapter's programs do what docs/chapter.md says, the faulty ones too.
+"""The chapter's programs do what docs/chapter.md says, including the faulty ones.
 
-Owns every process it starts: the fixture makes this process the one that orphans are
-given to, so that a test which leaves anything behind fails, and leaves nothing.
+Owns every process that it starts: the fixture makes this process the parent of orphans,
+so that a test which leaves anything behind fails, and nothing stays.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler at h
 
 
 class Processes:
-    """Starts programs; knows when a descendant of theirs is left."""
+    """Starts programs; notices when a descendant of theirs is left."""
 
     def __init__(self):
         self.before = set(children(os.getpid()))
@@ -46,7 +46,8 @@ class Processes:
         return process
 
     def output(self, *command, **options):
-        """Run to the end, which must be a success; the lines printed."""
+        """Run it to its end, which must be a success; return the lines that it printed.
+        """
         process = self.start(*command, **options)
         text, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, f"{command} ended with {process.returncode}"
@@ -66,18 +67,18 @@ class Processes:
         return process, int(match[1])
 
     def left(self):
-        """Children of ours that nobody but the fixture will collect."""
+        """Children of ours that only the fixture will reap."""
         known = self.before | {process.pid for process in self.started}
         return [pid for pid in children(os.getpid()) if pid not in known]
 
     def ended(self):
-        """Collects orphans that have ended, too."""
+        """Those that have ended, orphans included; reaps them."""
         for pid in self.left():
             os.waitpid(pid, os.WNOHANG)
         return all(p.poll() is not None for p in self.started) and not self.left()
 
     def kill_all(self):
-        """Whatever lives, and then whatever that leaves to us."""
+        """Kill all that live, and then what these leave to us."""
         for process in self.started:
             process.kill()
             process.wait()
@@ -102,14 +103,15 @@ def processes():
 
 
 def stop(server):
-    """Stop a server whose clients have gone; its children end by themselves."""
+    """Stop a server whose clients are gone; its children end by themselves."""
     server.terminate()
     server.wait(PATIENCE)
 
 
 @pytest.fixture
 def compiled(tmp_path):
-    """A program of the chapter, compiled apart from the build and its sanitizers."""
+    """A program of the chapter, compiled separately from the build and its sanitizers.
+    """
 
     def compile_one(name, *flags):
         target = tmp_path / name
@@ -136,7 +138,7 @@ def connect(port):
 
 
 def come_and_go(port, times, together):
-    """Clients that come, have one byte echoed, and leave together."""
+    """Clients that connect, have one byte echoed, and leave together."""
     for _ in range(times):
         with contextlib.ExitStack() as stack:
             for _ in range(together):
@@ -144,7 +146,7 @@ def come_and_go(port, times, together):
 
 
 def end_together(server, port, clients):
-    """Clients whose processes all end while the server cannot look: one SIGCHLD."""
+    """Clients whose processes all end while the server is stopped: one SIGCHLD."""
     with contextlib.ExitStack() as stack:
         for _ in range(clients):
             assert echoes(stack.enter_context(connect(port)), b"x")
@@ -334,8 +336,7 @@ def test_echo_client_takes_a_reset_for_a_failure_and_not_for_data(processes):
 
 
 # The chapter's own, faults included ----------------------------------------------
-#
-# Compiled apart: in a build with sanitizers these would die of what is shown here.
+# Compiled separately: in a build with sanitizers these would die of what is shown here.
 
 
 @needs_compiler

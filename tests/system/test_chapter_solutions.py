@@ -52,7 +52,7 @@ def serve():
 
 @pytest.fixture
 def changed(tmp_path):
-    """A program of the chapter with one change, compiled; its path."""
+    """Compile a program of the chapter with one change; return its path."""
 
     def change(name, old, new, *flags):
         if COMPILER is None:
@@ -340,7 +340,7 @@ def test_30_exit_group_is_forbidden_in_the_strict_mode(serve, changed):
         assert echoes(client)
         [child] = children(server.pid)
         eventually(lambda: sockets_of(server.pid) == 1, "it has closed its descriptor")
-        server.process.send_signal(signal.SIGSTOP)  # it must not collect the child yet
+        server.process.send_signal(signal.SIGSTOP)  # it must not reap the child yet
         client.shutdown(socket.SHUT_WR)
         assert receive_all(client) == b""
         eventually(lambda: state(child) == "Z", "the child has ended")

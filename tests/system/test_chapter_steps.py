@@ -1,4 +1,5 @@
-"""The last part of docs/chapter.md: its commands, its programs, and where they lead."""
+"""The last part of docs/chapter.md: its commands, its programs, and what it links to.
+"""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What cannot be done is refused at once, in words, with exit status 1 or 2."""
+"""What is impossible is refused at once, in words, with exit status 1 or 2."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ from sockets import echoes
 LONG_PATH = "unix:/tmp/" + "x" * 103  # 108 bytes, one more than a UNIX socket's
 
 BAD_USAGE = [
-    # words of the command line, what the message says
+    # words of the command line; what the message says
     ([], "no service is given"),
     (["nonsense"], 'unknown service "nonsense"'),
     (["Echo"], 'unknown service "Echo"'),
@@ -154,7 +154,7 @@ def test_a_port_for_which_the_right_is_missing_is_refused():
     if start <= 1:
         pytest.skip("every port may be used by everybody here")
     with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)  # the build may lie where nobody may look
+        os.chmod(directory, 0o755)  # other users may have no access to the build
         program = shutil.copy(PRONGD, directory)
         nobody = {"user": 65534, "group": 65534, "extra_groups": []}
         result = subprocess.run(
@@ -224,7 +224,7 @@ def test_a_text_that_cannot_be_written_is_an_error():
 
 
 def closing(*numbers):
-    """For preexec_fn: these descriptors are closed when the program starts."""
+    """For preexec_fn: close these descriptors when the program starts."""
 
     def close():
         for number in numbers:
@@ -239,7 +239,7 @@ CLOSED = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
 def test_closed_standard_streams_change_nothing(prongd, closed):
     stderr = subprocess.DEVNULL if 2 in closed else None
-    words = ["-s", "1", "--sandbox", "off", "echo"]  # or workers have none of the three
+    words = ["-s", "1", "--sandbox", "off", "echo"]  # or workers lack the three
     server = prongd(*words, preexec_fn=closing(*closed), stderr=stderr)
     with server.connect() as client:
         assert echoes(client)

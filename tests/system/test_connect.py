@@ -1,4 +1,4 @@
-"""prong connect: a conversation in which nothing is lost and no process is left."""
+"""prong connect: a conversation in which no byte is lost and no process is left."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from peers import echo
 from proc import gone, state
 from sockets import MEBI, bound, receive_all, reset, waiting_bytes
 
-# A conversation in order.
+# An orderly conversation.
 
 
 def test_a_late_reply_after_the_input_s_end_is_printed(serve, connect):
@@ -102,7 +102,7 @@ def test_a_stopped_writer_does_not_hold_up_the_end(serve, connect):
     (b"one\nq\n", b"one\n"),
     (b"Q\n", b""),
     (b"qq\naq\nq q\n\nq\n", b"qq\naq\nq q\n\n"),
-    (b"q\x04\n", b""),  # Ctrl-D ends a read: it hands over what was typed so far
+    (b"q\x04\n", b""),  # Ctrl-D ends a read, and hands over what was typed so far
     (b"a\x04q\nQ\n", b"aq\n"),
     (b"q\x04x\n\x04", b"qx\n"),
     (b"q\x04\x04", b"q"),
@@ -119,7 +119,7 @@ def test_on_a_terminal_q_alone_on_a_line_ends_the_input(
     assert server.got() == sent
 
 
-# Broken off.
+# Interrupted.
 
 
 def test_ctrl_c_ends_both_processes_with_the_summary(serve, connect, terminal):
@@ -200,7 +200,7 @@ def test_input_that_the_server_did_not_take_is_told(serve, connect, tmp_path):
 
 
 def test_a_writer_blocked_on_a_send_ends_with_the_server(serve, connect):
-    server = serve(greet_and_close)  # and never reads
+    server = serve(greet_and_close)  # it never reads
     with open("/dev/zero", "rb") as stdin:
         client = connect("127.0.0.1", server.port, stdin=stdin)
         writer = client.welcomed()

@@ -1,4 +1,4 @@
-"""prong connect: which of a name's addresses it takes, from which of ours, which port."""
+"""prong connect: which of a name's addresses it uses, which source, which port."""
 
 import contextlib
 import re
@@ -11,12 +11,12 @@ from connecting import (  # noqa: F401 (fixtures)
 from peers import echo
 from sockets import bound, bound_pair, receive_all
 
-# Side by side.
+# In parallel.
 
 
 @contextlib.contextmanager
 def silent(listener):
-    """Its queue is full: it answers no call, and refuses none."""
+    """A server whose queue is full: it neither accepts nor refuses."""
     with contextlib.ExitStack() as clients:
         listener.listen(0)
         for _ in range(10):
@@ -55,14 +55,15 @@ def test_the_timeout_is_for_all_addresses_together(connect, two_addresses):
 
 
 def test_an_address_that_cannot_be_reached_is_passed_over(serve, connect, with_file):
-    """2001:db8::/32 is for documentation (RFC 3849): no route, or no answer."""
+    """2001:db8::/32 is for documentation (RFC 3849): there is no route, or no answer.
+    """
     hosts = with_file("/etc/hosts", "2001:db8::1 far.test\n127.0.0.1 far.test\n")
     server = serve(echo)
     output, _ = connect("far.test", server.port, under=hosts).finish(b"hello")
     assert output == b"hello"
 
 
-# Families and the source.
+# Families and the source address.
 
 
 @pytest.mark.parametrize("option, address", [("-4", "127.0.0.1"), ("-6", "::1")])
@@ -91,7 +92,7 @@ def test_a_family_that_the_host_lacks_is_told(connect, options, host, text):
 def test_the_source_is_what_the_server_sees(serve, connect, two_addresses):
     first, answering = bound_pair()
     with first:
-        first.listen(5)  # would take the connection, but is of the other family
+        first.listen(5)  # would accept, but is of the other family
         server = serve(greet_and_collect, listener=answering)
         client = connect("--source", "127.0.0.7", "two.test", server.port,
                          under=two_addresses)  # fmt: skip

@@ -1,4 +1,4 @@
-"""prong connect: --no-half-close, --crlf and --no-quit, what they do to the input."""
+"""prong connect: what --no-half-close, --crlf and --no-quit do to the input."""
 
 import socket
 
@@ -23,7 +23,7 @@ def is_half_closed(conn):
 
 
 def answer_unless_half_closed(peer, conn):
-    """As redis does: a client that has closed its half is gone. Closes by itself."""
+    """Like redis, treat a client that has half-closed as gone. Closes by itself."""
     got = receive_exactly(conn, 6)
     peer.await_go()
     if not is_half_closed(conn):

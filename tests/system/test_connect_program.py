@@ -143,7 +143,7 @@ def test_verbose_tells_of_the_connection_only(serve, connect):
 def test_a_program_that_cannot_be_run_is_told_with_111(
     serve, connect, tmp_path, monkeypatch
 ):
-    """A folder of PATH that may not be read would make the first error another one."""
+    """A directory of PATH that may not be read would change the first error."""
     server = serve(greet_and_close)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     for program, error in (("no-such-program", "No such file or directory"),

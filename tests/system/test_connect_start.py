@@ -1,4 +1,4 @@
-"""prong connect: what it takes for an address, and how it gets through to one."""
+"""prong connect: which addresses it accepts, and how it connects to one."""
 
 import contextlib
 import re
@@ -44,7 +44,7 @@ def test_when_all_addresses_fail_one_line_names_each(connect, two_addresses):
 
 
 def fill_queue(listener, clients):
-    """Connects until a connection is not made at once any more."""
+    """Connect until a connection is not established at once any more."""
     for _ in range(10):
         client = clients.enter_context(socket.socket(listener.family))
         client.settimeout(0.2)
@@ -86,7 +86,7 @@ def test_an_unknown_host_is_a_failure_and_no_bad_usage(connect):
 LONG_PATH = "unix:/tmp/" + "x" * 103  # 108 bytes, one more than a UNIX socket's
 
 BAD_USAGE = [
-    # words of the command line, what the message says
+    # words of the command line; what the message says
     ([], "no server is given"),
     (["127.0.0.1"], "the port is missing"),
     (["127.0.0.1", "99999"], 'port "99999" is not a number'),

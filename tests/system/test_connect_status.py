@@ -1,7 +1,7 @@
-"""prong connect: its exit status depends on what the server did, never on luck.
+"""prong connect: its exit status depends on what the server did, never on timing.
 
-It is 0 whenever all that the server sent has been printed and all that the server took
-has been sent. A server that closes in order decides how much it takes.
+It is 0 if all that the server sent has been printed and all that the server took has
+been sent. A server that closes in order decides how much it takes.
 """
 
 import os
@@ -24,13 +24,14 @@ def held(pid):
 
 
 def write(client, writer, data):
-    """Puts data in the pipe; waits until the writing process has taken it."""
+    """Write data to the pipe; wait until the writing process has taken it."""
     client.stdin.write(data)
     eventually(lambda: gone(writer) or state(writer) in "SZ", "a writer that waits")
 
 
 def closed_before(*parts, ends):
-    """The server closes, then these parts are sent, before the reader sees the close."""
+    """The server closes; then these parts are sent, before the reader sees the close.
+    """
 
     def course(client, server, writer):
         held(client.pid)
@@ -170,7 +171,7 @@ def test_a_reset_without_an_end_is_a_failure_whichever_process_meets_it(
 def test_input_that_a_server_which_goes_on_never_got_is_a_failure(
     serve, connect, error, told, when
 ):
-    """Only a server that has closed may leave input unsent."""
+    """Input may stay unsent only if the server has closed."""
     server = serve(greet_and_collect)
     under = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendto",
              "-e", f"inject=sendto:error={error}:when={when}"]  # fmt: skip

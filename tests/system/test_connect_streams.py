@@ -1,4 +1,4 @@
-"""prong connect: whatever its three streams are, it does right by them."""
+"""prong connect: whatever its three streams are, it handles them correctly."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def test_a_closed_stdout_is_an_error_as_soon_as_there_is_data(serve, connect):
     _, errors = client.finish(status=1)
     assert errors == (
         "prong connect: cannot write to standard output: Bad file descriptor\n")
-    assert server.got() == b""  # nothing of ours has landed in the socket
+    assert server.got() == b""  # nothing of ours arrived in the socket
     client = connect("127.0.0.1", serve(collect).port, under=closing(">&-"))
     assert client.finish(b"data") == (b"", "")
 
@@ -84,7 +84,7 @@ def test_a_stdout_that_goes_when_all_is_printed_does_not_change_the_status(
     eventually(lambda: state(client.pid) == "T", "a stopped reader")
     client.stdout.close()
     server.may_go_on.set()
-    assert server.got() is None  # and the end is on its way
+    assert server.got() is None  # the end is in transit
     os.kill(client.pid, signal.SIGCONT)
     assert client.wait(PATIENCE) == 0
     assert client.stderr.read() == b""
@@ -109,9 +109,9 @@ def test_an_input_that_cannot_be_read_is_told(serve, connect, tmp_path):
 
 
 def at_rest(pids, moment=0.3):
-    """Whether they run for a tenth of a moment at most."""
+    """Whether they run for at most a tenth of this moment."""
     before = sum(map(cpu_seconds, pids))
-    time.sleep(moment)  # it is watched for so long
+    time.sleep(moment)  # the time for which it is watched
     return sum(map(cpu_seconds, pids)) - before < moment / 10
 
 
@@ -156,7 +156,7 @@ def test_a_socket_will_do_for_a_stream(serve, connect, stream):
 def test_a_terminal_that_takes_no_more_does_not_keep_it_from_ending(
     serve, connect, terminal
 ):
-    """Nobody reads the terminal's other end."""
+    """No process reads the terminal's other end."""
     server = serve(flood)
     client = connect("127.0.0.1", server.port, stdout=terminal.slave,
                      **terminal.options)  # fmt: skip

@@ -16,7 +16,7 @@ from sockets import MEBI, receive_all, waiting_bytes
 
 
 def trickle(peer, conn):
-    """A byte at a time, for as long as the client is there."""
+    """Send a byte at a time, as long as the client stays."""
     with contextlib.suppress(OSError):
         while not peer.may_go_on.wait(0.05):
             conn.sendall(b".")
@@ -54,7 +54,7 @@ def test_the_idle_timeout_ends_a_conversation_in_which_no_byte_moves(serve, conn
 
 
 def test_a_server_that_takes_no_more_is_idle(serve, connect):
-    server = serve(greet_and_close)  # and never reads
+    server = serve(greet_and_close)  # it never reads
     with open("/dev/zero", "rb") as stdin:
         client = connect("--idle-timeout", "300ms", "127.0.0.1", server.port,
                          stdin=stdin)  # fmt: skip

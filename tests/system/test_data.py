@@ -1,4 +1,4 @@
-"""What a service has said arrives, and each connection ends with the right reason."""
+"""What a service has sent arrives, and each connection ends with the right reason."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ BIG_REPLY = bytes(ord("a") + i % 26 for i in range(400 * 1024))
 
 
 def all_at_once(action, count):
-    """Runs action(number) in threads; their results."""
+    """Run action(number) in threads; return their results."""
     results = [None] * count
 
     def run(number):
@@ -50,9 +50,9 @@ def test_a_client_that_has_ended_its_sending_still_gets_everything(prongd, handl
     def half_closes_late(_):
         with echo.connect() as client:
             client.sendall(data[: 64 << 10])
-            time.sleep(2)  # late: the service has long since read everything
+            time.sleep(2)  # late: the service has read everything long ago
             client.shutdown(socket.SHUT_WR)
-            time.sleep(0.5)  # the answer is read late, too
+            time.sleep(0.5)  # the answer is read late too
             return receive_all(client)
 
     def is_answered_late(_):
@@ -67,13 +67,13 @@ def test_a_client_that_has_ended_its_sending_still_gets_everything(prongd, handl
 @pytest.mark.parametrize("service, length", [("daytime", None), ("time", 4)])
 @pytest.mark.parametrize("reuse", [1, "always"])
 def test_a_short_reply_arrives_although_input_is_unread(prongd, service, length, reuse):
-    """FAULT 16: 10 of 10, with the end of file behind it and no reset."""
+    """FAULT 16: 10 of 10, followed by the end of file and no reset."""
     server = prongd("-r", reuse, service)
 
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.05)  # read late: a reset would have cost the reply
+            time.sleep(0.05)  # read late: a reset would have destroyed the reply
             reply = receive_all(client)
             return len(reply) == length if length else reply.endswith(b"\r\n")
 
@@ -84,21 +84,22 @@ def test_a_short_reply_arrives_although_input_is_unread(prongd, service, length,
 
 @pytest.mark.parametrize("unix", [False, True])
 def test_a_big_reply_arrives_although_input_is_unread(handlers, tmp_path, unix):
-    """FAULT 16: 400 KB, read late, while 20 KB of the client's are not read at all."""
+    """FAULT 16: 400 KB, read late, while 20 KB that the client sent are not read at
+    all."""
     listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
     server = handlers("-s", "4", "big-reply", listen=[listen])
 
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.3)  # read late: a reset would have cost the reply
+            time.sleep(0.3)  # read late: a reset would have destroyed the reply
             return receive_all(client) == BIG_REPLY
 
     assert all_at_once(ask, 10) == [True] * 10
 
 
 def test_reading_on_after_the_reply_is_bounded(prongd):
-    """Neither a client that stays nor one that drips or floods keeps its worker."""
+    """Its worker is not kept by a client that stays, sends slowly, or floods."""
     server = prongd("daytime")
     over = threading.Event()
 
@@ -129,14 +130,14 @@ def test_reading_on_after_the_reply_is_bounded(prongd):
 
 
 def count_reasons(server, count):
-    """The reasons of the first count connections, when all of them are over."""
+    """The reasons of the first count connections, once all of them are over."""
     ends = server.wait_log(event="close", count=count)
     found = [line["reason"] for line in ends]
     return {reason: found.count(reason) for reason in found}
 
 
 def test_a_reset_before_accept_is_a_reset(prongd):
-    """FAULT 17. The supervisor is stopped meanwhile, so nobody is accepted."""
+    """FAULT 17. The supervisor is stopped meanwhile, so no client is accepted."""
     server = prongd("echo")
     server.signal(signal.SIGSTOP)
     eventually(lambda: state(server.pid) == "T", "stopped")
@@ -167,7 +168,7 @@ def test_a_reset_while_the_service_writes_is_a_reset(prongd):
 
 
 def test_a_client_that_leaves_without_reading_is_a_reset(prongd):
-    """A plain close with the echo unread: what most clients that crash look like."""
+    """A plain close with the echo unread, as when most clients crash."""
     server = prongd("echo")
     for _ in range(20):
         client = server.connect()
@@ -205,7 +206,7 @@ def test_a_quiet_client_is_cut_at_the_idle_timeout(prongd):
 
 @pytest.mark.parametrize("reuse", [1, "always"])
 def test_a_busy_client_is_cut_at_the_session_timeout(prongd, reuse):
-    """FAULT 18: one byte now and then does not prolong it; nor does a stream."""
+    """FAULT 18: neither a byte now and then nor a stream prolongs the session."""
     echo = prongd("--session-timeout", "1s", "-r", reuse, "echo")
     chargen = prongd("--session-timeout", "1s", "-r", reuse, "chargen")
 
@@ -216,7 +217,7 @@ def test_a_busy_client_is_cut_at_the_session_timeout(prongd, reuse):
                 client.send(b"x")
                 if not client.recv(1):
                     break
-                time.sleep(0.1)  # the pace of the drip
+                time.sleep(0.1)  # the pace of the slow sender
         return time.monotonic() - begin
 
     def is_quiet(_):
@@ -258,7 +259,7 @@ def test_bytes_that_a_handler_moved_itself_are_counted(handlers):
 
 
 def test_a_reply_is_not_cut_by_the_sessions_deadline(prongd):
-    """The handler is done in time; its client has input unread, and stays."""
+    """The handler finishes in time; its client has input unread, and stays."""
     server = prongd("--session-timeout", "1s", "daytime")
     client = server.connect()
     client.sendall(b"x" * 100)
@@ -268,7 +269,8 @@ def test_a_reply_is_not_cut_by_the_sessions_deadline(prongd):
 
 @pytest.mark.parametrize("service, pause", [("chargen", 0.1), ("echo", 0.02)])
 def test_a_client_that_reads_slowly_is_not_idle(prongd, service, pause):
-    """Its bytes move, although the server's buffer is never free enough for poll."""
+    """Its bytes move, although the server's buffer never has enough room for poll(2).
+    """
     server = prongd("--idle-timeout", "1s", service)
     client = server.connect()
     if service == "echo":
@@ -278,7 +280,7 @@ def test_a_client_that_reads_slowly_is_not_idle(prongd, service, pause):
         assert client.recv(20_000)
         time.sleep(pause)  # the pace of a slow reader
     assert not server.log_lines(event="close")
-    client.shutdown(socket.SHUT_RDWR)  # which also ends a send of the other thread
+    client.shutdown(socket.SHUT_RDWR)  # this also ends a send of the other thread
 
 
 def send_quietly(client, size):

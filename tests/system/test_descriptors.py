@@ -1,4 +1,4 @@
-"""As many are served at once as was asked for, whatever soft limit prongd begins with."""
+"""As many clients are served at once as was asked for, whatever the soft limit was."""
 
 import resource
 import subprocess
@@ -13,13 +13,13 @@ FILES = resource.RLIMIT_NOFILE
 
 
 def limited(soft, hard=None):
-    """For preexec_fn: a soft limit, and a hard one if that is to be low, too."""
+    """For preexec_fn: set a soft limit, and a hard one if that is to be low too."""
     most = resource.getrlimit(FILES)[1] if hard is None else hard
     return {"preexec_fn": lambda: resource.setrlimit(FILES, (soft, most))}
 
 
 def limits(pid):
-    """Soft and hard limit of descriptors of a process."""
+    """The soft and the hard limit of a process."""
     [line] = [l for l in read(pid, "limits").splitlines() if l.startswith("Max open")]
     return tuple(int(word) for word in line.split()[3:5])
 

@@ -1,5 +1,5 @@
-"""An option that would have no effect is refused by its name as it was typed; what an
-option needs is said in the words of the command line."""
+"""An option without effect is refused by its name as it was typed; the message says
+what the option needs in the words of the command line."""
 
 import socket
 
@@ -15,7 +15,7 @@ FOR_TCP = "has no effect on UNIX sockets"
 NO_REFUSAL = "has no effect: no client is refused without --at-limit refuse"
 
 IDLE = [
-    # words without an address, what is said of the first of the options
+    # words without an address; what is said about the first option
     (["--chdir", "/", "echo"], f"--chdir {FOR_PROGRAMS}"),
     (["--umask", "022", "discard"], f"--umask {FOR_PROGRAMS}"),
     (["--env", "A=1", "chargen"], f"--env {FOR_PROGRAMS}"),
@@ -66,7 +66,7 @@ IDLE = [
      "--idle-timeout has no effect on a program that is served on UNIX sockets"),
 ]  # fmt: skip
 
-# Each by another way than the one that is refused.
+# Each has an effect, unlike the refused ones.
 HONOURED = [
     [],
     ["-r", "1"],
@@ -82,7 +82,7 @@ HONOURED = [
 ]
 
 NEUTRAL = [
-    # what prong_open() finds out is told with the option's dashes
+    # messages of prong_open() get the option's dashes
     (["--allow", "1.2.3", "echo"], '^prongd: --allow: "1.2.3" is not an address'),
     (["--rate", "1/1d:1000000", "echo"], "^prongd: --rate: the burst"),
     ([*POOL, "-l", "127.0.0.1:0", "echo"], "^prongd: --accept workers needs exactly one address"),

@@ -1,6 +1,6 @@
-"""FAULT 21: what was refused and what was served leaves nothing behind.
+"""FAULT 21: refused and served clients leave neither memory nor descriptors behind.
 
-Neither memory nor descriptors. PRONG_FULL=1 does the whole numbers: a minute.
+PRONG_FULL=1 runs the full numbers: a minute.
 """
 
 import os
@@ -14,18 +14,18 @@ from proc import descriptors, read, settled
 FULL = os.environ.get("PRONG_FULL") == "1"
 REFUSED = 1_000_000 if FULL else 60_000
 SERVED = 200_000 if FULL else 25_000
-PARTS = 10  # the first of them is for warming up
+PARTS = 10  # the first one is for warming up
 ALLOWANCE = 256 * 1024  # bytes
 
 DENIED = "127.64.0.0/16"
-STRANGERS = "127.64.0.1/100"  # a hundred addresses of it, for there are ports enough
+STRANGERS = "127.64.0.1/100"  # a hundred addresses, so that there are enough ports
 FRIENDS = "127.0.1.1/100"
 
 
 def memory(pid):
-    """What the kernel counts as resident, as its own, and as asked for; bytes.
+    """Bytes that the kernel counts as resident, as private, and as allocated.
 
-    Not the Private ones: pages become that when another process lets go of them.
+    Not the Private ones of smaps, which also grow when another process unmaps a page.
     """
     found = {}
     for line in (read(pid, "smaps_rollup") + read(pid, "status")).splitlines():
@@ -36,14 +36,15 @@ def memory(pid):
 
 
 def at_rest(server):
-    """Its memory and its descriptors when nobody is there any more."""
+    """Its memory and its descriptors once all clients are gone."""
     server.expect_workers(server.spares())
     settled(server.pid)
     return memory(server.pid), sorted(descriptors(server.pid).values())
 
 
 def pass_by(server, refused, served):
-    """A part of the clients; half of the strangers before those served."""
+    """One part of the clients; half of the strangers come before those that are served.
+    """
     for count in (refused // 2, refused - refused // 2):
         words = ["-n", count, "-c", 32, "--sources", STRANGERS]
         result = load(server, *words, check=False)

@@ -1,4 +1,4 @@
-"""The figures that the texts quote are those that `make bench` has written."""
+"""The figures that the documents quote are those that `make bench` has written."""
 
 import re
 import sys

@@ -1,8 +1,9 @@
-"""FAULT 4: with the kernel's queue full too, whoever is connected is answered.
+"""FAULT 4: even with the kernel's queue full, every connected client is answered.
 
-The server has a network of its own (network_namespaces(7)), where that queue is short.
-Without SYN cookies (tcp(7)): a kernel that resorts to them takes whatever packet first
-finds room in the queue for the first one, and loses the data before it.
+The server has its own network (network_namespaces(7)), where that queue is short. SYN
+cookies (tcp(7)) are off: a kernel that resorts to them takes the first packet that
+finds room in the queue for the first one of the connection, and loses the data before
+it.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("root")
 
 @contextlib.contextmanager
 def network_of(server):
-    """Sockets made in here are of the server's network; of this thread only."""
+    """Sockets made in this block, by this thread, are in the server's network."""
     with open("/proc/thread-self/ns/net") as ours:
         with open(f"/proc/{server.pid}/ns/net") as servers:
             assert libc.setns(servers.fileno(), CLONE_NEWNET) == 0
@@ -45,7 +46,7 @@ def network_of(server):
 
 @pytest.fixture
 def secluded(prongd):
-    """Starts servers with a network, and so a queue, of their own."""
+    """Start servers with a network, and thus a queue, of their own."""
 
     def start(*arguments):
         under = ["unshare", "--net", "sh", "-ec", SCRIPT]
@@ -55,7 +56,7 @@ def secluded(prongd):
 
 
 def connected(clients):
-    """Those whose connection has come about."""
+    """Those whose connection is established."""
     poll = select.poll()
     for client in clients:
         poll.register(client, select.POLLOUT)
@@ -64,7 +65,7 @@ def connected(clients):
 
 
 def begin_connecting(server):
-    """More clients than the queue holds: all of them, and those that are in it."""
+    """Start more clients than the queue holds; return all of them, and those in it."""
     with network_of(server):
         clients = [server.socket() for _ in range(CLIENTS)]
     for client in clients:
@@ -90,7 +91,7 @@ def send_number(client, number):
 
 
 def send_numbers_when_connected(clients):
-    """Each at once: until it is served it has a place that others wait for."""
+    """At once, since each holds a place that others wait for until it is served."""
     left = dict(zip(clients, range(len(clients))))
 
     def all_sent():
@@ -105,7 +106,7 @@ def send_numbers_when_connected(clients):
     ["echo"], ["-r", "always", "echo"], ["--", "cat"],
 ], ids=lambda words: " ".join(map(str, words)))  # fmt: skip
 def test_all_clients_are_answered_in_the_end(secluded, words):
-    """Those in the queue, and those who try again because it was full."""
+    """Clients in the queue, and clients that try again because it was full."""
     server = secluded("-n", 2, "--at-limit", "wait", *words)
     busy = fill(server)
     clients, queued = begin_connecting(server)

@@ -20,7 +20,7 @@ def test_the_terms_are_in_order_and_each_has_one_meaning():
 
 
 def test_each_term_is_used_in_two_documents_at_least():
-    """The headers of the code count as one."""
+    """The headers of the code count as one document."""
     headers = "\n".join(path.read_text() for path in sorted(ROOT.glob("src/**/*.h")))
     texts = [path.read_text() for path in [*DOCUMENTS, *MANUALS]]
     texts = [text.lower() for text in [*texts, headers]]

@@ -1,4 +1,4 @@
-"""What an installed file carries so that an error in memory ends its process.
+"""Installed files are built so that an error in memory ends the process.
 
 The files are those of an installation, read with readelf(1) and nm(1).
 """
@@ -14,13 +14,13 @@ from installing import installed, option, run  # noqa: F401 (a fixture)
 
 PROGRAMS = ["prongd", "prong"]
 LINKED = [*PROGRAMS, "libprong.so", "prong-warm.so"]
-# A control-flow mark is that of every object in a file, those of libc among them.
+# A file has a control-flow mark if all objects in it have it, including those of libc.
 MARKS = {"x86_64": "IBT, SHSTK", "aarch64": "BTI, PAC"}
 
 
 @pytest.fixture
 def path_of(installed):  # noqa: F811
-    """path_of("prongd") is where that file has been installed."""
+    """path_of("prongd") is where that file is installed."""
     places = {
         "prongd": installed.prefix / option("sbindir") / "prongd",
         "prong": installed.prefix / option("bindir") / "prong",
@@ -41,7 +41,7 @@ def readelf(what, path):
 
 
 def marks(path):
-    """The sets of control-flow marks in a file; of an archive, one for each object."""
+    """The sets of control-flow marks in a file; for an archive, one set per object."""
     return re.findall(r"feature: (.*)", readelf("-n", path))
 
 

@@ -1,6 +1,6 @@
-"""A supervisor with nothing to do sleeps: not one wake-up, no processor time.
+"""A supervisor with nothing to do sleeps: no wake-up, no processor time.
 
-Whatever happened before. All servers are watched over the same seconds.
+This holds whatever happened before. All servers are watched during the same seconds.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ def a_refused_client_stayed(server):
     server.hold(3)
     server.connect()
     server.wait_log(event="refused")
-    time.sleep(1.2)  # so long it is waited for
+    time.sleep(1.2)  # longer than it is waited for
 
 
 def it_was_signalled(server):
@@ -106,7 +106,7 @@ CASES = [
     (a_busy_worker_died, ["-r", "always"]),
     (a_spare_died, []),
     (a_spare_died, ["-r", "always"]),
-    (a_session_was_reset, ["-r", 3, "-n", 8]),  # as many as spare: no surplus to end
+    (a_session_was_reset, ["-r", 3, "-n", 8]),  # as many as spare, so none leaves later
     (the_limit_was_reached_and_left, ["-n", 3, "-s", 1]),
     (it_is_full_and_clients_wait, ["-n", 3, "-s", 1]),
     (a_client_was_refused, REFUSE),
@@ -119,7 +119,7 @@ NAMES = [" ".join([case.__name__, *map(str, words)]) for case, words in CASES]
 
 @pytest.fixture(scope="module")
 def measured(module_prongd):
-    """For each case: wake-ups and processor time of its supervisor while idle."""
+    """For each case: wake-ups and processor time of its idle supervisor."""
     watched = {}
     for name, (case, words) in zip(NAMES, CASES):
         server = module_prongd(*words, "echo")
@@ -133,7 +133,7 @@ def measured(module_prongd):
         return {n: (sleeps(s.pid), cpu_seconds(s.pid)) for n, s in watched.items()}
 
     before = look()
-    time.sleep(SECONDS)  # they are watched for so long
+    time.sleep(SECONDS)  # the time for which they are watched
     after = look()
     for server in watched.values():
         server.close_clients()

@@ -1,6 +1,7 @@
-"""Whatever the kernel answers: a line in the log, at worst one connection lost, no spin.
+"""Whatever the kernel answers, the log has a line, at most one connection is lost, and
+nothing spins.
 
-strace(1) gives system calls the errors, some of which have no name.
+strace(1) gives errors to system calls; some errors have no name.
 """
 
 import contextlib
@@ -18,12 +19,12 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="no strace"),
     pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own"),
 ]
-UNNAMED = 524  # ENOTSUPP, which the kernel keeps for itself and leaks
+UNNAMED = 524  # ENOTSUPP, internal to the kernel, which sometimes returns it
 MODELS = [["-s", 0, "echo"], ["-r", "always", "echo"], ["--", "cat"]]
 
 
 def failing(call, error, when):
-    """Of the supervisor alone: its children are not followed."""
+    """Of the supervisor alone; its children are not traced."""
     return ["strace", "-D", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
             "-e", f"inject={call}:error={error}:when={when}"]  # fmt: skip
 
@@ -64,7 +65,7 @@ def test_accept_may_fail_by_any_error(prongd, words, error):
 @pytest.mark.parametrize("call, error", [("epoll_wait", "EIO"), ("epoll_wait", UNNAMED),
                                          ("read", "EIO"), ("read", UNNAMED)])  # fmt: skip
 def test_waiting_and_reading_signals_may_fail_for_a_while(prongd, words, call, error):
-    """Children that end are a signal each. What is read first is files."""
+    """Each child that ends sends a signal. The first reads are of files."""
     when = "2..6" if call == "epoll_wait" else "1..400"
     server = prongd(*words, under=failing(call, error, when))
 
@@ -90,7 +91,7 @@ def test_a_server_that_can_never_wait_ends_and_says_why(error, text):
 @pytest.mark.parametrize("words, first", [(["--", "cat"], 3), (["-r", "always", "-s", 0, "echo"], 3),
                                           (["--resolve", "--", "cat"], 3)], ids=str)  # fmt: skip
 def test_without_a_watch_a_client_is_held_until_there_is_one(prongd, words, first, error):
-    """The first calls watch signals and the listener."""
+    """The first calls are for signals and the listener."""
     server = prongd(*words, under=failing("epoll_ctl", error, f"{first}..{first + 4}"))
     assert is_served(server)
     lines = server.log_lines(event="fork-failed") + server.log_lines(event="accept-failed")
@@ -120,7 +121,7 @@ def test_no_program_is_served_that_a_reset_would_not_end(prongd):
 
 @pytest.mark.parametrize("words", [["--", "cat"], ["--kill-descendants", "--", "cat"]], ids=str)
 def test_a_pipe_that_cannot_be_had_leaves_no_descriptors(prongd, words):
-    """After the start, only what a program says needs fcntl(2)."""
+    """After the start, fcntl(2) is only called for a program's standard error."""
     server = prongd(*words)
     assert is_served(server)
     before = eventually(lambda: not children(server.pid) and descriptors(server), "at rest")
@@ -143,7 +144,7 @@ def test_a_worker_that_lacks_something_for_a_moment_accepts_later(prongd, error)
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EPIPE", UNNAMED])
 def test_readiness_that_cannot_be_told_is_logged(prongd, tmp_path, error):
-    """The first write(2) is that of the log, which has the lines of the start."""
+    """The first write(2) is the log's, with the lines of the start."""
     with open(tmp_path / "ready", "wb") as ready:
         server = prongd("-v", "-l", "127.0.0.1:0", "--ready-fd", ready.fileno(), "echo",
                         plain=True, pass_fds=[ready.fileno()],
@@ -186,7 +187,7 @@ KERNELS = [
 
 @pytest.mark.parametrize("call, words", KERNELS, ids=str)
 def test_what_the_kernel_calls_invalid_is_no_bad_usage(root, call, words):
-    """Units take exit status 2 as final."""
+    """Systemd units treat exit status 2 as final."""
     under = failing(call, "EINVAL", "1+")
     under.insert(2, "-f")
     ended = subprocess.run([*under, PRONGD, "-l", "127.0.0.1:0", *words],
@@ -195,7 +196,7 @@ def test_what_the_kernel_calls_invalid_is_no_bad_usage(root, call, words):
     assert (ended.returncode, "Invalid argument" in ended.stderr) == (1, True), ended
 
 
-# A call on a path, or any such call; what fails by it; what is said beside the error.
+# A call on a path, or any such call; what fails because of it; what else is reported.
 REASONS = [
     ("openat", "/etc/passwd", ["--user", "nobody", "echo"], 'cannot look up the user "nobody"'),
     ("openat", "/etc/group", ["--user", "1", "--group", "tty", "echo"],
@@ -209,7 +210,7 @@ REASONS = [
 @pytest.mark.parametrize("call, path, words, text", REASONS, ids=str)
 def test_a_failing_call_is_not_taken_for_another_reason(root, call, path, words, text):
     under = failing(call, "EIO", "1+")
-    under.insert(2, "-f")  # a program is looked at in a process of its own
+    under.insert(2, "-f")  # a process of its own looks at the program
     if path is not None:
         under += ["-P", os.path.realpath(path)]
     ended = subprocess.run([*map(str, [*under, PRONGD, "-l", "127.0.0.1:0", *words])],

@@ -1,8 +1,8 @@
-"""A worker is a process as fork(2) makes it for libc, in the sandbox and outside.
+"""For libc a worker is a process as fork(2) makes it, in the sandbox and outside.
 
-The table below is told by tests/programs/libc.c; each row is tried without a sandbox and
-in it, with workers made for a client and before it came, and in a host process that had
-one thread, had several, or has functions of pthread_atfork(3).
+tests/programs/libc.c explains the calls in the table below. Each row is tried without a
+sandbox and in it; with workers made for a client and before it came; and in a host
+process that had one thread, had several, or has functions of pthread_atfork(3).
 """
 
 import errno
@@ -14,7 +14,8 @@ from harness import BUILD, SANITIZED
 from sockets import receive_all
 
 PROGRAMS = BUILD / "tests" / "programs"
-# The program and what it did before: the first alone has workers made the short way.
+# The program and what it did before. Only with the first are workers made the short
+# way.
 HOSTS = {
     "plain": (PROGRAMS / "libc", ["--host", "plain"]),
     "threads": (PROGRAMS / "libc", ["--host", "threads"]),
@@ -26,13 +27,14 @@ BUSY, PERM, DEADLK = errno.EBUSY, errno.EPERM, errno.EDEADLK
 DEAD, INVAL, LATE = errno.EOWNERDEAD, errno.EINVAL, errno.ETIMEDOUT
 LOST = errno.ENOTRECOVERABLE
 
-# What the owner of a mutex gets that locks it again: tried, and for a while.
+# The result for the owner of a mutex that locks it again: by trying, and with a
+# timeout.
 AGAIN = {"normal": (BUSY, LATE), "adaptive": (BUSY, LATE), "recursive": (0, 0),
          "errorcheck": (BUSY, DEADLK), "errorcheck-robust": (DEADLK, DEADLK)}  # fmt: skip
 
 
 class Worker:
-    """A connection, and the process behind it that does what it is told."""
+    """A connection, and its process, which does what it is told."""
 
     def __init__(self, server):
         self.server = server
@@ -51,9 +53,9 @@ class Worker:
         return self.answer()
 
     def end(self, call):
-        """The log's line of the end to which the call leads."""
+        """The log line of the end to which the call leads."""
         told = {"event": "close", "peer": "{}:{}".format(*self.socket.getsockname())}
-        before = len(self.server.log_lines(**told))  # a port comes again
+        before = len(self.server.log_lines(**told))  # a port may be used again
         self.send(call)
         assert receive_all(self.socket) == b""
         return self.server.wait_log(before + 1, **told)[-1]
@@ -181,7 +183,7 @@ def raise_ends_the_worker_alone(workers):
     close = one.end("raise")
     if one.server.settings["sandbox"] == "off":
         assert (close["reason"], close["signal"]) == ("crash-signal", "TERM")
-    else:  # it may not signal: prong.h, enum prong_sandbox
+    else:  # it may not send signals: prong.h, enum prong_sandbox
         assert close["reason"] == "crash-sandbox"
     assert other.do("check-ids") == 0
 
@@ -210,7 +212,7 @@ TABLE = {
 
 @pytest.fixture(scope="module")
 def server_of(module_prongd):
-    """One server for all rows, by sandbox, host and number of spares."""
+    """One server for all rows with the same sandbox, host and number of spares."""
 
     @functools.cache
     def start(sandbox, host, spare):
@@ -244,7 +246,7 @@ def test_a_worker_is_a_fork_for_libc(server_of, sandbox, host, spare, row):
 
 @pytest.mark.parametrize("sandbox", SANDBOXES)
 def test_functions_of_pthread_atfork_are_called(server_of, sandbox):
-    """In the parent too, and the child's may do what no worker may."""
+    """They run in the parent too, and the child's may do what no worker may."""
     server = server_of(sandbox, "atfork", 0)
     for _ in range(3):
         worker = Worker(server)

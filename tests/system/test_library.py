@@ -1,4 +1,5 @@
-"""libprong as others get it: installed, linked both ways, and nothing in their way."""
+"""libprong as other projects get it: installed, linked both ways, with clean symbols.
+"""
 
 import contextlib
 import os
@@ -15,7 +16,7 @@ from sockets import receive_all, receive_exactly
 EXAMPLES = BUILD / "examples" / "library"
 HEADER = ROOT / "include" / "prong.h"
 
-# A server as somebody would write it who has never seen this tree.
+# A server as it is written by a developer who has never seen this source.
 PROGRAM = r"""
 #include <prong.h>
 
@@ -47,7 +48,7 @@ int main(void)
 }
 """
 
-# Names that the library has inside, each with another meaning here.
+# Names that the library uses internally, here with other meanings.
 NAMESAKES = r"""
 int log_begin, slot_take, clock_now = 1;
 void die(void);
@@ -71,7 +72,8 @@ def serve(prongd):
 
 
 def ask(client, line):
-    """The line that comes back; what had come of it, if the connection ended."""
+    """Return the line that comes back, or what had arrived when the connection ended.
+    """
     client.sendall(line.encode() + b"\n")
     answer = b""
     with contextlib.suppress(ConnectionResetError):
@@ -88,14 +90,15 @@ def declared():
 
 
 def symbols(*words):
-    """Names that nm lists, but for those of the sanitizers."""
+    """Names that nm lists, without those of the sanitizers."""
     names = {line.split()[-1].split("@")[0] for line in run("nm", *words).splitlines()
              if line and not line.endswith(":")}  # fmt: skip
     return {name for name in names if not re.match(r"_+(odr_)?(asan|ubsan)", name)}
 
 
 class Registering:
-    """Runs what `make install` ends with, among commands that only write down their use."""
+    """Runs the last step of `make install` among commands that only record their use.
+    """
 
     SCRIPT = ROOT / "scripts" / "register-library"
     LIBRARY = "/usr/local/lib/somewhere"
@@ -227,7 +230,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("kind", ["shared", "static"])
 def test_the_library_never_prints_and_never_ends_its_host(installed, kind):
-    """_exit(2) ends workers, and a failed assert() speaks; nothing else may."""
+    """Only _exit(2), which ends workers, and a failed assert() may appear."""
     words = ["-D", "-u"] if kind == "shared" else ["-u"]
     used = symbols(*words, getattr(installed, kind))
     assert {"_exit", "fork"} <= used
@@ -260,7 +263,7 @@ FAULTS = "signed-integer-overflow:calculator.c\ninteger-divide-by-zero:calculato
 
 @pytest.fixture
 def calculator(serve, tmp_path):
-    """Its faults are meant to be: a sanitizer must neither stop nor report them."""
+    """Its faults are intended: a sanitizer must neither stop nor report them."""
     suppressions = tmp_path / "suppressions"
     suppressions.write_text(FAULTS)
 
@@ -303,7 +306,7 @@ def test_example_calculator_ends_an_endless_calculation(calculator):
         server.wait_log(conn=1, reason="deadline")
 
 
-# What a sanitizer reports of the crash is meant to be.
+# The sanitizer's report of the crash is expected.
 @pytest.fixture
 def store(serve):
     return serve(EXAMPLES / "store", "127.0.0.1:0", ASAN_OPTIONS="handle_sigill=0")
@@ -322,7 +325,7 @@ def test_example_store_is_one_for_all_clients(store):
 
 @pytest.mark.parametrize("key, left", [("colour", "blue\n"), ("taste", "NONE\n")])
 def test_example_store_undoes_what_a_crash_left_half_done(store, key, left):
-    """Of clients that were waiting for the mutex, too."""
+    """This includes clients that were waiting for the mutex."""
     with store.connect() as good:
         assert ask(good, "set colour blue") == "OK\n"
         for _ in range(10):

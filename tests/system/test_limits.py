@@ -1,4 +1,5 @@
-"""When something runs out, clients wait or are told, and nothing spins or is lost."""
+"""When a resource runs out, clients wait or are told, nothing spins, and none is lost.
+"""
 
 import contextlib
 import os
@@ -27,7 +28,7 @@ def fill(server, count=2):
 
 
 def is_silent(client, seconds=0.2):
-    """Whether neither data nor an end comes for so long."""
+    """Whether neither data nor an end comes for this many seconds."""
     client.settimeout(seconds)
     with contextlib.suppress(socket.timeout):
         return client.recv(1) is None
@@ -71,12 +72,12 @@ def test_a_stop_just_after_the_limit_was_left_sleeps(prongd, how):
     waiting.sendall(b"here")
     assert receive_exactly(waiting, 4) == b"here"
     waiting.close()
-    time.sleep(0.3)  # the limit is left, but that will only be said after a second
+    time.sleep(0.3)  # the limit is left, but this is logged only after a second
     server.signal(signal.SIGTERM)
     server.wait_log(event="stopping")
-    time.sleep(1)  # by then that the limit was left would have been said
+    time.sleep(1)  # by then the line would have been logged
     before = sleeps(server.pid), cpu_seconds(server.pid)
-    time.sleep(1)  # it is watched for so long
+    time.sleep(1)  # the time for which it is watched
     assert (sleeps(server.pid), cpu_seconds(server.pid)) == before
     busy[1].close()
     assert reasons(server.expect_exit(timeout=5)) == {"eof": 3}
@@ -96,7 +97,7 @@ def test_a_full_server_sleeps(prongd):
         server.connect().sendall(b"waiting")
     settled(server.pid)
     before = sleeps(server.pid), cpu_seconds(server.pid)
-    time.sleep(1)  # it is watched for so long
+    time.sleep(1)  # the time for which it is watched
     assert (sleeps(server.pid), cpu_seconds(server.pid)) == before
 
 
@@ -146,13 +147,13 @@ def test_a_refused_client_that_never_leaves_is_closed(prongd):
 
 
 def run_out_of_descriptors(server):
-    """No new descriptor can be had; returns the soft limit of before."""
+    """Use up all descriptors; return the previous soft limit."""
     return server.set_limit(resource.RLIMIT_NOFILE, max(descriptors(server.pid)) + 1)
 
 
 @contextlib.contextmanager
 def counting_accepts(server, path):
-    """Counts accept4() calls of the supervisor in a list of one."""
+    """Count accept4() calls of the supervisor, in a list of one."""
     words = ["strace", "-e", "trace=accept4", "-o", path, "-p", str(server.pid)]
     tracer = subprocess.Popen(words, stderr=subprocess.PIPE)
     count = []
@@ -179,7 +180,7 @@ def test_out_of_descriptors_nothing_spins_and_nobody_is_lost(prongd, tmp_path):
             client.sendall(b"%d" % number)
             client.shutdown(socket.SHUT_WR)
         server.wait_log(event="accept-failed", error="EMFILE", timeout=1)
-        time.sleep(3)  # it is watched for so long
+        time.sleep(3)  # the time for which it is watched
     seconds = time.monotonic() - begin
     assert accepts[0] <= 20 * seconds
     assert len(server.log_lines(event="accept-failed")) <= seconds + 1
@@ -237,14 +238,15 @@ def test_a_transient_error_of_accept_costs_nobody_anything(prongd, tmp_path, nam
 
 @pytest.fixture
 def limited(prongd):
-    """Starts servers whose processes can be limited: as root not even root obeys."""
+    """Start servers whose processes can be limited, by a user for whom that works as
+    root."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments):
             if os.geteuid() != 0:
                 return prongd(*arguments)
             directory = stack.enter_context(tempfile.TemporaryDirectory())
-            os.chmod(directory, 0o755)  # the build may lie where nobody may look
+            os.chmod(directory, 0o755)  # other users may have no access to the build
             program = shutil.copy(PRONGD, directory)
             return prongd(*arguments, program=program, user=65534, group=65534,
                           extra_groups=[])  # fmt: skip
@@ -254,20 +256,21 @@ def limited(prongd):
 
 @needs_strace
 def test_accepting_that_always_fails_does_not_spin(prongd):
-    """Not even with an error that is a client's, one at a time."""
+    """This holds even for an error that concerns one client at a time."""
     words = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=accept4:error=EPERM"]
     server = prongd("-s", 0, "echo", under=words)
     server.connect()
     server.wait_log(event="accept-failed", error="EPERM")
     ran = cpu_seconds(server.pid)
-    time.sleep(1)  # it is watched for so long
+    time.sleep(1)  # the time for which it is watched
     assert cpu_seconds(server.pid) - ran <= 0.1
     server.signal(signal.SIGQUIT)
     server.expect_exit()
 
 
 def limit_processes(server, soft):
-    """As the user it runs as: root alone may lack the right (CAP_SYS_RESOURCE)."""
+    """Call it as the server's user: even root may lack the privilege
+    (CAP_SYS_RESOURCE)."""
     owner = os.stat(f"/proc/{server.pid}").st_uid
     words = ["prlimit", "--pid", str(server.pid), f"--nproc={soft}:"]
     other = {"user": owner, "group": owner, "extra_groups": []}
@@ -286,7 +289,7 @@ def no_more_processes(server):
 
 @pytest.mark.parametrize("spare", [0, 2])
 def test_a_client_waits_while_no_process_can_be_made(limited, spare):
-    """FAULT 5: a line within a second; served within a second afterwards."""
+    """FAULT 5: logged within a second; served within a second afterwards."""
     server = limited("-s", spare, "echo")
     with no_more_processes(server):
         served = server.hold(spare)
@@ -295,7 +298,7 @@ def test_a_client_waits_while_no_process_can_be_made(limited, spare):
         server.wait_log(event="fork-failed", error="EAGAIN", timeout=1)
         assert is_silent(waiting, 0.5)
         ran = cpu_seconds(server.pid)
-        time.sleep(1)  # it is watched for so long
+        time.sleep(1)  # the time for which it is watched
         assert cpu_seconds(server.pid) - ran < 0.05
     waiting.settimeout(1)
     assert receive_exactly(waiting, 8) == b"patience"
@@ -319,7 +322,7 @@ def test_a_client_is_told_when_no_process_can_be_made(limited):
 
 @needs_strace
 def test_a_spare_serves_although_no_other_can_be_made(prongd, tmp_path):
-    """Nobody is refused for want of a process while one is waiting."""
+    """No client is refused for lack of a process while one is waiting."""
     under = ["strace", "-D", "-o", tmp_path / "trace", "-e", "trace=clone,clone3,fork",
              "-e", "inject=clone,clone3,fork:error=EAGAIN:when=4+"]  # fmt: skip
     server = prongd("-s", 3, "--at-limit", "refuse", "--sandbox", "off", "echo",

@@ -1,4 +1,4 @@
-"""scripts/lint finds what goes against the layers, in small projects made here."""
+"""scripts/lint finds violations of the layers, in small projects made here."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from linting import layers  # noqa: E402
 
 RECORD = "src/engine/record"
 
-# A module of each of four layers, and the library's public header.
+# One module in each of four layers, and the library's public header.
 CLEAN = {
     "include/prong.h": "int prong_run(void); /* not open_all() */",
     "src/base/log.h": "int log_begin(void);",
@@ -37,7 +37,7 @@ CLEAN = {
 
 
 def compile_in(folder, texts, names):
-    """Write the files into the folder, and compile those with these names."""
+    """Write the files into the directory, and compile those with these names."""
     for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,8 @@ def clean_objects(tmp_path_factory):
 
 @pytest.fixture
 def graph_of(tmp_path, clean_objects):
-    """graph_of({"src/base/log.c": text}) is the graph of CLEAN with these files."""
+    """graph_of({"src/base/log.c": text}) is the graph of CLEAN with these files
+    replaced."""
 
     def compile_and_read(changes, left_out=()):
         texts = {**CLEAN, **changes}

@@ -1,4 +1,4 @@
-"""The log: what is in it, that a client cannot forge it, that it never blocks."""
+"""The log: its contents; no client can forge it; it never blocks."""
 
 import fcntl
 import os
@@ -154,7 +154,7 @@ EVIL = (
 
 
 def evil_names(tmp_path):
-    """Where a client may bind its end: bytes of its choice, and how they read."""
+    """Names to which a client may bind its end, and how they are logged."""
     directory = str(tmp_path).encode()
     yield b"\0" + EVIL, b"@" + EVIL
     yield b"\0" + b"\0\x01\x02" * 5 + b" end", b"@" + b"\0\x01\x02" * 5 + b" end"
@@ -164,13 +164,13 @@ def evil_names(tmp_path):
 
 
 def as_logged(name):
-    """What the line's escapes stand for: the name's bytes, with @ in place of NUL."""
+    """The bytes that the escapes of a line stand for, with @ in place of NUL."""
     return "unix:" + name.replace(b"\0", b"@").decode("latin-1")
 
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])
 def test_a_clients_name_cannot_forge_a_line(prongd, tmp_path, log_format):
-    """FAULT 23. That every line parses is checked at each test's end as well."""
+    """FAULT 23. At the end of each test it is also checked that every line parses."""
     server = prongd(
         "--log-format", log_format, "echo", listen=[f"unix:{tmp_path}/s"])  # fmt: skip
     expected = []
@@ -218,7 +218,7 @@ def read_while(fd, condition):
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
 def test_a_reader_that_stops_costs_lines_which_are_counted(prongd, kind):
-    """FAULT 22: of each connection's four lines, each is there or counted."""
+    """FAULT 22: each of the four lines of each connection is there or counted."""
     if kind == "pipe":
         reader, writer = os.pipe()
         fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
@@ -232,7 +232,7 @@ def test_a_reader_that_stops_costs_lines_which_are_counted(prongd, kind):
         text = read_while(reader, lambda text: b"event=log-dropped" in text)
         server.signal(signal.SIGTERM)
         text += read_while(reader, lambda text: False)
-        server.expect_exit()  # it ends its log a little before itself
+        server.expect_exit()  # the log ends a little before the process
     finally:
         os.close(reader)
     lines = [logline.parse_logfmt(line) for line in text.decode().splitlines()]
@@ -266,7 +266,7 @@ def test_a_reader_that_never_reads_does_not_hold_up_the_end(prongd):
 
 
 def test_a_full_disk_costs_lines_which_are_counted(prongd):
-    """FAULT 22. A limit on the file's size stands for the disk: EFBIG for ENOSPC."""
+    """FAULT 22. A limit on the file's size replaces the full disk: EFBIG for ENOSPC."""
     server = prongd("echo")
     before = server.set_limit(
         resource.RLIMIT_FSIZE, server.log_path.stat().st_size + 1000)  # fmt: skip
@@ -279,7 +279,7 @@ def test_a_full_disk_costs_lines_which_are_counted(prongd):
     server.stop()
     dropped = sum(int(line["lines"]) for line in server.log_lines(event="log-dropped"))
     found = [l for l in server.log_lines() if l["event"] in EACH_CONNECTION]
-    spares = 8  # their end at the stop is a line each
+    spares = 8  # each logs a line when it ends at the stop
     assert len(found) + dropped - spares == 4 * 801
 
 

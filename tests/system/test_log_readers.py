@@ -1,4 +1,5 @@
-"""What the supervisor writes to cannot hold it up, whatever kind of descriptor it is."""
+"""The supervisor is never held up by a slow reader, whatever kind of descriptor it is.
+"""
 
 import fcntl
 import multiprocessing
@@ -57,12 +58,13 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def ends(request, tmp_path):
-    """Where the log is read, and what prongd gets; beside it a process that fills it."""
+    """Where the log is read, and what prongd gets. A process beside it fills the pipe.
+    """
     foreign = request.param.startswith("foreign")
     if foreign and os.geteuid() != 0:
         pytest.skip("needs root")
     reader, writer = KINDS[request.param](tmp_path)
-    # A user who did not make the pipe may write to it and not open it anew.
+    # A user who did not make the pipe may write to it but not open it again.
     yield reader, writer, {"user": 65534} if foreign else {}
     os.close(reader)
     os.close(writer)
@@ -95,7 +97,7 @@ def read_some(reader, count):
 def test_a_frozen_log_holds_up_no_client_and_no_stop(prongd, ends, rival):
     reader, writer, options = ends
     server = prongd("-s", 0, "--grace", "1s", "echo", stderr=writer, **options)
-    read_some(reader, 50)  # and from here on nothing more
+    read_some(reader, 50)  # from here on it reads nothing
     load(server, "--churn", "-n", 400, "-c", 4)
     assert rival.is_alive()
     assert fcntl.fcntl(writer, fcntl.F_GETFL) & os.O_NONBLOCK == 0
@@ -104,7 +106,7 @@ def test_a_frozen_log_holds_up_no_client_and_no_stop(prongd, ends, rival):
 
 
 def test_a_reader_that_stops_and_goes_on_beside_another_writer(prongd, ends, rival):
-    """Each stop lets the log fill up at another byte."""
+    """At each stop the log fills up at a different byte."""
     reader, writer, options = ends
     server = prongd("-s", 0, "--grace", "1s", "echo", stderr=writer, **options)
     for round_ in range(10):
@@ -153,7 +155,7 @@ def test_a_ready_fd_that_takes_nothing_does_not_hold_up_the_start(prongd, tmp_pa
 
 
 def read_late(reader, text):
-    time.sleep(0.2)  # the start waits for the reader meanwhile
+    time.sleep(0.2)  # meanwhile the start waits for the reader
     while part := os.read(reader, 65536):
         text.append(part)
 

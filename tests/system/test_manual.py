@@ -1,4 +1,4 @@
-"""The manual is well-formed and says what the programs and the header say."""
+"""The manual is well-formed and agrees with the programs and the header."""
 
 import json
 import re

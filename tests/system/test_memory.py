@@ -1,4 +1,4 @@
-"""What lies in a worker's memory: nothing that others have sent, nothing of prongd's own."""
+"""A worker's memory contains nothing that other clients have sent, and no secret."""
 
 import os
 import re
@@ -15,13 +15,13 @@ pytestmark = [
     pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps what a program has freed"),
 ]
 
-# Of bytes that stand nowhere else, so that a part of it tells as well.
+# Bytes that occur nowhere else, so that even a part of them is a proof.
 MARKER = b"7e3f-marker-of-another-client-91ab"
 PART = MARKER[5:27]
 
 
 def holds(pid, part):
-    """Whether it is anywhere in the memory of the process that can be read."""
+    """Whether the text is anywhere in the readable memory of the process."""
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
         areas = [re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line) for line in maps]
     with open(f"/proc/{pid}/mem", "rb") as memory:
@@ -45,7 +45,7 @@ def listen_on(family, tmp_path):
 
 
 def test_a_search_finds_what_a_client_has_just_sent(prongd):
-    """Or the other tests would show nothing."""
+    """Otherwise the other tests would prove nothing."""
     server = prongd("-s", 0, "echo")
     client = server.connect()
     client.sendall(MARKER)
@@ -87,7 +87,7 @@ def test_what_was_refused_at_a_unix_socket_is_in_no_worker(prongd, tmp_path):
 @pytest.mark.parametrize("service", ["echo", "discard", "daytime", "time"])
 def test_what_a_client_of_a_pool_sent_is_gone_with_it(prongd, tmp_path, service, size,
                                                       family):  # fmt: skip
-    """daytime and time read nothing: there it is left over at the end."""
+    """daytime and time read nothing; their input is left over at the end."""
     server = prongd("-r", "always", "-s", 1, "-n", 1, service,
                     listen=listen_on(family, tmp_path))  # fmt: skip
     for _ in range(2):
@@ -102,7 +102,7 @@ def test_what_a_client_that_resets_has_sent_is_gone_with_it(prongd, size):
     client = server.connect()
     client.sendall(MARKER * size)
     assert client.recv(100)
-    client.close()  # with the rest unread: a reset
+    client.close()  # the rest is unread: a reset
     server.wait_log(event="close")
     assert not any(holds(pid, PART) for pid in workers(server))
 

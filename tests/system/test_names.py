@@ -1,6 +1,6 @@
-"""--resolve believes a name only if the name's addresses say the same.
+"""--resolve accepts a name only if the name's addresses confirm it.
 
-A resolver of our own answers whatever a test wants, as whoever has an address can.
+Our own resolver answers whatever a test wants, as the owner of an address can.
 """
 
 import ipaddress
@@ -31,7 +31,8 @@ def encode(name):
 
 
 def decode(message):
-    """The name and the type of a question, and where it ends; RFC 1035, 4.1.2."""
+    """The name and the type of a question, and the offset of its end; RFC 1035, 4.1.2.
+    """
     labels, at = [], 12
     while message[at] != 0:
         labels.append(message[at + 1 : at + 1 + message[at]].decode().lower())
@@ -40,7 +41,7 @@ def decode(message):
 
 
 class Resolver:
-    """Answers with names[address] and addresses[name]; of all else it knows nothing."""
+    """Answers with names[address] and addresses[name]; everything else is unknown."""
 
     def __init__(self):
         self.names, self.addresses, self.asked = {}, {}, []
@@ -90,7 +91,8 @@ def resolver():
 
 @pytest.fixture
 def told(prongd, resolver, tmp_path):
-    """told(source) is the environment of a program with a client of that address."""
+    """told(source) returns the environment of a program whose client has that address.
+    """
     servers = {}
 
     def start(host):
@@ -146,7 +148,7 @@ def test_a_name_with_other_addresses_is_not_the_clients(told, resolver, addresse
 @pytest.mark.parametrize("name", ["10.0.0.1", "127.0.0.9", "0x7f000001", "2130706433",
                                   "unknown", "PARANOID", "-rf", "host.-example"])  # fmt: skip
 def test_an_address_or_a_reserved_word_is_no_name(told, resolver, name):
-    """Even if it is confirmed."""
+    """This holds even if the name is confirmed."""
     resolver.names["127.0.0.9"] = name
     resolver.addresses[name.lower()] = ["127.0.0.9"]
     expect_no_name(told("127.0.0.9"), "127.0.0.9")

@@ -1,4 +1,4 @@
-"""A service manager is told when prongd is ready, full, stopping; never waited for."""
+"""A service manager is told when prongd is ready, full or stopping, without waiting."""
 
 import contextlib
 import os
@@ -23,7 +23,8 @@ NOBODY = 65534
 
 
 class Manager:
-    """Its end of NOTIFY_SOCKET. A name that begins with @ is abstract (unix(7))."""
+    """A manager's end of NOTIFY_SOCKET. A name that begins with @ is abstract
+    (unix(7))."""
 
     def __init__(self, name):
         self.name = str(name)
@@ -36,7 +37,7 @@ class Manager:
         return "\0" + self.name[1:] if self.name[0] == "@" else self.name
 
     def hear(self):
-        """The next message, as a dict, and the pid of its sender."""
+        """Receive the next message, as a dict, and the pid of its sender."""
         data, ancillary, _, _ = self.socket.recvmsg(4096, 1024)
         [(_, _, credentials)] = ancillary
         lines = data.decode("ascii").split("\n")
@@ -44,7 +45,7 @@ class Manager:
         return dict(line.split("=", 1) for line in lines), pid
 
     def fill(self):
-        """Until the next message would have to wait."""
+        """Fill the queue until the next message would have to wait."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
             other.setblocking(False)
             with contextlib.suppress(BlockingIOError):
@@ -66,7 +67,8 @@ def notifying(name, traced=False):
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_readiness_is_told_when_clients_can_connect(prongd, tmp_path, abstract):
-    """By the supervisor itself: NotifyAccess=main of systemd hears nobody else."""
+    """The supervisor itself sends it: systemd's NotifyAccess=main ignores all others.
+    """
     name = f"@prong-test-{os.getpid()}" if abstract else tmp_path / "notify"
     manager = Manager(name)
     with contextlib.closing(manager.socket):
@@ -174,7 +176,7 @@ def test_a_name_that_is_none_is_told_and_costs_no_service(prongd, name, error):
 
 
 def test_many_addresses_are_cut_short_and_nothing_else_is(prongd, manager, tmp_path):
-    """Lengths around the end of the room that there is for them."""
+    """Tries lengths around the room that is available."""
     for length in range(60, 80):
         path = f"{tmp_path}/".ljust(length, "x")
         listen = ["127.0.0.1:0", *(f"unix:{path}{i}" for i in range(4))]
@@ -203,7 +205,8 @@ def test_the_longest_path_is_reached(prongd):
 
 @pytest.fixture
 def others_directory():
-    """Of a user that is not root; pytest's own directories are root's alone."""
+    """A directory of a user that is not root; pytest's own ones belong to root alone.
+    """
     directory = Path(tempfile.mkdtemp())
     directory.chmod(0o711)
     yield directory
@@ -213,9 +216,8 @@ def others_directory():
 @pytest.mark.parametrize("who", ["child", "supervisor"])
 def test_who_has_given_up_rights_and_root_still_tells(
         root, prongd, others_directory, who):  # fmt: skip
-    """The socket is not there any more by its name, nor may that user write to it.
-    Nor can leaks be looked for then, as in a process that is traced.
-    """
+    """The socket cannot be reached by its name any more, nor may that user write to it.
+    Leaks cannot be checked for then, as in a traced process."""
     (others_directory / "root").mkdir(mode=0o755)
     manager = Manager(others_directory / "notify")
     os.chmod(manager.name, 0o600)
@@ -245,14 +247,14 @@ def test_a_sandbox_is_no_hindrance(prongd, manager, how):
 
 
 def datagram_sockets(pid):
-    """/proc/net/unix: the type is the fifth column, the inode the seventh."""
+    """From /proc/net/unix: the type is the fifth column, the inode the seventh."""
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
     every = {f"socket:[{row[6]}]" for row in rows if row[4] == "0002"}
     return every & set(descriptors(pid).values())
 
 
 def test_workers_cannot_speak_to_the_manager(prongd, manager):
-    """Nor can programs: they do not have the socket, and are not told its name."""
+    """Programs cannot either: they do not have the socket, and do not know its name."""
     server = prongd("-s", 2, "echo", **notifying(manager.name))
     server.hold(1)
     assert len(datagram_sockets(server.pid)) == 1

@@ -1,4 +1,4 @@
-"""Where a memory cgroup is full, the kernel's killing costs a connection, or all of them."""
+"""When a memory cgroup is full, the kernel kills one connection's process, or all."""
 
 import contextlib
 import os
@@ -20,12 +20,12 @@ pytestmark = [
 
 LIMIT = 48 << 20
 CGROUPS = Path("/sys/fs/cgroup")
-# tail(1) keeps what has no line end.
+# tail(1) keeps input that has no line end.
 EATS = 'read word; [ "$word" != eat ] || exec tail /dev/zero; echo "$word"; exec cat'
 
 
 class Full:
-    """A memory cgroup with a limit, of either version."""
+    """A memory cgroup, of either version, with a limit."""
 
     def __init__(self):
         first = CGROUPS / "memory"
@@ -76,7 +76,8 @@ def test_a_program_that_takes_all_is_the_only_one_to_go(full, prongd, how):
 
 
 def fill(full):
-    """Memory that no process has: a file of a tmpfs, which is charged to the cgroup."""
+    """Use memory that belongs to no process: a file in a tmpfs, charged to the cgroup.
+    """
     descriptor, path = tempfile.mkstemp(dir="/dev/shm")
     os.close(descriptor)
     try:
@@ -91,7 +92,8 @@ def fill(full):
                                    ("--", "cat"), ("--kill-descendants", "--", "cat")],
                          ids=str)  # fmt: skip
 def test_nobody_outlives_a_supervisor_that_is_killed_for_memory(full, prongd, words):
-    """It is the smallest of all, and is taken only because the test asks for that."""
+    """The supervisor is the smallest of all, and is chosen only because the test asks
+    for it."""
     server = prongd(*words, preexec_fn=full.enter)
     clients = server.hold(3)
     family = [pid for child in server.workers() for pid in (child, *children(child))]

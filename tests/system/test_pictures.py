@@ -1,4 +1,4 @@
-"""The pictures of docs/chapter.md are those that docs/pictures/draw.py draws."""
+"""docs/pictures/draw.py produces exactly the pictures in docs/chapter.md."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Connections are served as the user asked for, without a way back."""
+"""Connections are served with the requested user, without a way back."""
 
 import os
 import pwd
@@ -38,7 +38,7 @@ PROGRAMS = [
     ("--kill-descendants", *SUPERVISOR),
 ]
 USERS = [
-    # options, and who that is
+    # options; the resulting user
     (("--user", "daemon"), user("daemon")),
     (("--user", str(user("www-data").uid)), user("www-data")),
     (("--user", "nobody", "--group", "daemon"),
@@ -112,7 +112,7 @@ def test_a_program_with_a_monitor_is_that_user_and_cannot_signal_the_monitor(pro
 
 @pytest.fixture
 def three_groups(public):
-    """Words to run prongd under, where daemon is in three more groups."""
+    """Words under which prongd runs with daemon in three more groups."""
     numbers = [NUMBER, NUMBER + 1, 4294967294]
     lines = [f"more{number}:x:{number}:nobody,daemon\n" for number in numbers]
     (public / "group").write_text("".join(["daemon:x:1:\n", *lines]))
@@ -301,7 +301,8 @@ def gone(pids):
 
 @each_service
 def test_workers_die_with_the_supervisor(prongd, options):
-    """Changing the user clears the signal that tells: prctl(2), PR_SET_PDEATHSIG."""
+    """Changing the user clears the signal of the parent's death: prctl(2),
+    PR_SET_PDEATHSIG."""
     server = prongd(*DAEMON, *options, "echo")
     server.hold()
     pids = server.expect_workers(1 + server.spares())
@@ -352,7 +353,7 @@ def test_the_end_of_its_client_or_its_time_ends_a_program(prongd, options):
     assert {line["signal"] for line in closed} == {"KILL"}
 
 
-# Stops all that it may signal, itself excepted, again and again: kill(2).
+# Stops all processes that it may signal, except itself, again and again: kill(2).
 ATTACK = """read x
 [ "$x" = attack ] || { echo "$x"; exit; }
 echo begun
@@ -362,7 +363,7 @@ while :; do kill -s STOP -- -1; done"""
 @pytest.mark.parametrize("options", [
     (), ("--warm", "-s", "2"), ("--kill-descendants",)], ids=" ".join)  # fmt: skip
 def test_a_program_that_stops_all_it_may_does_not_stop_the_supervisor(prongd, options):
-    """Whoever waits for a program's exec would wait for ever."""
+    """If the supervisor waited for the program's exec, it would wait for ever."""
     server = prongd(*STRANGER, *options, "--stderr", "null", "--", "sh", "-c", ATTACK)
     attacker = server.connect()
     attacker.sendall(b"attack\n")

@@ -1,4 +1,4 @@
-"""--chroot: what is served has that root directory, and nothing of prong's is lost."""
+"""--chroot: what is served has that root directory, and prong itself loses nothing."""
 
 import contextlib
 import os
@@ -26,14 +26,15 @@ def furnished():
     with public_directory() as root:
         furnish(root, "sh", "cat", "sleep", "setsid", "ls")
         (root / "dev").mkdir()
-        (root / "dev" / "null").touch()  # a shell opens it
+        (root / "dev" / "null").touch()  # a shell opens this
         os.chmod(root / "dev" / "null", 0o666)
         yield root
 
 
 @pytest.fixture
 def inside(furnished):
-    """A root directory with a few programs, and tmp, where everybody may write."""
+    """A root directory with a few programs, and with a tmp where all users may write.
+    """
     (furnished / "tmp").mkdir(mode=0o777)
     os.chmod(furnished / "tmp", 0o777)
     yield furnished
@@ -42,7 +43,7 @@ def inside(furnished):
 
 @pytest.fixture
 def counterpart(inside):
-    """The same path inside, in a directory that is there."""
+    """The same path inside, in a directory that exists."""
     with contextlib.ExitStack() as stack:
 
         def place(path):
@@ -61,7 +62,8 @@ def jail(inside, prongd):
     """jail("-v", "--", "program") starts a server with that root directory."""
 
     def start(*arguments, **options):
-        # LeakSanitizer looks for itself in /proc, for ever if there is none.
+        # LeakSanitizer looks for itself in /proc, and does so for ever if there is
+        # none.
         options.setdefault("env", environment(traced="supervisor" in arguments))
         return prongd("--chroot", inside, *arguments, **options)
 
@@ -156,7 +158,7 @@ def test_the_log_and_dev_null_still_work(jail, who):
 
 @each_who
 def test_out_of_descriptors_it_goes_on_in_its_root(jail, who):
-    """What the supervisor keeps in reserve was opened before."""
+    """What the supervisor keeps in reserve was opened before the chroot."""
     server = jail(*who, "-n", "2", "--at-limit", "refuse:full", "--", "cat")
     clients = server.hold(2)
     assert server.ask() == b"full"
@@ -179,7 +181,7 @@ def test_descendants_are_ended_although_there_is_no_proc(jail, inside, who):
 
 @pytest.mark.parametrize("who", [(), DAEMON], ids=" ".join)
 def test_descendants_are_ended_although_their_attendant_was_killed(jail, inside, who):
-    """It has the program's rights, so the program can do that."""
+    """The monitor has the program's user, so the program can kill it."""
     path = inside / "tmp" / "pids"
     server = jail(*who, "--kill-descendants", "--", "sh", "-c",
                   LEAVE + "cat", "/tmp/pids")  # fmt: skip
@@ -220,7 +222,7 @@ def test_a_unix_socket_outside_is_served(jail, tmp_path, who):
 def test_what_has_the_same_path_inside_is_left_alone_at_the_end(
     counterpart, jail, tmp_path
 ):
-    """A supervisor that dropped its rights cannot see its socket any more."""
+    """A supervisor that dropped its privileges cannot see its socket any more."""
     path = tmp_path / "socket"
     other = counterpart(path)
     server = jail("--drop-privileges", "supervisor", "echo", listen=[f"unix:{path}"])
@@ -231,7 +233,7 @@ def test_what_has_the_same_path_inside_is_left_alone_at_the_end(
 
 
 def bind_in(unix, directory, name):
-    """The whole path may be too long for a socket's address."""
+    """The whole path may be too long for a socket address."""
     at = os.open(directory, os.O_PATH)
     unix.bind(f"/proc/self/fd/{at}/{name}")
     os.close(at)

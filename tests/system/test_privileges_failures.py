@@ -1,4 +1,4 @@
-"""When a step by which rights are given up fails, nothing is served with the others."""
+"""If a step of giving up privileges fails, no connection is served without it."""
 
 import contextlib
 import re
@@ -22,7 +22,7 @@ pytestmark = [
 RIGHTS = ("--user", "daemon", "--chroot", "/", "--rlimit", "nofile=64")
 EPERM = "error=EPERM"
 ORDINARY = [
-    # the call, what is to become of it, what the log says failed
+    # the call; its injected result; the step that the log names
     ("prlimit64", EPERM, "setrlimit"),
     ("chroot", EPERM, "chroot"),
     ("chdir", EPERM, "chdir"),
@@ -38,7 +38,7 @@ STEPS = ORDINARY + [
     ("prctl", EPERM, "prctl(PR_SET_PDEATHSIG)"),
 ]
 
-# Programs are put apart first; before its rights go an attendant makes itself a subreaper.
+# Programs are separated first; a monitor first makes itself a subreaper.
 DOMAIN = ("landlock_restrict_self", EPERM, "landlock_restrict_self")
 PROGRAM_STEPS = ORDINARY + [
     DOMAIN,
@@ -57,7 +57,7 @@ each_step = each_of(STEPS)
 
 @contextlib.contextmanager
 def failing(server, call, fate, path):
-    """In what the supervisor forks from now on the call fails."""
+    """Makes the call fail in whatever the supervisor forks from now on."""
     words = ["strace", "-f", "-qq", "-p", str(server.pid), "-o", path,
              "-e", f"trace={call}", "-e", f"inject={call}:{fate}"]  # fmt: skip
     tracer = subprocess.Popen(words)
@@ -72,20 +72,21 @@ def failing(server, call, fate, path):
 
 @pytest.fixture
 def program(public):
-    """Words that start one, and the file that it makes."""
+    """Words that start a program, and the file that it makes."""
     ran = public / "ran"
     return ("--", "sh", "-c", ': >"$0"; cat', ran), ran
 
 
 def use_up(server, spares):
-    """Those made before serve; as there may be no more processes, none is made yet."""
+    """Use the spares that were made before; no more processes are allowed, so none is
+    replaced."""
     server.hold(spares)
     server.close_clients()
     server.wait_log(event="close", count=spares)
 
 
 def expect_told(server, name, refused):
-    """In the log, once a second at most, and in the totals."""
+    """The log reports it at most once a second, and the totals count it."""
     lines = server.wait_log(event="privileges-failed", level="error")
     for line in lines:
         error = ("EPERM", "Operation not permitted")
@@ -97,7 +98,8 @@ def expect_told(server, name, refused):
 
 
 def expect_served_again(server):
-    """Soon: each process forked while the call still failed may refuse one more."""
+    """Soon: each process forked while the call still failed may refuse one more client.
+    """
     words = b"served again"
 
     def served():
@@ -119,7 +121,7 @@ def test_a_worker_that_keeps_a_right_serves_nobody(prongd, tmp_path, call, fate,
 
 @each_step
 def test_a_spare_that_keeps_a_right_serves_nobody(prongd, tmp_path, call, fate, name):
-    """Those that were made before serve: they have given theirs up."""
+    """Spares made before serve: they have given up their privileges."""
     server = prongd(*RIGHTS, "-n", "2", "-s", "2", "echo")
     with failing(server, call, fate, tmp_path / "trace"):
         use_up(server, 2)
@@ -166,7 +168,7 @@ def test_a_program_with_a_monitor_that_would_keep_a_right_is_not_run(
 def test_a_warm_program_that_would_keep_a_right_is_not_run(
     prongd, program, tmp_path, call, fate, name
 ):
-    """Those that were made before serve: they have given theirs up."""
+    """Programs started before serve: they have given up their privileges."""
     words, ran = program
     server = prongd(*RIGHTS, "--warm", "-n", "2", "-s", "2", *words)
     for pid in server.workers():
@@ -217,7 +219,7 @@ def test_a_trial_that_dies_is_told_and_nothing_is_bound(public):
 def test_a_trial_takes_limits_when_its_supervisor_will_have_dropped_the_right_to(
     prongd, tmp_path
 ):
-    """Or one that only root may set would be found out by the first client."""
+    """Otherwise the first client would find out that only root may set a limit."""
     under = ["strace", "-f", "-D", "-qq", "-o", tmp_path / "trace",
              "-e", "trace=setresuid,prlimit64"]  # fmt: skip
     server = prongd(*RIGHTS, "--drop-privileges", "supervisor", "-s", "0", "echo", under=under)
@@ -228,7 +230,7 @@ def test_a_trial_takes_limits_when_its_supervisor_will_have_dropped_the_right_to
     assert changed < limited
 
 
-# The supervisor's own calls, its trial having gone well; each is made once.
+# The supervisor's own calls after a successful trial; each is made once.
 SUPERVISORS_OWN = [step for step in ORDINARY if step[0] != "prlimit64"]
 
 

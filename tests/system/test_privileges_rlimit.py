@@ -1,4 +1,4 @@
-"""--rlimit: each process that serves has these limits, and the supervisor has not."""
+"""--rlimit: each process that serves has these limits, and the supervisor does not."""
 
 import re
 import resource
@@ -12,8 +12,8 @@ K, M, G = 1024, 1024**2, 1024**3
 NONE = resource.RLIM_INFINITY
 
 LIMITS = [
-    # as it is written; as /proc/PID/limits calls it; soft and hard. Of memory there is
-    # much, since a sanitizer maps it.
+    # as it is written; its name in /proc/PID/limits; soft and hard. The memory limits
+    # are high, since a sanitizer maps much.
     ("as=100000G:200000G", "Max address space", 100000 * G, 200000 * G),
     ("core=0", "Max core file size", 0, 0),
     ("cpu=50:60", "Max cpu time", 50, 60),
@@ -46,7 +46,7 @@ def parse(text):
 
 
 def hard_limits_allow():
-    """Nothing above is more than we have ourselves."""
+    """Whether nothing above exceeds our own hard limits."""
     own = parse(read("self", "limits"))
     return all(own[name][1] in (NONE, -1) or hard != NONE and hard <= own[name][1]
                for name, (_, hard) in EXPECTED.items())  # fmt: skip
@@ -102,7 +102,8 @@ def test_a_limit_that_is_not_given_stays_as_it_is(prongd):
 
 @pytest.mark.parametrize("spare", [0, 1])
 def test_a_limit_that_leaves_no_descriptor_for_the_connection_is_told(prongd, spare):
-    """A spare has to receive it; without one it is inherited, and nofile=0 is good."""
+    """A spare must receive the descriptor; without spares it is inherited, and nofile=0
+    works."""
     server = prongd("-s", spare, "--rlimit", "nofile=0", "echo")
     if spare == 0:
         assert server.ask(b"served") == b"served"

@@ -1,4 +1,5 @@
-"""Rights that cannot be given up are told at the start, and nothing is half-started."""
+"""Privileges that cannot be given up are reported at the start, before anything runs.
+"""
 
 import os
 import re
@@ -13,7 +14,7 @@ from proc import children
 from privileges import NUMBER, furnish
 
 BAD_USAGE = [
-    # words, what the message says
+    # words; what the message says
     (["--group", "daemon"], "--group needs --user"),
     (["--user", "daemon", "--rlimit"], '"echo" names no resource limit'),
     (["--rlimit", ""], '"" names no resource limit; choose from as core cpu'),
@@ -108,8 +109,8 @@ def test_more_limits_than_can_be_kept_are_refused(refused):
 
 @pytest.fixture
 def as_nobody(public):
-    """What makes refused() run prongd as a user without rights."""
-    program = shutil.copy(PRONGD, public)  # the build may lie where nobody may look
+    """Options of refused() that run prongd as a user without privileges."""
+    program = shutil.copy(PRONGD, public)  # other users may have no access to the build
     nobody = {"user": 65534, "group": 65534, "extra_groups": []}
     return {"program": program, **(nobody if os.geteuid() == 0 else {})}
 
@@ -137,7 +138,7 @@ def test_a_hard_limit_above_what_is_allowed_is_refused(refused, as_nobody, limit
 
 @pytest.fixture
 def without_kill(root):
-    """Words to run prongd under, as root without CAP_KILL."""
+    """Words under which prongd runs as root without CAP_KILL."""
     under = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"]
     if subprocess.run([*under, "true"], capture_output=True).returncode != 0:
         pytest.skip("setpriv cannot do that here")

@@ -1,4 +1,5 @@
-"""Every connection has a process: which one, what it has, and that none is left."""
+"""Every connection has a process: which one, what the process has, and that none is
+left."""
 
 import contextlib
 import ctypes
@@ -22,7 +23,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def serve_one_by_one(server, count):
-    """The pids that served count connections, each begun after the last was over."""
+    """The pids that served count connections, each begun after the previous one was
+    over."""
     for number in range(1, count + 1):
         assert server.ask(b"one") == b"one"
         server.wait_log(event="close", conn=number)
@@ -87,9 +89,10 @@ def test_a_spare_that_died_is_replaced_and_nobody_notices(prongd):
 
 
 def expect_bare(pid, sockets, confined, session):
-    """Standard descriptors and so many sockets; no trace of our signals.
+    """Check for standard descriptors, this number of sockets, and no trace of our
+    signals.
 
-    A worker in the sandbox has no standard descriptors, and a handler of SIGSYS.
+    A worker in the sandbox has no standard descriptors, and has a handler of SIGSYS.
     """
     found = descriptors(pid)
     assert confined or set(found) > {0, 1, 2}
@@ -105,14 +108,14 @@ def expect_bare(pid, sockets, confined, session):
 
 
 def ignore_internal_signals():
-    """As GNU make does with 32 and 33, which no wrapper of libc's lets one touch."""
+    """Ignore 32 and 33, as GNU make does; libc's functions do not accept them."""
     ignored = (ctypes.c_ulong * 4)(1, 0, 0, 0)
     for number in (32, 33) if RT_SIGACTION else ():
         libc.syscall(RT_SIGACTION, number, ctypes.byref(ignored), None, 8)
 
 
 def spoil_signals():
-    """For preexec_fn: what a careless parent hands down."""
+    """For preexec_fn: signal settings of a careless parent."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -124,7 +127,7 @@ def spoil_signals():
 @pytest.mark.parametrize("reuse, sockets", [(1, 1), ("always", 2)])
 def test_a_worker_has_its_connection_and_nothing_else(prongd, reuse, sockets, sandbox):
     confined = sandbox == "auto" and not SANITIZED
-    session = not confined  # or where there is a terminal to leave
+    session = not confined  # or if there is a terminal to leave
     with open("/dev/null") as leaked, open("/etc/passwd") as secret:
         server = prongd(
             "-s", 2, "-r", reuse, "--sandbox", sandbox, "echo",
@@ -179,7 +182,7 @@ def test_the_exit_status_tells_the_reason(prongd, handlers):
 
 
 def test_a_crash_is_seen_by_nobody_else(handlers):
-    """FAULT 8: the server's life, and the counts, go on."""
+    """FAULT 8: the server lives, and its counts stay correct."""
     server = handlers("-s", 2, "killed")
     for _ in range(100):
         with contextlib.suppress(ConnectionError):
@@ -190,7 +193,7 @@ def test_a_crash_is_seen_by_nobody_else(handlers):
 
 
 def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers):
-    """Whatever a worker says of itself, the supervisor goes on."""
+    """Whatever a worker reports, the supervisor goes on."""
     server = handlers("exits-as-refused")
     for _ in range(3):
         assert server.ask() == b""
@@ -201,7 +204,7 @@ def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers
 
 
 def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
-    """FAULT 9. The kernel merges their SIGCHLDs into few."""
+    """FAULT 9. The kernel merges their SIGCHLDs into a few."""
     count = int(2000 * scale)
     server = prongd("-n", count + 10, "-s", 0, "echo", verbose=False)
     server.hold(count)
@@ -220,7 +223,7 @@ def test_thousands_of_exits_at_once_leave_no_zombie(prongd, scale):
 @pytest.mark.skipif(not PRONGD.exists() or b"ld-linux" in PRONGD.read_bytes(),
                     reason="of the static prongd")
 def test_a_fork_copies_no_heap_and_no_relocations(prongd):
-    """Each mapping, and each far corner of the address space, costs every child."""
+    """Each mapping, and each distant part of the address space, costs every child."""
     server = prongd("-s", 1, "echo")
     assert "[heap]" not in read(server.pid, "maps")
     [worker] = server.workers()
@@ -267,7 +270,7 @@ def is_free(family, address):
 
 @pytest.mark.parametrize("reuse", [1, "always"])
 def test_nothing_outlives_a_supervisor_that_was_killed(prongd, reuse):
-    """FAULT 11: all sessions gone, the port free, within a second."""
+    """FAULT 11: within a second all sessions are gone and the port is free."""
     server = prongd("-s", 4, "-r", reuse, "echo", listen=["127.0.0.3:0"])
     clients = server.hold(100)
     workers = server.expect_workers(104)
@@ -282,7 +285,7 @@ def test_nothing_outlives_a_supervisor_that_was_killed(prongd, reuse):
 
 
 def test_a_supervisor_killed_while_it_forks_leaves_no_process(prongd):
-    """FAULT 11, races: that none lives on is checked at the end."""
+    """FAULT 11, races: at the end it is checked that none is alive."""
     for _ in range(50):
         server = prongd("-s", 16, "-q", "echo", verbose=False)
         time.sleep(random.uniform(0, 0.005))  # any moment of its start
@@ -300,11 +303,11 @@ def test_reused_workers_that_died_idle_lose_nobody(prongd):
 
 
 def test_the_last_connection_of_a_process_lasts_like_any_other(prongd):
-    """Its worker has closed the channel by then, which is no sign of its death."""
+    """Its worker has closed the channel by then, which does not mean that it died."""
     server = prongd("-r", 3, "-s", 1, "echo")
     serve_one_by_one(server, 2)
     [client] = server.hold()
-    time.sleep(1)  # an end that is taken for a death is followed by SIGKILL
+    time.sleep(1)  # a worker that is considered dead would get SIGKILL
     assert echoes(client)
     client.close()
     assert server.wait_log(event="close", conn=3)[0]["reason"] == "eof"

@@ -20,7 +20,7 @@ TCP_NAMES = {
 
 
 def told(server, family=None, host="127.0.0.1"):
-    """The environment that env was given, and the socket name of its client."""
+    """The environment that env printed, and the socket name of its client."""
     address = server.addresses[0][1]
     with socket.socket(family or server.addresses[0][0]) as client:
         client.settimeout(10)
@@ -43,7 +43,8 @@ def tcp_set(host, remote_port, local_port, number="1"):
 
 
 def program_of(server):
-    """The pid of the one program that runs: the attendant's child, if there is one."""
+    """The pid of the one running program: the monitor's child, if there is a monitor.
+    """
     pid = int(server.wait_log(event="serve")[-1]["pid"])
 
     def exec_done():
@@ -159,7 +160,8 @@ def test_the_open_connections_of_an_address_are_counted(prongd, options):
 
 @pytest.mark.parametrize("options", [PLAIN, ATTENDED])
 def test_a_program_has_three_descriptors_and_no_other(prongd, tmp_path, options):
-    """FAULT 20. prongd itself was started with others open; two clients are served."""
+    """FAULT 20. prongd itself was started with other descriptors open; two clients are
+    served."""
     with open(tmp_path / "leak", "w") as leak:
         high = os.dup2(leak.fileno(), 300, inheritable=True)
         server = prongd(*options, "--", "cat", pass_fds=(leak.fileno(), high))
@@ -180,7 +182,7 @@ def test_a_program_has_three_descriptors_and_no_other(prongd, tmp_path, options)
 
 @pytest.mark.parametrize("options", [PLAIN, ATTENDED])
 def test_a_program_has_default_signals_and_a_group_of_its_own(prongd, options):
-    """FAULT 20. The parent of prongd ignored or blocked whatever can be."""
+    """FAULT 20. The parent of prongd ignored or blocked every signal that it can."""
     numbers = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
     def disturb():
@@ -238,7 +240,7 @@ def test_standard_error_can_be_prongds_own(prongd, tmp_path):
 
 @pytest.mark.parametrize("options", [PLAIN, ATTENDED])
 def test_standard_error_can_go_to_the_client_or_nowhere(prongd, options):
-    """Nothing of it comes into the log, whose every line is parsed."""
+    """It does not come into the log, whose every line is parsed."""
     to_client = prongd(*options, "--stderr", "connection", *COMPLAIN)
     assert to_client.ask() == b"complaint\nreply\n"
     nowhere = prongd(*options, "--stderr=null", *COMPLAIN)
@@ -259,7 +261,7 @@ def test_a_program_gets_its_arguments_as_they_are(prongd):
 
 
 def test_a_program_starts_soon_enough(prongd):
-    """A connection with no program at the ready is answered within 100 ms."""
+    """A connection without a waiting program is answered within 100 ms."""
     server = prongd("--", "echo", "here")
     took = []
     for _ in range(20):

@@ -1,7 +1,8 @@
-"""Programs of one user are kept apart: none can look into another, or the supervisor.
+"""Programs of one user are kept apart: they cannot look into each other or the
+supervisor.
 
-What must fail is tried on a kind of process by a program of the same user: another program,
-one that waits warm, an attendant, the supervisor. What must still work is tried by a program
+A program of the same user tries what must fail, on each kind of process: another
+program, a warm one that waits, a monitor, the supervisor. What must still work it tries
 on a child of its own.
 """
 
@@ -20,7 +21,7 @@ from sockets import exchange, receive_all
 
 CALLS = ["pidfd_getfd", "ptrace", "process_vm_readv", "process_vm_writev", "mem", "fd"]
 LOOKS = ["link", "kcmp"]
-READS = ["environ", "maps"]  # CAP_PERFMON is enough for these, so root always may
+READS = ["environ", "maps"]  # CAP_PERFMON is enough, so root always may
 SOURCE = Path(__file__).with_name("intruder.py").read_text()
 INTRUDER = ("--", "/usr/bin/python3", "-S", "-c", SOURCE)
 USERS = {
@@ -49,7 +50,7 @@ needs_tracing = pytest.mark.skipif(not tracing_is_free(), reason="Yama forbids i
 
 
 class Program(NamedTuple):
-    """One that obeys, by its connection."""
+    """A program that obeys commands over its connection."""
 
     client: socket.socket
     lines: object
@@ -58,7 +59,7 @@ class Program(NamedTuple):
     address: int
 
     def tries(self, verb, other=None, fd=None, address=None):
-        """What comes of it; without another process, on a child of its own."""
+        """The result of an attempt on a process; by default on a child of its own."""
         words = [verb]
         if other is not None:
             words += [other, fd or self.secret, address or self.address]
@@ -181,7 +182,7 @@ def test_debugging_of_a_supervisor_of_the_same_user_can_be_allowed(serve):
 
 @needs_landlock
 def test_abstract_sockets_of_others_are_out_of_reach(serve, mode):
-    name = str(os.getpid() * 1000)  # one number, as intruder.py has it
+    name = str(os.getpid() * 1000)  # one number, as intruder.py expects it
     with socket.create_server(f"\0{name}", family=socket.AF_UNIX):
         assert start(serve(*mode)).tries("connect", name) == "EPERM"
         debugger = start(serve("--allow-debugging", *mode))
@@ -221,7 +222,7 @@ def test_programs_move_and_link_files_between_directories(prongd, public):
 
 @needs_landlock
 def test_prongd_as_a_program_serves_programs(prongd):
-    """Domains nest; 16 of them at most (landlock(7))."""
+    """Domains nest, at most 16 of them (landlock(7))."""
     inner = f"{PRONGD} -q -l unix:@$$ --ready-fd 1 -- sh -c 'echo inner'"
     server = prongd("--", "sh", "-c", f"{inner} & read line; kill $!; wait")
     with server.connect() as client:

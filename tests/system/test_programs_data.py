@@ -1,4 +1,4 @@
-"""What a program says arrives, whole; and a client that is gone ends its program."""
+"""What a program writes arrives completely; a client that is gone ends its program."""
 
 import os
 import socket
@@ -31,7 +31,7 @@ def gone(pid, within):
 
 
 def only_program(server):
-    """Its process, when it has been started."""
+    """The pid of the program, once it has started."""
     return int(server.wait_log(event="serve")[-1]["pid"])
 
 
@@ -55,7 +55,8 @@ def test_cat_echoes_five_megabytes(prongd, tmp_path, transport, options):
 def test_a_big_reply_arrives_although_input_is_unread(
     prongd, tmp_path, transport, options
 ):
-    """FAULT 16: 400 KB, read late, while 20 KB of the client's are not read at all."""
+    """FAULT 16: 400 KB, read late, while 20 KB that the client sent are not read at
+    all."""
     reply = tmp_path / "reply"
     reply.write_bytes(BIG_REPLY)
     server = prongd(*options, "--", "cat", reply, listen=listener(transport, tmp_path))
@@ -63,15 +64,17 @@ def test_a_big_reply_arrives_although_input_is_unread(
     def ask(_):
         with server.connect() as client:
             client.sendall(UNREAD)
-            time.sleep(0.3)  # read late: a reset would have cost the reply
+            time.sleep(0.3)  # read late: a reset would have destroyed the reply
             return receive_all(client) == BIG_REPLY
 
     assert all_at_once(ask, 10) == [True] * 10
 
 
 def test_a_short_reply_arrives_although_the_client_goes_on_sending(prongd):
-    """A program that leaves early: its reply, then the end of file, and no reset."""
-    # It waits for input: what comes after an end without any meets a closed connection.
+    """A program that ends early: its reply arrives, then the end of file, and no reset.
+    """
+    # It waits for input: a program that ended without reading any would meet a closed
+    # connection.
     server = prongd("--", "sh", "-c", "head -c 1 >/dev/null; echo no, thanks")
 
     def ask(_):
@@ -117,7 +120,7 @@ def test_a_client_that_drips_after_the_reply_is_let_go(prongd):
         with pytest.raises(OSError):
             while time.monotonic() < begin + 6:
                 client.send(b"x")
-                time.sleep(0.05)  # the pace of the drip
+                time.sleep(0.05)  # the pace of the slow sender
     assert time.monotonic() - begin < 4
 
 
@@ -132,7 +135,7 @@ def test_many_clients_are_served_at_once(prongd):
 
 
 def deaf_words():
-    """A program that takes no notice of SIGTERM, nor do its children."""
+    """A program that, like its children, ignores SIGTERM."""
     return "--", "sh", "-c", 'trap "" TERM; echo ready; while :; do sleep 5; done'
 
 
@@ -167,7 +170,7 @@ def test_an_attended_program_ends_when_its_client_resets(prongd):
 
 
 def test_a_program_ends_when_a_unix_client_has_reset(prongd, tmp_path):
-    """It closes while what the program wrote is unread."""
+    """The client closes while it has not read what the program wrote."""
     server = prongd("--", "sh", "-c", "echo hello; exec sleep 1000",
                     listen=listener("unix", tmp_path))  # fmt: skip
     client = server.connect()
@@ -180,7 +183,8 @@ def test_a_program_ends_when_a_unix_client_has_reset(prongd, tmp_path):
 
 
 def test_a_program_that_talks_to_a_client_who_has_left_ends(prongd):
-    """A closed socket answers the first byte by a reset; writes' own end is as good."""
+    """A closed socket answers the first byte with a reset; SIGPIPE in the program also
+    counts."""
     server = prongd("--", "sh", "-c", "trap '' PIPE; while sleep 0.1; do echo x; done")
     client = server.connect()
     pid = only_program(server)
@@ -191,7 +195,7 @@ def test_a_program_that_talks_to_a_client_who_has_left_ends(prongd):
 
 
 def test_a_program_that_sigpipe_ends_counts_as_reset(prongd):
-    """It is how a program learns that nobody reads what it writes."""
+    """This is how a program learns that its output is not read."""
     server = prongd("--", "sh", "-c", "kill -PIPE $$")
     server.connect()
     [closed] = server.wait_log(event="close")
@@ -242,7 +246,7 @@ def test_a_client_that_is_gone_costs_no_processor_time_while_its_program_stays(p
     server.wait_log(event="serve", count=5)
     settled(server.pid)
     before = cpu_seconds(server.pid), sleeps(server.pid)
-    time.sleep(0.4)  # it is watched for so long
+    time.sleep(0.4)  # the time for which it is watched
     assert cpu_seconds(server.pid) - before[0] < 0.02
     assert sleeps(server.pid) - before[1] < 5
     server.wait_log(event="close", count=5)

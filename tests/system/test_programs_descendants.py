@@ -1,4 +1,4 @@
-"""What a program leaves behind: ended with the session where that is asked for."""
+"""Descendants of a program are ended with its session if that is asked for."""
 
 import contextlib
 import os
@@ -10,15 +10,15 @@ import pytest
 from harness import eventually
 from proc import children, state
 
-# Two processes in a session and group of their own, deaf to polite requests; the
-# pid of each is told in a file.
+# Two processes in a session and group of their own that ignore SIGTERM; each writes its
+# pid to a file.
 LEAVE = ("trap '' TERM HUP; n=0; while [ $n -lt 2 ]; do n=$((n + 1)); "
          "(setsid sh -c 'echo $$ >>\"$0\"; while :; do sleep 1; done' \"$0\" "
          "</dev/null >/dev/null 2>&1 &); done; ")  # fmt: skip
 
 
 def left_behind(path, count=2):
-    """The pids, once all have been told."""
+    """The pids, once all have been written."""
 
     def told():
         lines = path.read_text().split() if path.exists() else []
@@ -86,7 +86,8 @@ def test_the_program_is_reported_as_it_ended(prongd, status):
 
 @pytest.fixture
 def helpers(tmp_path):
-    """The pids of two processes from before the server: its child and that one's."""
+    """The pids of two processes from before the server: its child, and a child of that.
+    """
     note = tmp_path / "helpers"
     yield note
     for pid in map(int, note.read_text().split()):
@@ -95,13 +96,14 @@ def helpers(tmp_path):
 
 
 def test_what_was_there_before_the_server_is_not_ended(prongd, helpers):
-    """Neither a helper of the shell that became prongd, nor what that helper leaves."""
+    """Neither a helper of the shell that became prongd, nor what that helper leaves
+    behind."""
     shell = (f"sh -c 'echo $$ >> {helpers}; sleep 100 & echo $! >> {helpers}; wait' & "
              f'while [ "$(wc -l < {helpers})" != 2 ]; do sleep 0.01; done; exec "$@"')  # fmt: skip
     helpers.touch()
     server = prongd("-q", "--kill-descendants", "--", "sh", "-c", "kill -9 $$",
                     under=["sh", "-c", shell, "sh"])  # fmt: skip
-    server.baseline += 1  # the helper was taken for a worker, which has a channel
+    server.baseline += 1  # the helper was counted as a worker, which has a channel
     helper, its_child = map(int, helpers.read_text().split())
     for _ in range(3):
         server.ask()

@@ -1,4 +1,4 @@
-"""How programs are ended: deadlines, the server's stop, and nobody wrongly."""
+"""How programs are ended: at deadlines and at the stop, and never wrongly."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ def lasted(line):
 
 
 def keeps_moving(client, seconds):
-    """Echoes a byte every 0.3 s."""
+    """Echo a byte every 0.3 s."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert echoes(client, b"x")
@@ -46,7 +46,7 @@ except BlockingIOError:
 
 
 def test_a_program_that_sets_linger_does_not_stop_the_supervisor(prongd):
-    """close(2) of the last descriptor would wait for a client that does not read."""
+    """Closing the last descriptor would wait for a client that does not read."""
     server = prongd("--", "sh", "-c", 'read what; [ "$what" = echo ] && exec cat; '
                     'exec python3 -c "$0"', LINGERS)  # fmt: skip
     stuck = server.connect()
@@ -69,7 +69,7 @@ def test_a_reset_that_the_program_has_read_is_no_byte(prongd):
 
 @pytest.mark.parametrize("options", MODES)
 def test_a_session_ends_at_its_deadline_whatever_it_does(prongd, options):
-    """FAULT 18: one that sleeps, one that talks, one that is kept busy by its client."""
+    """FAULT 18: one that sleeps, one that sends, one that its client keeps busy."""
     server = prongd(*options, "--session-timeout", "2s", "--", "sh", "-c",
                     "read what; case $what in sleep) sleep 1000;; talk) yes;;"
                     " cat) exec cat;; esac")  # fmt: skip
@@ -91,13 +91,13 @@ def test_a_session_ends_at_its_deadline_whatever_it_does(prongd, options):
 
 
 def drain(client):
-    """Reads and forgets up to the end, whatever that is."""
+    """Read and discard everything until the end, whatever kind of end it is."""
     with contextlib.suppress(ConnectionError):
         while client.recv(1 << 20):
             pass
 
 
-# After which a signal to its group alone might reach a process that has ended, or none.
+# After these, a signal to the group alone might reach an ended process, or none.
 DODGES = {
     "a zombie stays in its group": "os.fork() or os._exit(0)",
     "it asks for the group of its parent": "try_to(os.setpgid, 0, os.getpgid(os.getppid()))",
@@ -165,7 +165,7 @@ def test_a_program_whose_client_never_reads_is_idle(prongd):
 
 @pytest.mark.parametrize("options", MODES)
 def test_a_program_that_keeps_moving_bytes_is_not_idle(prongd, options):
-    """In either direction, or both; the same one is idle when it stops."""
+    """In either direction, or both; the same program is idle once it stops."""
     server = prongd(*options, "--idle-timeout", "1s", "--", "sh", "-c",
                     "read what; case $what in cat) exec cat;; eat) exec cat >/dev/null;;"
                     " talk) while sleep 0.3; do echo x; done;; esac")  # fmt: skip
@@ -190,7 +190,7 @@ def test_a_program_that_was_stopped_for_a_while_is_not_killed(prongd):
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: state(pid) == "T", "stopped")
     client.sendall(b"meanwhile")
-    time.sleep(1)  # the while for which it is stopped
+    time.sleep(1)  # how long it is stopped
     os.kill(pid, signal.SIGCONT)
     assert receive_exactly(client, 9) == b"meanwhile"
     client.shutdown(socket.SHUT_WR)
@@ -213,7 +213,8 @@ def test_a_stopped_program_does_not_escape_its_deadline(prongd, options):
 
 
 def test_a_supervisor_that_was_stopped_kills_no_program_wrongly(prongd):
-    """FAULT 12: it first hears who has finished, or has moved bytes, meanwhile."""
+    """FAULT 12: it first learns which programs have ended, or moved bytes, meanwhile.
+    """
     server = prongd("--session-timeout", "1s", "--", "sh", "-c", "sleep 0.5; echo done")
     idler = prongd("--idle-timeout", "1s", "--", "cat")
     [mover] = idler.hold()
@@ -233,7 +234,7 @@ def test_a_supervisor_that_was_stopped_kills_no_program_wrongly(prongd):
 
 
 def test_clients_that_never_read_are_cut_and_cost_no_memory(prongd):
-    """FAULT 19, in small: what they do not take stays in the kernel and the program."""
+    """FAULT 19, reduced: what they do not take stays in the kernel and the program."""
     server = prongd("--session-timeout", "2s", "--", "yes")
     before = memory(server.pid)
     for _ in range(20):
@@ -318,7 +319,7 @@ def test_programs_die_with_their_supervisor(prongd, options):
 
 @pytest.mark.parametrize("options", MODES)
 def test_the_line_of_a_close_tells_how_the_program_ended(prongd, options):
-    # It reads to the end, so that it does not end before the client.
+    # Reads to the end, so that it does not end before the client.
     server = prongd(*options, "--", "sh", "-c", "read how; read end; eval $how")
     ways = {b"exit 0\n": "0", b"exit 7\n": "7", b"kill -HUP $$\n": "HUP"}
     for count, way in enumerate(ways, 1):

@@ -1,4 +1,5 @@
-"""A program that cannot be run: said at the start, survived afterwards."""
+"""A program that cannot be run is reported at the start; later failures are survived.
+"""
 
 import contextlib
 import os
@@ -21,7 +22,7 @@ MODES = [(), ("--kill-descendants",)]
 
 
 def refused(*words, **options):
-    """Runs prongd, which must not start; its exit status and what it says."""
+    """Run prongd, which must not start; return its exit status and message."""
     options.setdefault("env", environment())
     result = subprocess.run([PRONGD, "-l", "127.0.0.1:0", *words], timeout=20,
                             stdin=subprocess.DEVNULL, capture_output=True,
@@ -109,7 +110,7 @@ def test_a_script_that_is_its_own_interpreter_is_refused(tmp_path):
     assert "so on without end" in text
 
 
-# Offsets of elf(5), alike for 32 and 64 bits: the order of bytes, the type, the machine.
+# Offsets of elf(5), the same for 32 and 64 bits: byte order, type, machine.
 @pytest.mark.parametrize(("at", "value", "said"), [
     (18, b"\x16\x00", "another kind of machine"), (18, b"\xf7\x00", "another kind of machine"),
     (5, b"\x02", "another kind of machine"), (16, b"\x01\x00", "not an executable program"),
@@ -162,7 +163,7 @@ def test_of_two_variables_with_one_name_the_program_has_the_last(prongd):
 
 
 def test_a_directory_to_start_in_that_is_not_there_is_a_clean_error(prongd, tmp_path):
-    """At the start or for each client, but always in words."""
+    """It is reported in words, at the start or for each client."""
     place = tmp_path / "place"
     place.mkdir()
     server = prongd("--chdir", place, "--", "echo", "here")
@@ -175,7 +176,7 @@ def test_a_directory_to_start_in_that_is_not_there_is_a_clean_error(prongd, tmp_
 
 
 BAD_USAGE = [
-    # words before the program, what the message says
+    # words before the program; what the message says
     (["--env", "=value", "--", "cat"], "NAME=VALUE"),
     (["--env", "", "--", "cat"], "NAME=VALUE"),
     (["--umask", "8", "--", "cat"], "mask"),
@@ -217,7 +218,8 @@ def test_programs_are_not_reused():
     assert "reuse" in text
 
 
-# After the start. Each server logs one exec-failed a second, so each fault has its own.
+# After the start. Each server logs exec-failed once a second, so each fault has its own
+# server.
 
 
 def delete(program):
@@ -256,7 +258,8 @@ FAULTS = [
 def test_a_program_that_is_spoilt_later_is_logged_and_survived(
     prongd, tmp_path, spoil, error, options
 ):
-    """FAULT 6: the client is let go at once, no child is left; then all is well again."""
+    """FAULT 6: the client is closed at once, no child is left; then all is well again.
+    """
     program = tmp_path / "program"
     shutil.copy(shutil.which("cat"), program)
     server = prongd(*options, "--", program)
@@ -293,7 +296,8 @@ def test_the_client_of_a_spoilt_program_is_not_reset_by_what_it_has_sent(
 
 @pytest.mark.parametrize("options", MODES)
 def test_arguments_that_have_become_too_long_are_logged_and_survived(prongd, options):
-    """FAULT 6, E2BIG: the stack's limit, of which a quarter is theirs, is lowered."""
+    """FAULT 6, E2BIG: the stack's limit, of which arguments may use a quarter, is
+    lowered."""
     server = prongd(*options, "--", "echo", *["x" * 100_000] * 6)
     before = server.set_limit(resource.RLIMIT_STACK, 1 << 20)
     assert server.ask() == b""
@@ -305,7 +309,7 @@ def test_arguments_that_have_become_too_long_are_logged_and_survived(prongd, opt
 
 @contextlib.contextmanager
 def execve_takes(seconds, pid):
-    """As from a slow file system, for the children of pid."""
+    """Delay execve(2) for the children of pid, like a slow file system."""
     words = ["strace", "-qq", "-f", "-p", str(pid), "-o", "/dev/null", "-e",
              "trace=execve", "-e", f"inject=execve:delay_enter={seconds}s"]  # fmt: skip
     tracer = subprocess.Popen(words)
@@ -378,7 +382,7 @@ def test_a_program_that_crashes_at_its_start_costs_one_process_a_client(
     assert all(line.items() >= {"reason": reason, **end}.items() for line in closed)
     settled(server.pid)
     before = cpu_seconds(server.pid), sleeps(server.pid)
-    time.sleep(0.3)  # it is watched for so long
+    time.sleep(0.3)  # the time for which it is watched
     assert cpu_seconds(server.pid) - before[0] < 0.01
     assert sleeps(server.pid) - before[1] <= 2
     totals = server.stop()
@@ -401,7 +405,7 @@ def test_one_client_that_crashes_its_program_harms_nobody_else(prongd):
 
 
 def test_a_program_that_is_executable_but_unreadable_is_run(prongd, tmp_path):
-    """Judging its first bytes needs more than running it does."""
+    """Checking its first bytes requires more permission than running it."""
     program = tmp_path / "program"
     shutil.copy(shutil.which("cat"), program)
     program.chmod(0o111)

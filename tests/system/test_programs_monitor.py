@@ -1,4 +1,4 @@
-"""A program notices no monitor, and a monitor survives nothing that it should not."""
+"""A program does not notice its monitor, and no monitor lives longer than it should."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def start(prongd, way, who, *words, options=()):
     return prongd(*WAYS[way], *USERS[who], *options, "--", *words)
 
 
-# What a program does to its own group, what it says before, and how it ends.
+# What a program does to its own group, what it prints before, and how it ends.
 SIGNALS = [
     ("kill -TERM 0", "crash-signal", "TERM"),
     ("kill -INT 0", "crash-signal", "INT"),
@@ -120,7 +120,7 @@ def test_programs_are_gone_within_a_second_of_a_stop_that_kills(prongd, way, who
 @each_user
 @each_way
 def test_a_program_dies_with_its_supervisor_at_any_moment_of_its_start(prongd, way, who):
-    """That none lives on is checked at the end."""
+    """At the end it is checked that none is alive."""
     for step in range(12):
         server = start(prongd, way, who, "sleep", "1000", options=["-q"])
         server.connect()
@@ -128,9 +128,9 @@ def test_a_program_dies_with_its_supervisor_at_any_moment_of_its_start(prongd, w
         server.kill()
 
 
-# A name server that answers nothing; only for lookups of this test's own.
+# A name server that never answers; only for lookups of this test.
 def silent_resolver(directory):
-    """Words under which names are asked for at an address that is silent."""
+    """Words under which names are looked up at an address that does not answer."""
     (directory / "resolv.conf").write_text(
         "nameserver 127.0.0.1\noptions timeout:30 attempts:1\n")  # fmt: skip
     (directory / "hosts").write_text("")
@@ -144,7 +144,7 @@ def silent_resolver(directory):
 
 @pytest.fixture
 def silence(public):
-    """A bound port 53 that says nothing, and the words to run prongd under."""
+    """A bound port 53 that never answers, and the words under which prongd runs."""
     under = silent_resolver(public)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
         try:
@@ -200,7 +200,7 @@ def test_clients_wait_where_no_process_can_be_made(prongd, root, way, most):
     for client in clients:
         client.sendall(b"x")
     server.wait_log(event="fork-failed", error="EAGAIN")
-    for client in clients:  # each is served when the one before has gone
+    for client in clients:  # each is served when the one before is gone
         assert receive_exactly(client, 1) == b"x"
         client.close()
     closed = server.wait_log(event="close", count=8)
@@ -223,7 +223,7 @@ def test_clients_are_refused_there_where_that_is_the_policy(prongd, root, way):
 
 @pytest.fixture
 def set_user_id(root, public):
-    """A Python that becomes root altogether, whoever runs it."""
+    """A Python that becomes root completely, whichever user runs it."""
     if not may_be_set_user_id(public):
         pytest.skip("no set-user-ID programs here")
     path = public / "python"
@@ -237,7 +237,7 @@ def set_user_id(root, public):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGQUIT, None])
 def test_what_may_not_be_killed_is_named_and_does_not_stop_the_stop(
         prongd, set_user_id, way, how):  # fmt: skip
-    """At a stop, or already at its deadline."""
+    """Both at a stop and at its deadline before."""
     script = ("import os, signal, sys; os.setresuid(0, 0, 0); "
               "signal.signal(signal.SIGTERM, signal.SIG_IGN); "
               "print(os.getpid(), flush=True); sys.stdin.read(); signal.pause()")  # fmt: skip

@@ -1,6 +1,6 @@
-"""A program owns its connection: what client and program do, and what happens.
+"""A program owns its connection: what client and program do, and what happens then.
 
-One test for each row of the table in prongd(8), CONNECTIONS OF PROGRAMS, each on TCP and on
+One test for each row of the table in prongd(8), CONNECTIONS OF PROGRAMS, on TCP and on
 UNIX sockets, with programs started cold, warm, and with a monitor.
 """
 
@@ -36,7 +36,7 @@ def busy(module_prongd):
 
 @pytest.fixture
 def load(request):
-    """Programs come and go while the test runs, if its mode says so."""
+    """If the mode says so, programs come and go while the test runs."""
     if request.getfixturevalue("mode") != "loaded":
         yield
         return
@@ -56,7 +56,7 @@ def mode(request):
 
 @pytest.fixture
 def owner(mode, load, prongd, tmp_path, family):
-    """owner("sh", "-c", ...) is a server of that program."""
+    """owner("sh", "-c", ...) starts a server of that program."""
 
     def start(*words, options=()):
         address = "127.0.0.1:0" if family == "tcp" else f"unix:{tmp_path}/socket"
@@ -157,7 +157,7 @@ s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))
 
 
 def take(keeper):
-    """The descriptor that comes to keeper."""
+    """The descriptor that the keeper receives."""
     with keeper.accept()[0] as channel:
         _, ancillary, _, _ = channel.recvmsg(1, socket.CMSG_SPACE(4))
     fd = array.array("i")
@@ -191,7 +191,7 @@ def test_a_reply_is_whole_although_input_is_unread(owner):
         try:
             assert client.recv(1) == b""
         except ConnectionResetError:
-            assert client.family == socket.AF_UNIX  # which loses nothing so
+            assert client.family == socket.AF_UNIX  # which loses nothing this way
 
 
 def test_a_reply_is_whole_although_input_comes_after_the_end(owner):
@@ -236,7 +236,7 @@ def test_a_client_that_half_closes_gets_the_whole_reply(owner):
 
 
 def reset_by(client):
-    """Of either family: a UNIX client resets by closing with something unread."""
+    """Reset the connection; a UNIX client does so by closing with input unread."""
     if client.family == socket.AF_UNIX:
         client.close()
     else:

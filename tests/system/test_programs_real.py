@@ -25,7 +25,7 @@ def test_a_repository_is_cloned_through_git_daemon(prongd, tmp_path, how):
     (origin / "large").write_bytes(os.urandom(300_000))
     git("add", ".", cwd=origin)
     git("commit", "-q", "-m", "first", cwd=origin)
-    # Its own mark; a directory of another user's would need safe.directory.
+    # Its own mark; a directory of another user would need safe.directory.
     server = prongd(*how, "--env", "HOME", "--", GIT_DAEMON, "--inetd", "--export-all",
                     f"--base-path={tmp_path}/served")  # fmt: skip
     port = server.addresses[0][1][1]

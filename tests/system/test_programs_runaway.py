@@ -1,4 +1,5 @@
-"""--kill-descendants with programs whose descendants are hard to end: none is left."""
+"""--kill-descendants leaves none, even of programs whose descendants are hard to end.
+"""
 
 import contextlib
 import os
@@ -17,7 +18,7 @@ from sockets import receive_exactly, reset
 
 RUNAWAY = BUILD / "tests" / "programs" / "runaway"
 SHAPES = [("chain", 10), ("runner", 0), ("runner", 1000), ("runner", 20_000), ("pair", 500)]
-SOON = 3  # seconds; about one on a machine that is not busy
+SOON = 3  # seconds; about one on an idle machine
 USERS = [(), ("--user", "nobody")]
 
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda s: "-".join(map(str, s)))
@@ -26,7 +27,7 @@ each_user = pytest.mark.parametrize("user", USERS, ids=["root", "nobody"])
 
 @pytest.fixture
 def mark():
-    """What the environment of each process of this test has; none may be left."""
+    """A mark in the environment of each process of this test; none may be left."""
     text = f"MARK={os.getpid()}-{time.monotonic_ns()}"
     yield text
     deadline = time.monotonic() + SOON
@@ -45,13 +46,15 @@ def marked(mark):
 
 
 def none_left(mark):
-    """A runner may be between two of its lives in one look, but not in three."""
+    """A runner may be missed by one look, between two of its lives, but not by three.
+    """
     return not any(marked(mark) for _ in range(3))
 
 
 @pytest.fixture
 def start(prongd, mark, public):
-    """Starts a server of the program, which every user can reach, in one shape."""
+    """Start a server of the program, which every user can reach, with one kind of
+    descendants."""
     program = shutil.copy(RUNAWAY, public)
 
     def start_it(shape, user, *options):
@@ -87,7 +90,7 @@ def kill_monitor(server, client):
 
 
 # How the session ends, the options for that, and the reasons in the log. A program that
-# has read the reset before it was looked at may have ended by itself.
+# has read the reset before the supervisor looked may have ended by itself.
 ENDS = {
     "eof": (finish, (), {"eof"}),
     "reset": (go_away, ("--on-hangup", "end:200ms"), {"reset", "done", "eof"}),

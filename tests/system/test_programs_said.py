@@ -1,4 +1,4 @@
-"""What programs write to standard error: in the log, and never more than that."""
+"""What programs write to standard error goes to the log, within its limits."""
 
 import os
 import signal
@@ -72,7 +72,7 @@ HOSTILE = {
 }
 
 
-# A stream that is read only at the end has no room for a flood.
+# A stream that is read only at the end cannot hold a flood.
 @pytest.mark.parametrize(("act", "log"), [
     (act, log) for act in HOSTILE for log in ("file", "stream")
     if (act, log) != ("flood", "stream")])  # fmt: skip
@@ -146,7 +146,8 @@ def test_one_that_never_stops_holds_up_no_other_client_and_no_stop(prongd):
 
 
 def test_descendants_that_keep_the_pipe_hold_up_nothing(prongd):
-    """One has left the connection alone, the other holds it: that one is still heard."""
+    """One descendant has closed the connection, the other holds it and is still heard.
+    """
     server = prongd("--grace", "1s", *shell(
         "(setsid sleep 3 >/dev/null </dev/null &)\n"
         "(trap '' PIPE; read x; echo $x >&2; read y) &\n"
@@ -167,7 +168,7 @@ def ppid_is_program(pid):
 def test_what_a_program_left_with_its_connection_is_heard(prongd):
     server = prongd(*shell("exec 3<&0; (read x <&3; echo $x >&2; echo bye) & exit 0"))
     client = server.connect()
-    time.sleep(0.2)  # the program, which tells nothing of its end, has left
+    time.sleep(0.2)  # until the program, whose end is not logged, is gone
     client.sendall(b"later\n")
     assert client.recv(10) == b"bye\n"
     server.wait_log(event="said", text="later")

@@ -1,7 +1,7 @@
 """--user-range: each program has a user of its own.
 
-FIRST is a number that no account has, nor another run of these tests, which would end what
-runs here. Programs have every second one from it on.
+FIRST is a number that no account has, and no other run of these tests, which would end
+the processes of this one. Programs get every second number from it on.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from proc import gone, is_zombie, status
 from sockets import exchange
 from test_privileges_usage import as_nobody, refused  # noqa: F401, fixtures
 
-ROOM = 100  # ids, FIRST - 1 and some after the range among them
+ROOM = 100  # ids, including FIRST - 1 and some after the range
 FIRST = 2100000000 + os.getpid() % 400000 * ROOM + 2
 SOURCE = Path(__file__).with_name("tenant.py").read_text()
 TENANT = ("--", "/usr/bin/python3", "-S", "-c", SOURCE)
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("root")
 
 
 def living():
-    """Processes whose real user is of the range, with that user."""
+    """Processes whose real user is in the range, with that user."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     found = {pid: int(status(pid).get("Uid", "0").split()[0]) for pid in pids}
     return {pid: uid for pid, uid in found.items()
@@ -54,7 +54,7 @@ def end_all_left():
 
 
 class Tenant(NamedTuple):
-    """One that obeys, by its connection."""
+    """A program that obeys commands over its connection."""
 
     client: socket.socket
     lines: object
@@ -68,7 +68,7 @@ class Tenant(NamedTuple):
         return int(status(self.pid)["Uid"].split()[0])
 
     def end(self):
-        """It ends by itself, and leaves what it has left."""
+        """It ends by itself, and its descendants stay."""
         self.client.sendall(b"end\n")
         eventually(lambda: gone(self.pid), "end")
         self.lines.close()
@@ -94,8 +94,8 @@ def leaving(request):
 
 @pytest.fixture
 def serve(tmp_path):
-    """What programs leave behind lives on, unless its user comes again."""
-    folder = tmp_path / "users"  # beside those of prongd()
+    """What programs leave behind lives until its user is used again."""
+    folder = tmp_path / "users"  # separate from those of prongd()
     folder.mkdir()
     with servers(folder) as prongd, contextlib.ExitStack() as stack:
         stack.callback(eventually, end_all_left, "no process of the range")
@@ -136,7 +136,7 @@ def test_a_program_cannot_reach_another(serve, mode):
 
 @pytest.mark.parametrize("words", [(), ("--kill-descendants",)])
 def test_programs_of_one_user_reach_each_other(prongd, words):
-    """What the range is for."""
+    """Shows what the range is for."""
     server = prongd("--user", "nobody", *words, *TENANT, cwd="/")
     thief, victim = start(server), start(server)
     assert thief.tries("priority", victim.pid) == "ok"
@@ -192,7 +192,7 @@ def test_what_a_program_has_left_goes_on_until_its_user_comes_again(serve, leavi
 def test_what_a_program_has_left_cannot_hold_up_the_next_of_its_user(
     serve, leaving, work
 ):
-    """It signals all of its user, or moves to another process, without a pause."""
+    """It signals all processes of its user, or forks continuously."""
     server = serve(*leaving, users=1, most=1)
     left = []
     for _ in range(ROUNDS):
@@ -282,7 +282,7 @@ def test_the_log_tells_no_user_where_all_have_the_same(prongd):
 
 
 def test_limits_of_a_user_are_limits_of_a_program(prongd):
-    """Two processes: more than one program of one user could not have them."""
+    """Two processes: more than one program of the same user could not have them."""
     words = ("--rlimit", "nproc=2", "--", "sh", "-c", "cat & read line; kill $!; echo $line")
     server = prongd("-n", 4, "--user-range", f"{FIRST}:8", *words)
     clients = [server.connect() for _ in range(3)]
@@ -383,7 +383,7 @@ def test_the_supervisors_own_user_is_refused(refused):  # noqa: F811
 
 
 def test_a_supervisor_that_is_not_root_needs_three_capabilities(serve):
-    """None of them is left when what an earlier program has left is ended: we live on."""
+    """No capability is left when an earlier program's processes end; ours live."""
     caps = "+setuid,+setgid,+kill"
     under = ["setpriv", "--reuid", FIRST + 90, "--regid", FIRST + 90, "--clear-groups",
              f"--inh-caps={caps}", f"--ambient-caps={caps}"]  # fmt: skip
@@ -402,7 +402,7 @@ def test_a_supervisor_that_is_not_root_needs_three_capabilities(serve):
 
 
 def test_other_users_are_not_touched(serve):
-    """Neither those beside the range's own, nor root, nor an id that starts a program."""
+    """Users beside the range, root, and ids with which programs start are untouched."""
     others = [subprocess.Popen(["sleep", "1000"], user=uid, group=uid)
               for uid in (FIRST - 1, FIRST + 4, FIRST + 5, 65534)]  # fmt: skip
     try:

@@ -1,4 +1,4 @@
-"""Programs kept warm: exec'd and linked, they wait before main() for a connection."""
+"""Programs kept warm: executed and linked, they wait before main() for a connection."""
 
 import contextlib
 import os
@@ -99,7 +99,7 @@ LOOK = "env | sort; ls -l /proc/self/fd | grep -c socket; umask; pwd"
 
 
 def compiled(folder, name, text, *options):
-    """What cc makes of text."""
+    """Compile text with cc; return the path."""
     source = folder / f"{name}.c"
     source.write_text(text)
     words = ["cc", "-D_GNU_SOURCE", *options, "-o", folder / name, source]
@@ -112,7 +112,7 @@ def children_named(server, name):
 
 
 def warm_pids(server, count):
-    """Those that wait, as the supervisor knows by then."""
+    """The programs that the supervisor knows to be ready."""
     found = sorted(server.expect_workers(count))
     for pid in (*found, server.pid):
         settled(pid)
@@ -186,7 +186,8 @@ def test_a_program_that_cannot_be_warm_is_told_once_and_started_cold(prongd):
 
 
 class Unwarmed:
-    """A prongd whose spares soon end, which the checks of a Server would not wait for."""
+    """A prongd whose spares soon end, for which the checks of a Server would not wait.
+    """
 
     def __init__(self, tmp_path, *words, program=PRONGD, under=()):
         self.log = tmp_path / "unwarmed.log"
@@ -214,7 +215,7 @@ class Unwarmed:
 
 
 def prongd_beside(shim, directory):
-    """A prongd that finds this shim beside itself."""
+    """A prongd that finds this shim in its own directory."""
     directory.mkdir()
     shutil.copy(PRONGD, directory)
     shutil.copy(shim, directory / "prong-warm.so")
@@ -222,7 +223,8 @@ def prongd_beside(shim, directory):
 
 
 def runs_for_clients_alone(tmp_path, most, **options):
-    """The program has run at most so often without a client. Why it is not kept warm."""
+    """Check that the program has run at most this often without a client; return why it
+    is cold."""
     runs = tmp_path / "runs"
     script = f"echo >>{runs}; read x; echo $x"
     with Unwarmed(tmp_path, "-s", "2", "--", "sh", "-c", script, **options) as server:
@@ -263,7 +265,7 @@ def test_a_shim_that_may_not_be_executed_is_not_tried(tmp_path, root):
 @beside
 @pytest.mark.parametrize("content", ["nothing", "a part", "text"])
 def test_a_shim_that_is_no_library_is_not_tried_again(tmp_path, content):
-    """That shows only when it is loaded, by those that were to wait."""
+    """Only loading it, by programs that should wait, shows that."""
     other = tmp_path / "other"
     other.write_bytes({"nothing": b"", "a part": SHIM.read_bytes()[:100],
                        "text": b"text\n" * 1000}[content])  # fmt: skip
@@ -323,7 +325,7 @@ def test_warm_does_not_go_with_an_attendant(other):
 
 
 def lines_of(server):
-    """Sorted, since the order is no promise; without the ports, which are others."""
+    """Sorted, since the order is not promised; without the ports, which differ."""
     lines = server.ask(b"").decode().splitlines()
     assert not [line for line in lines if "PRONG" in line], "nothing of ours is left"
     return sorted(re.sub(r"(PORT|PID)=\d+", r"\1=N", line) for line in lines)
@@ -383,7 +385,7 @@ def test_a_pascal_program_sees_its_connection(prongd, tmp_path):
     assert server.ask(b"") == b"TCPREMOTEIP=127.0.0.1\nLD_PRELOAD=\n"
 
 
-# Nothing is assumed of a spare that has not been seen.
+# Nothing is assumed about a spare that has not reported yet.
 
 
 def test_a_spare_that_is_stopped_is_never_given_a_client(prongd):
@@ -403,7 +405,7 @@ def test_a_spare_that_is_stopped_is_never_given_a_client(prongd):
 def test_a_spare_that_has_not_come_to_wait_is_never_given_a_client(
     prongd, tmp_path, options
 ):
-    """A library of the administrator's begins before main(), and takes its time."""
+    """A library that the administrator preloads runs before main(), and is slow."""
     library = compiled(tmp_path, "slow.so", SLOW, "-shared", "-fPIC")
     gate = tmp_path / "gate"
     server = prongd("--warm", "-s", 2, *options, "--env", f"LD_PRELOAD={library}",
@@ -419,7 +421,7 @@ def test_a_spare_that_has_not_come_to_wait_is_never_given_a_client(
 
 
 def test_a_program_that_takes_no_notice_of_the_shim_gets_no_client_as_a_spare(tmp_path):
-    """It closes all descriptors before main(), the channel among them."""
+    """It closes all descriptors before main(), including the channel."""
     library = compiled(tmp_path, "closes.so", CLOSES, "-shared", "-fPIC")
     with Unwarmed(tmp_path, "-s", "1", "--env", f"LD_PRELOAD={library}", "--", "cat") as server:
         eventually(lambda: server.lines("spare-died"), "dead")
@@ -427,7 +429,7 @@ def test_a_program_that_takes_no_notice_of_the_shim_gets_no_client_as_a_spare(tm
             assert server.ask(b"cold") == b"cold"
 
 
-# What a spare was started from.
+# The files from which a spare was started.
 
 
 def test_a_program_that_is_replaced_is_served_anew_from_the_next_client_on(

@@ -1,4 +1,4 @@
-"""A system call that something around prongd refuses is named, and so is the cure."""
+"""If a system call is refused, the message names the call and says how to allow it."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ def refusing(call, error, when="1+"):
             "-e", f"inject={call}:error={error}:when={when}"]  # fmt: skip
 
 
-# As the kernel names it, and the manual; in a service's start, and a program's.
+# The names are those of the kernel and of the manual; for a service, and for a program.
 @pytest.mark.parametrize("what", [["echo"], ["--", "cat"]], ids=["service", "program"])
 @pytest.mark.parametrize("error, text", [("EPERM", "Operation not permitted"),
                                          ("ENOSYS", "Function not implemented")])  # fmt: skip
@@ -75,6 +75,6 @@ def test_a_sandboxed_worker_that_gets_no_group_says_so_in_the_log(prongd, what):
 @pytest.mark.parametrize("what", [["-s", 0, "echo"], ["--kill-descendants", "--", "cat"]],
                          ids=str)  # fmt: skip
 def test_a_process_that_cannot_close_what_it_has_says_so_in_the_log(prongd, what):
-    """Each makes the call twice, and the supervisor once, to try it."""
+    """Each process makes the call twice, and the supervisor once, as a trial."""
     under = refusing("close_range", "EPERM", when="2+")
     expect_named(prongd(*what, under=under), "close_range")

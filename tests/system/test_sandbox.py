@@ -1,4 +1,4 @@
-"""A worker in the sandbox can serve and no more: whatever else it tries ends it."""
+"""A worker in the sandbox can serve and nothing else: any other attempt ends it."""
 
 import contextlib
 import re
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="no sandbox with sanitizers")
 
 ALWAYS = 2**32 - 1  # PRONG_REUSE_ALWAYS
 
-# What a worker makes of it is in tests/programs/escapes.c. Where the sandbox did not
-# hold, none of these would do harm beyond the test's own folder and server.
+# tests/programs/escapes.c explains these. If the sandbox did not hold, none of them
+# would do harm beyond the test's own directory and server.
 FILES = """
 openat -100 {new} 0x41 384
 openat -100 {file} 0
@@ -222,7 +222,8 @@ STOPPED = [line for line in STOPPED if line] + BY_LIBC
 
 
 class Jail:
-    """A server whose handler tries what it is told, and what must not change by it."""
+    """A server whose handler tries what it is told, and the state that it must not
+    change."""
 
     def __init__(self, start, folder):
         self.folder = folder
@@ -237,7 +238,7 @@ class Jail:
         return [(f.st_mode, f.st_uid, f.st_size, f.st_mtime_ns) for f in facts]
 
     def attempt(self, line):
-        """What the client got, and the log's line of the connection's end."""
+        """What the client received, and the log line of the connection's end."""
         line = line.format(new=self.folder / "new", file=self.folder / "file",
                            folder=self.folder, port=self.outside.getsockname()[1])
         got = b""
@@ -254,14 +255,15 @@ class Jail:
         return int(match[1]), match[2], self.close_of(peer, before)
 
     def close_of(self, peer, before):
-        """Of what is logged from there on: a port comes again."""
+        """The close in the part of the log from there on, since a port may be used
+        again."""
         pattern = re.compile(rf"^.* event=close .*peer={re.escape(peer)} .*\n", re.M)
         found = eventually(
             lambda: pattern.search(self.server.log_text(), before), "its end")  # fmt: skip
         return logline.parse_logfmt(found[0][:-1])
 
     def expect_nothing_has_happened(self):
-        """Outside all is as it was, and the next client is served."""
+        """Outside nothing has changed, and the next client is served."""
         assert self.files() == self.before
         with pytest.raises(BlockingIOError):
             self.outside.accept()
@@ -305,7 +307,7 @@ def test_the_gate_cannot_be_had_back(jail, line, reason, signal):
 
 @pytest.mark.parametrize("line", ["call-as-32-bit", "call-by-sysenter"])
 def test_the_calls_of_32_bit_processes_are_none(jail, line):
-    """seccomp(2), or, where the kernel has none or the processor, a fault."""
+    """seccomp(2) stops it or, if kernel or processor do not know them, a fault."""
     _, done, close = jail.attempt(line)
     assert done == ""
     assert (close["reason"], close["signal"]) in (
@@ -314,7 +316,7 @@ def test_the_calls_of_32_bit_processes_are_none(jail, line):
 
 
 @pytest.mark.parametrize("line, done", [
-    ("mremap buffer 4096 8192 1", "-1 12"),  # ENOMEM, which realloc(3) takes
+    ("mremap buffer 4096 8192 1", "-1 12"),  # ENOMEM, which realloc(3) handles
     ("mremap gate 4096 4096 3 buffer", "-1 12"),
     ("accept4 fd 0 0 0", "-1 22"),
     ("epoll_ctl fd 1 fd buffer", "-1 22"),
@@ -336,7 +338,7 @@ def test_what_is_allowed_leads_nowhere(jail, line, done):
 
 
 def test_a_connection_that_has_ended_cannot_be_made_to_another(jail):
-    """MSG_FASTOPEN connects, and nothing forbids sendto(2)."""
+    """MSG_FASTOPEN connects, and sendto(2) itself is allowed."""
     before = len(jail.server.log_text())
     client = jail.server.connect()
     peer = "{}:{}".format(*client.getsockname())
@@ -376,7 +378,7 @@ def test_honest_work_goes_on(handlers, monkeypatch, timeouts, kind, zone):
 
 
 def test_bytes_moved_on_the_descriptor_are_counted(handlers):
-    """TCP_INFO, and how much is unread, can be asked for in the sandbox too."""
+    """TCP_INFO, and the amount of unread input, are available in the sandbox too."""
     server = handlers("--sandbox", "auto", "borrower")
     assert server.ask(b"x" * 1000) == b"x" * 1000
     close = server.wait_log(event="close")[0]
@@ -384,7 +386,7 @@ def test_bytes_moved_on_the_descriptor_are_counted(handlers):
 
 
 def test_a_handler_is_told_that_there_is_no_more_memory(handlers):
-    """malloc(3) tries other ways first, and all of them are allowed."""
+    """malloc(3) tries other calls first, and all of them are allowed."""
     limit = ["prlimit", f"--as={300 << 20}"]
     server = handlers("--sandbox", "auto", "-n", 4, "escapes", under=limit)
     assert re.search(rb"\ndone \d+ 0\n$", server.ask(b"exhaust\n"))
@@ -406,7 +408,7 @@ def test_nonsense_on_the_channel_ends_only_its_worker(handlers, line, reason, re
 
 
 def test_a_worker_that_takes_nobody_it_is_given_does_not_stop_the_others(handlers):
-    """It calls itself free again and again, until its channel is full."""
+    """It reports again and again that it is free, until its channel is full."""
     server = handlers("--sandbox", "auto", "-s", 0, "-r", ALWAYS, "-n", 3, "escapes")
     liar = server.connect()
     liar.sendall(b"lie\n")
@@ -429,7 +431,7 @@ def test_a_worker_that_takes_nobody_it_is_given_does_not_stop_the_others(handler
 
 
 def test_no_descriptor_comes_in_from_a_client(handlers, tmp_path):
-    """unix(7), SO_PASSRIGHTS: since Linux 6.16."""
+    """Since Linux 6.16: unix(7), SO_PASSRIGHTS."""
     listen = [f"unix:{tmp_path}/socket"]
     server = handlers("--sandbox", "auto", "escapes", listen=listen)
     client = server.connect()

@@ -1,4 +1,4 @@
-"""Servers whose workers are in the sandbox: services, starts that fail, stops."""
+"""Servers whose workers are sandboxed: services, starts that fail, stops."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="module")
 def sandbox(module_prongd):
-    """What this system has: the name in the log."""
+    """The name in the log for what this system offers."""
     found = module_prongd("--sandbox", "auto", "echo").settings["sandbox"]
     if found == "off":
         pytest.skip("no sandbox here")
@@ -33,7 +33,7 @@ def sandbox(module_prongd):
 
 @pytest.fixture
 def strict(sandbox):
-    """The options that ask for all there is."""
+    """The options that ask for everything that it offers."""
     return ["--sandbox", "strict" if "landlock" in sandbox else "auto"]
 
 
@@ -98,7 +98,7 @@ def test_every_service_serves(prongd, strict, tmp_path, family, kind, timeouts, 
 @kinds
 @pytest.mark.parametrize("zone", [None, "", ":/etc/localtime", "Asia/Seoul"])
 def test_the_time_zone_is_known(prongd, strict, monkeypatch, kind, zone):
-    """Its file was read before the sandbox."""
+    """Its file was read before the sandbox was entered."""
     monkeypatch.delenv("TZ", raising=False)
     if zone is not None:
         monkeypatch.setenv("TZ", zone)
@@ -167,7 +167,7 @@ def test_strict_does_not_start_without_a_part_and_auto_does(
 @needs_strace
 @pytest.mark.parametrize("fault", [NO_LANDLOCK, NO_SECCOMP])
 def test_what_was_there_at_the_trial_is_not_done_without(sandbox, fault):
-    """Only the supervisor itself meets the fault: its trial's process is not traced."""
+    """Only the supervisor itself meets the fault; the trial's process is not traced."""
     if "landlock" not in sandbox and fault == NO_LANDLOCK:
         pytest.skip("no landlock here")
     words = [PRONGD, "-l", "127.0.0.1:0", "echo"]
@@ -277,7 +277,7 @@ def test_a_log_whose_reader_is_stuck_holds_nobody_up(prongd, strict, kind):
 
 
 def scoreboard(pid):
-    """Where workers tell of themselves: the one mapping that is shared."""
+    """Where workers report: the only mapping that is shared."""
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         if " rw-s " in line:
             start, end = (int(word, 16) for word in line.split()[0].split("-"))

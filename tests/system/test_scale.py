@@ -13,7 +13,7 @@ from harness import PRONG, SANITIZED, eventually, load
 from logline import reasons
 from proc import cpu_seconds, memory
 
-ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may differ
+ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may vary
 
 
 def needs_descriptors(count):
@@ -59,7 +59,7 @@ def test_three_hundred_clients_at_once_are_all_served(prongd):
 
 
 def test_many_more_clients_than_processes_are_all_served(prongd):
-    """FAULT 4, reduced: full, and every connection that was made is answered."""
+    """FAULT 4, reduced: at the limit, every established connection is answered."""
     server = prongd("-n", 8, "echo", verbose=False)
     assert load(server, "--churn", "-n", 3000, "-c", 1000)["ok"] == 3000
     server.wait_log(event="limit-cleared")
@@ -103,7 +103,7 @@ def test_gigabytes_pass_without_the_supervisor_noticing(prongd, scale):
 
 @pytest.mark.skipif(SANITIZED, reason="forking is much slower then, and hides it")
 def test_clients_who_stay_do_not_make_it_dearer_to_serve_others(prongd):
-    """To look for children that have ended is no walk over those that live."""
+    """Looking for ended children must not walk over the living ones."""
     held = 5000
     needs_descriptors(held)
     server = prongd("-n", held + 500, "echo", verbose=False)
@@ -126,4 +126,4 @@ def test_clients_who_stay_do_not_make_it_dearer_to_serve_others(prongd):
     finally:
         holding.communicate("\n")
     print(f"{beside / alone:.2f} of the processor time alone")
-    assert beside < 2.5 * alone  # by such a walk it was nearly five times as much
+    assert beside < 2.5 * alone  # with such a walk it was nearly five times as much

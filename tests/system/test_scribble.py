@@ -1,8 +1,8 @@
-"""FAULT 24: a worker that writes over all memory it can write harms only itself.
+"""FAULT 24: a worker that overwrites all memory that it can write harms only itself.
 
-The supervisor lives, keeps its limits, signals no stranger, serves the others and
-counts in numbers. What is written is chosen to be mistaken for something: -1, a pid,
-the largest number, noise.
+The supervisor lives, keeps its limits, signals no unrelated process, serves other
+clients and keeps its counts numeric. What is written is chosen to be misunderstood: -1,
+a pid, the largest number, noise.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from logline import reasons
 from proc import read, status
 from sockets import echoes, receive_all, receive_exactly, reset
 
-PATTERN = 4096  # bytes that the handler wants of it
+PATTERN = 4096  # bytes that the handler expects
 MOST = 8  # processes
 LARGEST = (1 << 63) - 1
 
@@ -31,7 +31,7 @@ def block_all_signals():
 
 @pytest.fixture
 def bystander():
-    """A process with a group of its own, which no signal may reach."""
+    """A process with a group of its own, which must receive no signal."""
     words = ["sleep", "infinity"]
     process = subprocess.Popen(
         words, start_new_session=True, preexec_fn=block_all_signals)  # fmt: skip
@@ -66,7 +66,8 @@ def patterns(bystander):
 
 
 def scribbling(server, pattern):
-    """A client whose worker goes on writing over what it shares with others."""
+    """A client whose worker keeps writing over the memory that it shares with others.
+    """
     client = server.connect()
     client.sendall(b"s" + pattern)
     assert receive_exactly(client, 4) == b"done"
@@ -101,7 +102,7 @@ def never_more_processes_than(server, most):
 
 
 def expect_numbers(server, totals):
-    """Every number in the log is one, from 0 to the largest."""
+    """Every number in the log is a number, from 0 to the largest."""
     for line in [*server.log_lines(event="close"), totals]:
         for key in {"bytes_in", "bytes_out", "closed"} & line.keys():
             assert 0 <= int(line[key]) <= LARGEST, line
@@ -119,7 +120,7 @@ def test_scribbling_harms_nobody_else(bystander, handlers, pool):
     with never_more_processes_than(server, MOST):
         for pattern in patterns(bystander):
             writers = [scribbling(server, pattern) for _ in range(2)]
-            if not SANITIZED:  # the sanitizer's own memory would be overwritten too
+            if not SANITIZED:  # it would overwrite the sanitizer's own memory too
                 destroy_a_worker(server, pattern)
                 done["crash-signal"] += 1
             for _ in range(3):
@@ -137,7 +138,7 @@ def test_scribbling_harms_nobody_else(bystander, handlers, pool):
 
 
 def test_counts_that_are_scribbled_over_stay_numbers(bystander, handlers):
-    """Where workers accept for themselves, what they count is not known otherwise."""
+    """If workers accept for themselves, only they know what they have counted."""
     server = handlers("-n", MOST, "-r", 2**32 - 1, "-s", 4, "--accept", "workers",
                       "scribble")  # fmt: skip
     with never_more_processes_than(server, MOST):
@@ -152,11 +153,11 @@ def test_counts_that_are_scribbled_over_stay_numbers(bystander, handlers):
     assert all(0 <= int(totals[key]) <= LARGEST for key in ("accepted", "active"))
     server.signal(signal.SIGTERM)
     assert server.process.wait(10) == 0
-    server.checked = True  # but the balance, which is anything now
+    server.checked = True  # except the balance, which may be anything now
 
 
 def test_a_crowd_that_scribbles_does_not_get_beyond_the_limit(bystander, handlers):
-    """All processes at it, and more clients waiting."""
+    """All processes do it, and more clients wait."""
     server = handlers("-n", MOST, "-s", 2, "scribble")
     noise = random.Random(24)
     with never_more_processes_than(server, MOST):
@@ -175,7 +176,8 @@ def test_a_crowd_that_scribbles_does_not_get_beyond_the_limit(bystander, handler
 
 
 def overwrite_shared_memory(pid, pattern):
-    """What a broken-in process could do, from outside; how many bytes it was."""
+    """Do from outside what a broken-into process could do; return how many bytes it
+    was."""
     count = 0
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         for match in re.finditer(r"^(\w+)-(\w+) rw-s", read(pid, "maps"), re.M):
@@ -189,7 +191,7 @@ def overwrite_shared_memory(pid, pattern):
 @pytest.mark.parametrize("leave", [lambda client: client.close(), reset],
                          ids=["closed", "reset"])  # fmt: skip
 def test_an_attendant_that_scribbles_harms_nobody_else(bystander, prongd, root, leave):
-    """Those between the supervisor and a program share memory with it as workers do."""
+    """Monitors share memory with the supervisor as workers do."""
     server = prongd("-n", MOST, "--kill-descendants", "--stderr", "null", "--", "cat")
     count = 0
     with never_more_processes_than(server, MOST):

@@ -43,7 +43,7 @@ def test_discard_says_nothing(prongd):
 
 
 def chargen_line(number):
-    """RFC 864: 72 of the 95 printing characters, each line one further."""
+    """RFC 864: 72 of the 95 printing characters, each line starting one further."""
     characters = [chr(ord(" ") + (number + column) % 95) for column in range(72)]
     return "".join(characters).encode() + b"\r\n"
 
@@ -132,7 +132,7 @@ def test_a_unix_socket_that_another_server_took_over_is_not_removed(prongd, tmp_
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
 def test_of_two_servers_starting_on_one_path_one_gets_it(prongd, tmp_path):
-    """The first is held up between bind(2) and listen(2), when it looks stale."""
+    """The first one is delayed between bind(2) and listen(2), when it looks stale."""
     address = f"unix:{tmp_path}/socket"
     slow = ["strace", "-D", "-qq", "-o", "/dev/null",
             "-e", "inject=listen:delay_enter=600000"]  # fmt: skip

@@ -19,7 +19,7 @@ SECONDS = 10
 
 
 def send_signals(server, end, sent):
-    """About a thousand a second, one to the supervisor and one to a worker in turn."""
+    """About a thousand a second, alternately to the supervisor and to a worker."""
     numbers = itertools.cycle(zip(itertools.cycle(TO_SUPERVISOR), TO_WORKERS))
     workers = itertools.cycle(server.workers())
     refresh = 0.0
@@ -44,7 +44,7 @@ def repeat(action, end, failures):
 
 
 def test_a_thousand_signals_a_second_spoil_no_byte(prongd):
-    """FAULT 13: to the supervisor and to the workers, under load of three kinds."""
+    """FAULT 13: to the supervisor and to the workers, under three kinds of load."""
     server = prongd("-s", 4, "echo", verbose=False)
     end = time.monotonic() + SECONDS
     size = "4M" if SANITIZED else "64M"
@@ -68,7 +68,7 @@ def test_a_thousand_signals_a_second_spoil_no_byte(prongd):
     totals = server.totals()
     assert set(reasons(totals)) == {"eof"}
     assert totals["bytes_in"] == totals["bytes_out"]
-    for event in ("totals", "signal-ignored"):  # once a second at most
+    for event in ("totals", "signal-ignored"):  # logged at most once a second
         assert len(server.log_lines(event=event)) <= 2 * SECONDS + 10
 
 
@@ -90,7 +90,7 @@ def stop_process(pid):
 
 
 def test_a_worker_stopped_for_a_while_loses_nothing(prongd):
-    """FAULT 12: its client spoke in time, so its idle timeout is not over."""
+    """FAULT 12: its client sent in time, so the idle timeout has not passed."""
     server = prongd("--idle-timeout", "1s", "--session-timeout", "60s", "echo")
     [client] = server.hold()
     pid = int(server.wait_log(event="serve")[0]["pid"])
@@ -116,7 +116,7 @@ def test_a_worker_stopped_for_good_is_ended_at_the_deadline(prongd):
 
 
 def test_a_supervisor_stopped_for_a_while_ends_no_session_wrongly(prongd):
-    """FAULT 12: sessions that were over meanwhile had their own end, others go on."""
+    """FAULT 12: sessions that ended meanwhile keep their own reason; others go on."""
     short = prongd("--session-timeout", "1s", "--idle-timeout", "60s", "echo")
     long = prongd("--session-timeout", "60s", "-s", 2, "echo")
     short.hold(3)

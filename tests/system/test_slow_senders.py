@@ -1,6 +1,6 @@
-"""FAULT 18: who sends a byte now and then is cut at the deadline, and others served.
+"""FAULT 18: a client that sends a byte now and then is cut at the deadline.
 
-Bytes move, so it is the deadline of the session alone that can end it.
+Bytes move, so only the session timeout can end it. Other clients are served.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ INTERVAL = 0.1  # seconds between two bytes; an idle connection ends after 1
 
 
 def has_ended(client):
-    """Takes what there is; a connection that is cut may be reset."""
+    """Read what there is; a connection that is cut may be reset."""
     with contextlib.suppress(BlockingIOError):
         try:
             return client.recv(4096) == b""
@@ -31,7 +31,7 @@ def has_ended(client):
 
 
 def send_slowly(clients):
-    """One byte on each now and then until it is ended; when each was."""
+    """Send a byte on each now and then until it ends; return when each ended."""
     ended = {}
     with selectors.DefaultSelector() as selector:
         for client in clients:
@@ -66,9 +66,10 @@ TIMEOUTS = ["--session-timeout", f"{DEADLINE}s", "--idle-timeout", "1s"]
 
 @pytest.fixture(scope="module")
 def seen(module_prongd):
-    """For each case: its server, when the slow ones were cut, who waits behind them.
+    """For each case: its server, when the slow clients were cut, which ones wait behind
+    them.
 
-    All are served over the same seconds.
+    All are served during the same seconds.
     """
     servers = [module_prongd("-n", MOST, *TIMEOUTS, *words) for words in CASES]
     begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""However it is told to stop: in order, in time, and with exit status 0."""
+"""However it is told to stop, it stops in order, in time, and with exit status 0."""
 
 import contextlib
 import fcntl
@@ -47,7 +47,7 @@ def test_no_client_is_taken_after_a_request_to_stop(prongd):
 
 
 def test_a_server_with_nobody_served_stops_at_once(prongd):
-    """Whether or not it has spares, and has served anybody."""
+    """With or without spares, and whether or not it has served clients."""
     for spare in (0, 4):
         for clients in (0, 3):
             server = prongd("-s", spare, "echo")
@@ -73,7 +73,7 @@ def test_sessions_are_ended_when_the_grace_is_over(prongd):
 
 
 def test_a_worker_that_is_deaf_is_killed_when_the_grace_is_over(handlers):
-    """And not before: the grace goes to SIGKILL, whenever SIGTERM was."""
+    """And not before: the grace lasts until SIGKILL, whenever SIGTERM was sent."""
     server = handlers("--grace", "2000", "never-listens")
     server.connect()
     server.wait_log(event="serve")
@@ -146,13 +146,13 @@ def test_queued_clients_of_every_listener_are_served_at_a_stop(prongd):
 
 
 def test_the_port_can_be_used_again_at_once(prongd):
-    """Also where the server closed first, so that its side is in TIME_WAIT."""
+    """This holds even if the server closed first, so that its side is in TIME_WAIT."""
     listen = ["127.0.0.4:0"]
     for _ in range(5):
         server = prongd("daytime", listen=listen)
         for _ in range(5):
             assert server.ask().endswith(b"\r\n")
-        with server.connect() as client:  # in the middle of it, too
+        with server.connect() as client:  # also in the middle of a session
             server.signal(signal.SIGTERM)
             receive_all(client)
         server.expect_exit(timeout=5)
@@ -168,7 +168,8 @@ def test_a_stop_right_after_readiness_is_obeyed(prongd, spare):
 
 
 def foreground_of(terminal):
-    """For preexec_fn: the terminal is ours, so its Ctrl-C is for us and our group."""
+    """For preexec_fn: make the terminal ours, so that its Ctrl-C reaches us and our
+    group."""
 
     def take():
         os.setsid()
@@ -194,7 +195,7 @@ def test_control_c_on_a_terminal_does_not_cut_sessions(prongd):
 
 
 def test_a_stop_is_obeyed_while_clients_keep_coming(prongd):
-    """Also by clients who do not care: they are refused, not served for ever."""
+    """Even if clients do not stop: they are refused, not served for ever."""
     server = prongd("-s", 4, "echo")
     first = time.monotonic()
     asked = False

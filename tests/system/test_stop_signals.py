@@ -1,4 +1,4 @@
-"""Signals that come again while prongd ends, or by the ten thousand, change nothing."""
+"""Repeated signals while prongd ends, even by the ten thousand, change nothing."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ QUEUED = 90_000
 
 
 def send(server, number):
-    """Returns whether it was still there."""
+    """Return whether the process was still there."""
     try:
         os.kill(server.pid, number)
     except ProcessLookupError:
@@ -34,7 +34,7 @@ def send(server, number):
     (signal.SIGTERM, signal.SIGALRM), (signal.SIGINT, signal.SIGUSR1)],
     ids=lambda number: number.name)  # fmt: skip
 def test_a_signal_that_comes_again_and_again_is_no_other_end(prongd, kind, first, again):
-    """However late it comes: it is sent until the process has gone."""
+    """At any time: it is sent until the process is gone."""
     for _ in range(3):
         server = prongd("-q", *KINDS[kind], verbose=False)
         os.kill(server.pid, first)
@@ -44,7 +44,8 @@ def test_a_signal_that_comes_again_and_again_is_no_other_end(prongd, kind, first
 
 
 def queue_up(pid, count):
-    """Real-time signals of all numbers in turn; how many the kernel took."""
+    """Queue real-time signals of all numbers in turn; return how many the kernel took.
+    """
     numbers = range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
     done = 0
     with contextlib.suppress(BlockingIOError):

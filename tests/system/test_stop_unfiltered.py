@@ -1,4 +1,4 @@
-"""Where the kernel refuses SO_ATTACH_FILTER, a stop loses no client either."""
+"""Even if the kernel refuses SO_ATTACH_FILTER, a stop loses no client."""
 
 import ctypes
 import errno
@@ -25,14 +25,14 @@ SO_BINDTOIFINDEX = (socket.SOL_SOCKET, 62)
 
 
 def program_of(code):
-    """A struct sock_fprog; and the buffer that it points to, which has to stay."""
+    """A struct sock_fprog, and the buffer that it points to, which must stay alive."""
     instructions = b"".join(struct.pack("HBBI", *each) for each in code)
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
     return struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer)), buffer
 
 
 def refuse(*options):
-    """For preexec_fn: EPERM for setsockopt(2) of these options."""
+    """For preexec_fn: EPERM for setsockopt(2) with these options."""
     code = [(LOAD, 0, 0, 0), (EQUAL, 1, 0, SETSOCKOPT[os.uname().machine]),
             (RETURN, 0, 0, RET_ALLOW)]  # fmt: skip
     for level, option in options:
@@ -52,7 +52,7 @@ MODELS = [["-n", 4, "echo"], ["-r", "always", "-n", 4, "echo"],
 
 @pytest.fixture(params=["filter", "filter and interface"])
 def unfiltered(prongd, request):
-    """unfiltered(...) starts a server to which the kernel refuses these."""
+    """unfiltered(...) starts a server to which the kernel refuses these options."""
     options = [SO_ATTACH_FILTER]
     if "interface" in request.param:
         options.append(SO_BINDTOIFINDEX)
@@ -101,7 +101,7 @@ def test_while_some_wait_no_others_are_taken(unfiltered):
 
 
 def half_connected(address):
-    """A client that has sent its SYN, and does not hear the answer to it."""
+    """A client that has sent its SYN and does not receive the answer."""
     client = socket.socket()
     client.setblocking(False)
     nothing, _buffer = program_of([(RETURN, 0, 0, 0)])
@@ -117,7 +117,7 @@ def half_connected(address):
                          ids=["filter", "interface"])  # fmt: skip
 @pytest.mark.parametrize("words", MODELS, ids=str)
 def test_a_handshake_that_has_begun_comes_to_its_end(prongd, words, options):
-    """It does so when an answer comes again, after a second."""
+    """It completes when the answer comes again, after a second."""
     server = prongd(*words, preexec_fn=lambda: refuse(*options))
     held = server.hold(4)
     queued = server.connect()
@@ -140,7 +140,7 @@ def test_a_handshake_that_has_begun_comes_to_its_end(prongd, words, options):
                          ids=["filter", "interface"])  # fmt: skip
 @pytest.mark.parametrize("words", MODELS, ids=str)
 def test_under_load_no_client_that_connected_is_cut(prongd, words, options):
-    """They come all the time, so that some are in a handshake when it stops."""
+    """Clients come all the time, so that some are in a handshake when it stops."""
     counts = {"served": 0, "lost": 0}
     server = prongd(*words, verbose=False, preexec_fn=lambda: refuse(*options))
     address = address_of(server)

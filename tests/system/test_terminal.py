@@ -1,4 +1,4 @@
-"""What prongd serves stands apart from the terminal that prongd was started on."""
+"""What prongd serves cannot reach the terminal on which prongd was started."""
 
 import os
 import pty
@@ -42,7 +42,7 @@ def terminal():
 
 
 def on_terminal(start, terminal, *words, **options):
-    """Its standard descriptors are the terminal, of which it is the foreground."""
+    """Its standard descriptors are the terminal, and it is in the foreground."""
     _, slave = terminal
     return start(*words, stdin=slave, stdout=slave, stderr=slave,
                  preexec_fn=foreground_of(slave), **options)  # fmt: skip
@@ -57,7 +57,7 @@ def written(master):
 
 
 def terminal_of(pid):
-    """tty_nr of proc(5); 0 is none."""
+    """tty_nr of proc(5); 0: no terminal."""
     return int(read(pid, "stat").rpartition(")")[2].split()[4])
 
 
@@ -74,7 +74,7 @@ def test_a_program_cannot_reach_the_terminal(prongd, terminal, kind, public):
     server = on_terminal(prongd, terminal, "-q", "--stderr", "inherit", *KINDS[kind],
                          "--", "/usr/bin/python3", script, verbose=False)  # fmt: skip
     assert server.ask() == b"True\n"
-    # The terminal passes on later what was written to its other end.
+    # The terminal delivers with a delay what was written to its other end.
     eventually(lambda: b"seen" in written(terminal[0]), "standard error arrives")
 
 
@@ -102,7 +102,7 @@ def test_a_handler_keeps_standard_descriptors_that_are_no_terminal(handlers):
 @pytest.mark.parametrize("spare, reuse", [(0, 1), (1, 1), (1, "always")])
 @pytest.mark.parametrize("sandbox", ["off", "auto"])
 def test_a_worker_has_no_controlling_terminal(handlers, terminal, sandbox, spare, reuse):
-    """Also in the sandbox, where it could not open one."""
+    """This holds also in the sandbox, where it could not open one."""
     server = on_terminal(handlers, terminal, "--sandbox", sandbox, "-s", spare, "-r", reuse,
                          "obeys", verbose=False)  # fmt: skip
     assert terminal_of(server.pid) != 0

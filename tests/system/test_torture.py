@@ -1,4 +1,4 @@
-"""A sample of the sweep of failing system calls, which a seed chooses; see torture/."""
+"""A sample, chosen by a seed, of the sweep of failing system calls; see torture/."""
 
 import os
 import subprocess

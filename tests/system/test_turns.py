@@ -21,7 +21,8 @@ def listen(request, tmp_path):
 
 
 def served_in_order(clients):
-    """The numbers of the clients' listeners, in the order in which they were served."""
+    """The listeners of the clients, by number, in the order in which these were served.
+    """
     order = []
     lock = threading.Lock()
 
@@ -55,7 +56,7 @@ def test_full_queues_give_one_client_each(prongd, listen, words):
 
 
 class Flood:
-    """Clients that come to one listener, again and again, each for a moment."""
+    """Clients that connect to one listener again and again, each for a moment."""
 
     def __init__(self, server, number, count=24):
         self.server, self.number = server, number
@@ -71,7 +72,7 @@ class Flood:
                 client.connect(address)
                 client.sendall(b"x")
                 receive_exactly(client, 1)
-                self.over.wait(0.02)  # the session that others wait for
+                self.over.wait(0.02)  # the session for which others wait
                 self.results["served"] += 1
 
     def __enter__(self):
@@ -88,7 +89,8 @@ class Flood:
 
 @pytest.mark.parametrize("flooded", [0, 1])
 def test_beside_a_flood_every_client_is_served_in_its_turn(prongd, listen, flooded):
-    """While one waits, the flood has as many sessions as there are slots and listeners."""
+    """While one client waits, the flood gets as many sessions as there are slots and
+    listeners."""
     server = prongd("-n", 2, "-s", 0, "echo", listen=listen, verbose=False)
     quiet = 1 - flooded
     with Flood(server, flooded) as flood:
@@ -100,6 +102,6 @@ def test_beside_a_flood_every_client_is_served_in_its_turn(prongd, listen, flood
             ahead.append(flood.results["served"] - before)
             client.shutdown(socket.SHUT_WR)
             assert receive_all(client) == b""
-    # Sessions that end at the same time are counted, too, and this thread may be late.
+    # Sessions that end at the same time also count, and this thread may be late.
     assert sorted(ahead)[len(ahead) // 2] <= 8, ahead
 

@@ -1,4 +1,4 @@
-"""The systemd units are in order, and let prongd do its work and little else."""
+"""The systemd units are valid, and allow prongd its work and little else."""
 
 import ctypes
 import json
@@ -18,7 +18,7 @@ SERVICES = ["prongd.service", TEMPLATE, "prongd-activated.service"]
 SOCKETS = ["prongd-activated.socket"]
 WORST_EXPOSURE = 2.0  # of 10
 
-# seccomp(2), by number: ctypes has none of it
+# seccomp(2), by number, since ctypes does not have it
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
@@ -28,26 +28,27 @@ NOBODY = 65534
 
 
 def source(unit):
-    """Services name the path of prongd, so they are made by the build."""
+    """Services name the path of prongd, so the build makes them."""
     folder = ROOT if unit in SOCKETS else BUILD
     return (folder / "packaging" / "systemd" / unit).read_text()
 
 
 def directives(unit):
-    """The last value of each, which is the one that counts for those asked for here."""
+    """The last value of each directive, which is the one that counts for those used
+    here."""
     pairs = re.findall(r"(?m)^(\w+)=(.*)$", source(unit))
     return dict(pairs)
 
 
 def arguments(unit, instance):
-    """What it runs prongd with where no file says otherwise."""
+    """The arguments with which it runs prongd if no file says otherwise."""
     text = directives(unit)["Environment"].removeprefix("PRONGD_ARGS=")
     return text.replace("%i", instance).split()
 
 
 @pytest.fixture
 def units(tmp_path):
-    """All of them, as they would be installed, but for where prongd is."""
+    """All units, as they would be installed, except for the path of prongd."""
     for unit in SERVICES + SOCKETS:
         text = re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={PRONGD}", source(unit))
         (tmp_path / unit).write_text(text)
@@ -67,7 +68,7 @@ def seconds(text):
 
 
 def test_systemd_has_nothing_to_complain_of(units):
-    """It reads the units of other packages, too, and may complain of those."""
+    """It also reads the units of other packages, and may complain about those."""
     result = analyze("verify", "--man=no", *(units / u for u in SERVICES + SOCKETS))
     lines = result.stdout.splitlines()
     names = [Path(unit).stem for unit in SERVICES + SOCKETS]
@@ -87,7 +88,7 @@ def test_little_is_exposed(units, unit):
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_sessions_may_finish_before_systemd_kills(unit):
-    """The stop is prongd's own affair for --grace, and a little longer."""
+    """prongd stops by itself within --grace and a little more."""
     has = directives(unit)
     usage = subprocess.run([PRONGD, "--help"], capture_output=True, text=True)
     grace = re.search(r"--grace DURATION[^[]*\[(\w+)\]", usage.stdout)[1]
@@ -98,7 +99,7 @@ def test_sessions_may_finish_before_systemd_kills(unit):
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_a_process_that_is_killed_for_memory_does_not_stop_the_others(unit):
-    """systemd's own OOMPolicy is to stop the whole service."""
+    """systemd's own OOMPolicy would stop the whole service."""
     assert directives(unit)["OOMPolicy"] == "continue"
 
 
@@ -143,7 +144,7 @@ def test_there_is_room_for_the_processes_of_the_default_limit(unit):
 
 
 def test_units_are_installed_and_name_the_prongd_that_is():
-    """As the build says what it installs where."""
+    """The build knows what it installs where."""
     plan = json.loads((BUILD / "meson-info" / "intro-installed.json").read_text())
     names = {Path(path).name: Path(path) for path in plan.values()}
     for unit in SERVICES + SOCKETS:
@@ -153,7 +154,7 @@ def test_units_are_installed_and_name_the_prongd_that_is():
 
 
 def deny_but(number, argument=None):
-    """For preexec_fn: EPERM for this call, but where its first argument is that one."""
+    """For preexec_fn: EPERM for this call, except with this first argument."""
     code = [
         (LOAD, 0, 0, 0),  # the number of the call
         (EQUAL, 0, 1 if argument is None else 3, number),
@@ -174,10 +175,10 @@ def deny_but(number, argument=None):
 
 @pytest.mark.skipif(SANITIZED, reason="there is no sandbox in a sanitized build")
 def test_a_locked_personality_does_not_cost_the_sandbox(prongd):
-    """It was asked for, refused, and the sandbox silently off: in our own units."""
+    """Checking it was refused, and the sandbox silently off, in our own units."""
     server = prongd("echo")
     number = PERSONALITY[os.uname().machine]
-    # What LockPersonality= does: it refuses the question too.
+    # LockPersonality= refuses even the query.
     locked = prongd("echo", preexec_fn=lambda: deny_but(number, 0))
     assert locked.settings["sandbox"] == server.settings["sandbox"] != "off"
     assert locked.ask(b"served") == b"served"
@@ -185,7 +186,7 @@ def test_a_locked_personality_does_not_cost_the_sandbox(prongd):
 
 @pytest.mark.skipif(SANITIZED, reason="there is no sandbox in a sanitized build")
 def test_who_has_no_capabilities_need_not_be_able_to_give_them_up(prongd, public, root):
-    """~@privileged of our own units forbids capset(2)."""
+    """~@privileged in our own units forbids capset(2)."""
 
     def preexec():
         os.setgroups([])

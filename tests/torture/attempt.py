@@ -1,5 +1,5 @@
-"""One point of the sweep: a server or a client one of whose calls fails, and what must
-hold all the same. Everything is seen from outside; a complaint is a sentence."""
+"""One point of the sweep: a server or a client in which one call fails, and what must
+hold nevertheless. Everything is observed from outside; a complaint is a sentence."""
 
 import contextlib
 import ctypes
@@ -18,13 +18,13 @@ from points import CLIENT, MODES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("PRONG_BUILD", ROOT / "build")).resolve()
-LONGEST = 10  # seconds, for a start, a client and a stop each
+LONGEST = 10  # seconds, for each of a start, a client and a stop
 DATA = b"d" * 100
-PATIENCE = 5  # seconds, until a failure that comes again in each process is ended
+PATIENCE = 5  # seconds until a failure that repeats in each process is ended
 
 
 def injection(point):
-    if point.call is None:  # the run from which the calls are counted
+    if point.call is None:  # the run in which the calls are counted
         return []
     return ["-e", f"trace={point.call}",
             "-e", f"inject={point.call}:error={point.error}:when={point.when}"]  # fmt: skip
@@ -45,12 +45,12 @@ def is_alive(pid):
 
 
 def become_subreaper():
-    """What a server or client leaves behind becomes a child of this process."""
+    """Make this process the parent of what a server or client leaves behind."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
 def left_behind():
-    """Living children, but for tracers, which end on their own."""
+    """Living children, except tracers, which end by themselves."""
     found = []
     for pid in children(os.getpid()):
         with contextlib.suppress(OSError):
@@ -60,15 +60,15 @@ def left_behind():
 
 
 def wait_for(condition, seconds):
-    """Whether it came true in time."""
+    """Wait; return whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.01)  # until it is looked at again
+        time.sleep(0.01)  # until the next look
     return bool(held)
 
 
 class Attempt:
-    """What strace wrote is in trace_path; complaints grows."""
+    """One attempt. strace writes to trace_path; complaints are collected."""
 
     def __init__(self, point, scratch, usual=None):
         self.point, self.scratch, self.usual = point, Path(scratch), usual
@@ -87,12 +87,12 @@ class Attempt:
         return self.trace_path.read_text(errors="replace") if self.trace_path.exists() else ""
 
     def failed(self):
-        """The processes that have met with the failure: the first one, and others."""
+        """The processes in which the call failed: the first one, and others."""
         pids = {int(p) for p in re.findall(r"^(\d+) .*\(INJECTED\)", self.trace(), re.MULTILINE)}
         return pids & {self.process.pid}, pids - {self.process.pid}
 
     def check_no_crash(self):
-        """A program may crash where its loader fails, which is its own."""
+        """A program may crash if its own loader fails."""
         signals = r"^(\d+) +--- SIG(?:ABRT|BUS|FPE|ILL|SEGV) "
         crashed = {int(pid) for pid in re.findall(signals, self.trace(), re.MULTILINE)}
         if "--" in MODES.get(self.point.mode, ()):
@@ -105,13 +105,13 @@ class Attempt:
                 *injection(self.point)]  # fmt: skip
 
     def check_nothing_left(self):
-        """But for the process itself, if it has not ended."""
+        """Except the process itself, if it has not ended."""
         own = {self.process.pid} if self.process.poll() is None else set()
         if not wait_for(lambda: not set(left_behind()) - own, PATIENCE):
             self.complain("processes are left behind")
 
     def clean_up(self):
-        """Ends and collects every child, and what those leave behind."""
+        """End and reap every child, and what those leave behind."""
         while pids := children(os.getpid()):
             for pid in map(int, pids):
                 with contextlib.suppress(OSError):
@@ -126,7 +126,8 @@ class ServerAttempt(Attempt):
         return [word.replace("RANGE", f"{first}:40") for word in MODES[self.point.mode]]
 
     def start(self):
-        """Its address, or None if it did not get ready. strace -D: the pid is prongd's."""
+        """Return its address, or None if it was not ready. strace -D: the pid is
+        prongd's."""
         listen = "127.0.0.1:0"
         if self.point.mode == "unix":
             listen = f"unix:{self.scratch}/socket"
@@ -143,7 +144,7 @@ class ServerAttempt(Attempt):
         os.close(reader)
         if text:
             return text.strip()
-        # Where telling it has failed, the log says so.
+        # If telling it has failed, the log says so.
         failed = re.search(r"event=ready-failed", self.log())
         told = re.search(r"event=listen address=(\S+)", self.log())
         return told[1] if failed and told else None
@@ -157,7 +158,7 @@ class ServerAttempt(Attempt):
         wait_for(lambda: "TracerPid:\t0" not in status.read_text(), LONGEST)
 
     def check_no_start(self):
-        """It says why and ends with 1."""
+        """It must say why and end with 1."""
         try:
             status = self.process.wait(LONGEST)
         except subprocess.TimeoutExpired:
@@ -168,7 +169,7 @@ class ServerAttempt(Attempt):
             self.complain("does not say why it did not start")
 
     def lift(self):
-        """Ends the failing: the tracer detaches."""
+        """End the failing: detach the tracer."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         tracer = int(re.search(r"TracerPid:\t(\d+)", status)[1])
         if tracer > 0:
@@ -176,8 +177,8 @@ class ServerAttempt(Attempt):
             wait_for(lambda: not is_alive(tracer), LONGEST)
 
     def receive(self, client):
-        """All until the end. A client may wait while each process that is made for it
-        fails, if it is served once they do not."""
+        """Receive everything until the end. A client may wait while each process that
+        is made for it fails, if it is served once they no longer do."""
         got = b""
         while True:
             try:
@@ -215,8 +216,8 @@ class ServerAttempt(Attempt):
         return "served" if got == DATA else f"lost ({len(got)} bytes)"
 
     def check_clients(self, address):
-        """A failure may lose one client, and the log tells of it; a call is failed in
-        each process anew, so that each worker may lose its own."""
+        """A failure may lose one client, which the log reports. The call fails in each
+        process anew, so each worker may lose its own."""
         results = []
         while len(results) < 3 and "hangs" not in results:
             results.append(self.ask(address))
@@ -241,19 +242,19 @@ class ServerAttempt(Attempt):
         return len(children(self.process.pid)), len(fds)
 
     def check_as_usual(self):
-        """As many processes, and no more descriptors, as without a failure."""
+        """As many processes, and no more descriptors, than without a failure."""
         if self.usual is None:
-            time.sleep(1)  # until the spares are there again
+            time.sleep(1)  # until the spares are complete again
             self.usual = self.look()
             return
 
         spares = [b for a, b in itertools.pairwise(MODES[self.point.mode]) if a == "-s"]
-        if "event=cold" in self.log():  # which says why there are no spares
+        if "event=cold" in self.log():  # the line says why there are no spares
             spares = []
 
         def is_as_usual():
             processes, fds = self.look()
-            more = processes - self.usual[0]  # workers of a pool, a channel each
+            more = processes - self.usual[0]  # workers of a pool, with a channel each
             return processes >= int((spares or "0")[0]) and fds <= self.usual[1] + more
 
         if not wait_for(is_as_usual, PATIENCE) and len(self.failed()[1]) > 1:
@@ -277,12 +278,12 @@ class ServerAttempt(Attempt):
 
     def check_totals(self):
         found = re.search(r"event=stop accepted=(\d+) active=(\d+) closed=(\d+)", self.log())
-        # The line itself may be what could not be written.
+        # The missing line may be the one that could not be written.
         if not found and self.point.call != "write":
             self.complain("no line event=stop")
         if found and (found[1] != found[3] or found[2] != "0"):
             self.complain(f"unbalanced: {found[0]}")
-        # Where workers accept for themselves, the totals alone tell of a connection.
+        # If workers accept for themselves, only the totals report a connection.
         told = r"level=(error|warning)|reason=(?!eof)|closed=.* (?!eof)[a-z-]+=\d.* bytes_in="
         if self.lost > 0 and not re.search(told, self.log()):
             self.complain(f"{self.lost} clients lost, and the log says nothing")
@@ -302,10 +303,10 @@ class ServerAttempt(Attempt):
 
 
 class ClientAttempt(Attempt):
-    """prong connect, to a server that echoes one connection."""
+    """An attempt on prong connect, to a server that echoes one connection."""
 
     def serve(self, listener):
-        """The server is a child, since this process has threads enough."""
+        """Run the server as a child, since this process has enough threads."""
         echo = "import socket,sys\ns=socket.socket(fileno=int(sys.argv[1]))\ns.settimeout(9)\n"
         echo += "c,_=s.accept()\nc.settimeout(9)\n"
         echo += "while d:=c.recv(65536): c.sendall(d)\n"
@@ -335,15 +336,15 @@ class ClientAttempt(Attempt):
             self.complain(f"status {status}")
         if status == 0 and output != DATA:
             self.complain(f"status 0, and {len(output)} bytes of {len(DATA)}")
-        # As cat(1) does, it says nothing where what reads its output has gone.
+        # Like cat(1), it prints nothing when the reader of its output is gone.
         gone = (self.point.call, self.point.error) == ("write", "EPIPE")
         if status == 1 and not gone and not re.search("^prong( connect)?: ", self.log()):
             self.complain("status 1 without a message")
 
 
 def attempt(point, usual=None):
-    """Runs a point: (complaints, the log's end, the trace, what is usual). usual is what
-    the run had in which nothing failed."""
+    """Run a point: (complaints, the log's end, the trace, what is usual). usual is the
+    result of the run in which nothing failed."""
     kind = ClientAttempt if point.mode == CLIENT else ServerAttempt
     become_subreaper()
     with tempfile.TemporaryDirectory(prefix="torture-") as scratch:

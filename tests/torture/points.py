@@ -1,15 +1,15 @@
-"""Which calls can be failed, where, and with what: the points of the sweep.
+"""The points of the sweep: which calls can be failed, where, and with which error.
 
 A point is (mode, phase, call, error, when): in a server of this mode, traced from its
-start or attached to when it runs, the when-th call of each process fails with error.
+start or attached to later, the when-th call of each process fails with error.
 """
 
 import collections
 import random
 import re
 
-# The command line behind the options that every mode has. RANGE is one that no other attempt
-# has at the same time: it would end what runs there.
+# The command line after the options that every mode has. {} is a scratch directory. RANGE is a
+# range of users that no other attempt has at the same time: it would end what runs there.
 MODES = {
     "fresh": ["-s", "0", "echo"],
     "spare": ["-s", "2", "echo"],
@@ -34,7 +34,7 @@ PHASES = ["start", "attached"]
 CLIENT = "connect"  # the mode of prong connect; its only phase is the start
 
 USUAL = ["EPERM", "ENOMEM"]
-UNNAMED = "524"  # ENOTSUPP, which the kernel keeps for itself and leaks
+UNNAMED = "524"  # ENOTSUPP, internal to the kernel, which sometimes returns it
 ERRORS = {
     "accept4": ["EMFILE", "ECONNABORTED", "ENOMEM", "EPERM", UNNAMED],
     "bind": ["EADDRINUSE", "EACCES"],
@@ -79,8 +79,8 @@ ERRORS = {
     "waitid": ["EINTR", "ECHILD", UNNAMED],
     "write": ["EINTR", "EIO", "ENOSPC", "EPIPE", UNNAMED],
 }
-# Those that do not return, that libc's start cannot go on without, or that cannot fail.
-# close(2) closes even if it fails; strace could only leave the descriptor open.
+# Calls that do not return, that libc needs to start, or that cannot fail. close(2)
+# closes even if it fails; strace could only leave the descriptor open.
 EXEMPT = {"exit", "exit_group", "rt_sigreturn", "arch_prctl", "set_tid_address",
           "set_robust_list", "restart_syscall", "close", "getpid", "getppid", "gettid",
           "getuid", "geteuid", "getgid", "getegid", "umask", "uname"}  # fmt: skip
@@ -89,7 +89,7 @@ Point = collections.namedtuple("Point", "mode phase call error when")
 
 
 def calls_in(trace):
-    """{call: the most that one process made of it} in what strace -f has written."""
+    """{call: the most that one process made of it}, from the output of strace -f."""
     made = collections.defaultdict(collections.Counter)
     for line in trace.splitlines():
         if match := re.match(r"(\d+) +(\w+)\(", line):
@@ -102,8 +102,8 @@ def calls_in(trace):
 
 def calls_of_loader(trace):
     """{call: how many the loader of a dynamic program made before main()}: those until
-    ld.so.cache is unmapped. A loader that cannot have memory crashes or ends with 127, as
-    it does for any program, which is not ours to change."""
+    ld.so.cache is unmapped. A loader without memory crashes or ends with 127 in any
+    program, which is not prong's fault."""
     made = collections.Counter()
     match = re.match(r"\d+", trace)
     loads = False
@@ -118,15 +118,15 @@ def calls_of_loader(trace):
 
 
 def whens(count):
-    """The first four, the middle one and the last one."""
+    """The first four calls, the middle one and the last one."""
     chosen = {*range(1, min(count, 4) + 1), count}
     return sorted(chosen | ({count // 2} if count > 8 else set()))
 
 
 def points_of(mode, phase, trace):
     """Every point of a mode and phase, from a trace without a failure. The first
-    execve(2) from the start on is that of the program itself, and the first mprotect(2)
-    is of libc, before main()."""
+    execve(2) after the start is that of the program itself, and the first mprotect(2)
+    is made by libc before main()."""
     before = collections.Counter()
     if phase == "start":
         before = calls_of_loader(trace) | collections.Counter(execve=1, mprotect=1)
@@ -140,7 +140,7 @@ def points_of(mode, phase, trace):
 
 
 def sample(points, count, seed):
-    """count of them in an order that the seed chooses; the same for the same seed."""
+    """count points in an order that the seed decides; the same for the same seed."""
     points = sorted(points)
     random.Random(seed).shuffle(points)
     return points[:count]

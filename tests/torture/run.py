@@ -1,10 +1,11 @@
 #!/usr/bin/python3 -B
-"""Fail each system call of prongd and prong connect once, and see that it holds.
+"""Fail each system call of prongd and prong connect once, and check what must hold.
 
   tests/torture/run.py [--seed N] [--sample N] [--jobs N] [MODE...]
 
-Without --sample, every point. Each complaint is printed with the injection that shows
-it again: strace -f -e inject=CALL:error=ERROR:when=N. The status is 1 if there is one.
+Without --sample, every point is run. Each complaint is printed with the injection that
+reproduces it: strace -f -e inject=CALL:error=ERROR:when=N. The status is 1 if there is
+one.
 """
 
 import argparse
@@ -19,8 +20,8 @@ from points import CLIENT, MODES, PHASES, Point, points_of, sample
 
 
 def find_points(modes, jobs):
-    """All points of the modes, complaints of the runs in which nothing failed, and what
-    each of those had, {(mode, phase): usual}."""
+    """All points of the modes, complaints of the runs in which nothing failed, and the
+    usual state in each of those, {(mode, phase): usual}."""
     kinds = [(mode, phase) for mode in modes for phase in PHASES
              if (mode, phase) != (CLIENT, "attached")]  # fmt: skip
     with ProcessPoolExecutor(jobs) as pool:
@@ -42,7 +43,7 @@ def tell(point, complaints, log):
 
 
 def torture(points, usual, jobs):
-    """Attempts all of them; how many did not hold."""
+    """Attempt all of them; return how many did not hold."""
     bad = 0
     with ProcessPoolExecutor(jobs) as pool:
         had = [usual[point.mode, point.phase] for point in points]

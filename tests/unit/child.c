@@ -17,7 +17,7 @@ static int open_before;
 int open_descriptors(void)
 {
 	DIR *folder = opendir("/proc/self/fd");
-	int count = -3; /* ".", ".." and the folder itself */
+	int count = -3; /* ".", ".." and the directory itself */
 
 	assert_non_null(folder);
 	while (readdir(folder) != NULL)
@@ -43,7 +43,7 @@ int note_what_is_open(void **state)
 	return 0;
 }
 
-/* Ends what a failed test has left, so that the next begins without it. */
+/* Ends the children of a failed test, so that the next one begins without them. */
 static void end_children(void)
 {
 	FILE *list = fopen("/proc/thread-self/children", "r");
@@ -85,7 +85,10 @@ pid_t child_start(int (*function)(void *arg), void *arg)
 	if (pid == 0) {
 		int status;
 
-		/* A fault ends this child; cmocka would go on with the tests in it. */
+		/*
+		 * A fault must end this child; cmocka would go on with the other tests
+		 * in it.
+		 */
 		for (size_t i = 0; i < COUNT(faults); i++)
 			signal(faults[i], SIG_DFL);
 		status = function(arg);

@@ -1,4 +1,7 @@
-/* Children that tests fork: a function, its output caught, its end collected. */
+/*
+ * Children that tests fork: each runs a function; its output is caught and its end
+ * reaped.
+ */
 #ifndef UNIT_CHILD_H
 #define UNIT_CHILD_H
 
@@ -8,7 +11,10 @@
 
 #define CHILD_TEXT_MAX 16384
 
-/* In a child an assert_...() would go on in the parent's place; this leaves instead. */
+/*
+ * In a child a failed assert_...() would go on in the parent's place; this exits
+ * instead.
+ */
 #define child_must(condition)                                                      \
 	do {                                                                       \
 		if (!(condition)) {                                                \
@@ -18,19 +24,19 @@
 		}                                                                  \
 	} while (0)
 
-/* How a child ended, and what it said on standard output and standard error. */
+/* How a child ended, and what it wrote on standard output and standard error. */
 struct child_end {
 	int status;
 	char text[CHILD_TEXT_MAX];
 };
 
-/* Forks; the child does function(arg) and exits with what that returns. */
+/* Forks a child that runs function(arg) and exits with its result. */
 pid_t child_start(int (*function)(void *arg), void *arg);
 
-/* Collects it; returns its wait status. */
+/* Reaps it; returns its wait status. */
 int child_wait(pid_t pid);
 
-/* Both, with what the child says caught. */
+/* Does both, and catches what the child writes. */
 void child_run(struct child_end *end, int (*function)(void *arg), void *arg);
 
 #endif

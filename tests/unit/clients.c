@@ -13,7 +13,7 @@
 #include "check.h"
 #include "parts.h"
 
-#define PATIENCE_US (10 * SECOND_US) /* for what must happen */
+#define PATIENCE_US (10 * SECOND_US) /* for expected events */
 
 struct clients clients;
 static struct rlimit descriptors;
@@ -117,7 +117,7 @@ void admit_at(int64_t now_us)
 	admission_settle(&parts.admission, now_us);
 }
 
-/* All below the lowest free one are in use. */
+/* All descriptors below the lowest free one are in use. */
 void take_descriptors(void)
 {
 	struct rlimit none = descriptors;

@@ -10,7 +10,7 @@
 
 struct fake fake;
 
-/* In the place of kill(2). */
+/* Replaces kill(2). */
 static int record(pid_t pid, int number)
 {
 	if (pid < 0 && fake.no_groups)

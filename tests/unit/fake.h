@@ -1,7 +1,7 @@
 /*
- * The neighbours of a part of the supervisor, for the test of that part. They are the
- * real ones, but no process exists: the test makes up pids and the time, signals are
- * recorded and not sent, and the log is kept.
+ * Neighbours of a part of the supervisor, for the test of that part. They are the real
+ * ones, but no process exists: the test invents pids and the time, signals are recorded
+ * instead of sent, and the log is kept.
  */
 #ifndef UNIT_FAKE_H
 #define UNIT_FAKE_H
@@ -26,17 +26,17 @@ struct fake {
 	struct loop loop;
 	struct processes processes;
 	struct settings settings;
-	struct policy policy; /* admits everything, counts nothing */
+	struct policy policy; /* admits every client, counts nothing */
 	struct lingering lingering;
 	struct sessions sessions;
-	struct report report; /* everything is logged, down to LOG_DEBUG */
+	struct report report; /* logs everything, down to LOG_DEBUG */
 	struct kept log;
 
 	struct sent sent[FAKE_SENT_MAX];
 	unsigned sent_count;
 	bool no_groups; /* no process group exists yet */
-	bool has_left;  /* each process has left its group */
-	int refusal;    /* of a signal to a process itself; a negative errno, or 0 */
+	bool has_left;  /* every process has left its group */
+	int refusal;    /* result for a process itself; a negative errno, or 0 */
 };
 
 extern struct fake fake;
@@ -47,22 +47,24 @@ extern struct fake fake;
 int fake_open(void **state);
 int fake_close(void **state);
 
-/* Takes a slot for a process that does not exist, in that state since now_us. */
+/* Takes a slot for an invented process, in that state since now_us. */
 struct process *fake_process(pid_t pid, enum process_state state, int64_t now_us);
 
-/* Gives the process a channel, the pair's server end. The caller closes the other. */
+/*
+ * Gives the process a channel, the pair's server end. The caller closes the other end.
+ */
 struct pair fake_channel(struct process *process);
 
-/* Exactly this signal was sent since the last call. */
+/* Expects that exactly this signal was sent since the last call. */
 void expect_sent(pid_t pid, int number);
-/* Exactly SIGKILL was, to the process and to its group. */
+/* Expects exactly SIGKILL, to the process and to its group. */
 void expect_killed(pid_t pid);
 void expect_nothing_sent(void);
 
-/* The other end of fd has ended its sending, and nothing is left to read. */
+/* Expects that the other end of fd has ended its sending, with nothing left to read. */
 void expect_end(int fd);
 
-/* The other end has neither sent nor ended. */
+/* Expects that the other end has neither sent nor ended. */
 void expect_open(int fd);
 
 #endif

@@ -1,4 +1,6 @@
-/* A pool whose growth a test watches: what there is to see of it, and the time. */
+/*
+ * A pool whose growth a test watches: the test sets what there is to see, and the time.
+ */
 #ifndef TESTS_GROWTH_H
 #define TESTS_GROWTH_H
 
@@ -13,13 +15,13 @@ extern struct autoscale autoscale;
 extern struct autoscale_view view;
 extern int64_t now;
 
-/* With least workers, which have no client. */
+/* Begins with least workers, which have no client. */
 void begin(unsigned least, unsigned most);
 
-/* The loop tells that clients are in the queue. */
+/* The loop reports that clients are in the queue. */
 void hear(unsigned waiting);
 
-/* As hear(), while every worker has a client already. */
+/* Like hear(), while every worker already has a client. */
 void hear_while_held(unsigned waiting);
 
 /* Time passes, and nothing else happens. */
@@ -29,8 +31,8 @@ bool settle_after(int64_t us);
 bool settle_when_due(void);
 
 /*
- * A pool in which those that are wanted start at once. Every worker takes a client, and
- * holds it. Returns how often something was due.
+ * A pool in which wanted workers start at once. Every worker takes a client and holds
+ * it. Returns how often something was due.
  */
 unsigned serve_until(int64_t until);
 

@@ -7,7 +7,7 @@
 #define KEPT_MAX 65536
 
 struct kept {
-	char text[KEPT_MAX]; /* one line below the other */
+	char text[KEPT_MAX]; /* the lines, one after the other */
 	size_t length;
 };
 

@@ -5,17 +5,17 @@
 #include <stddef.h>
 
 struct pair {
-	int server; /* what a handler would have */
+	int server; /* the end that a handler would have */
 	int client;
 };
 
 struct pair pair_tcp(void);  /* over 127.0.0.1 */
 struct pair pair_unix(void); /* of socketpair(2) */
 
-/* Closes what is still open (not -1) of it. */
+/* Closes the ends that are still open (not -1). */
 void pair_close(struct pair *pair);
 
-/* Closes the client's end so that the server's sees a reset. */
+/* Closes the client's end so that the server's end sees a reset. */
 void pair_reset(struct pair *pair);
 
 /* Reads until the end; returns how many bytes came, or a negative errno. */

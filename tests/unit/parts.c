@@ -15,7 +15,7 @@ static void keep_line(void *arg, const char *line, size_t length)
 {
 	(void)arg, (void)length;
 	assert_true(parts.line_count < LINES_MAX);
-	/* The time of day differs from run to run. */
+	/* The time differs from run to run. */
 	strcpy(parts.lines[parts.line_count++], strstr(line, "level="));
 }
 
@@ -44,7 +44,7 @@ static pid_t play_start(void *self, struct process *process,
 	return model->error != 0 ? model->error : ++model->last;
 }
 
-/* As where the process has its own copy. */
+/* Here, as if the process had its own copy. */
 static void play_begin(void *self, struct process *process, int64_t now_us)
 {
 	(void)self, (void)now_us;

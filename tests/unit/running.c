@@ -156,7 +156,7 @@ static void note_signal(int number)
 	(void)number;
 }
 
-/* What a host program may have set. */
+/* Signal settings that a host program may have made. */
 int set_signals(void)
 {
 	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESTART };

@@ -6,9 +6,9 @@
 
 #include "prong.h"
 
-#define TEXT_MAX 1024 /* of a line, and of what a worker says */
+#define TEXT_MAX 1024 /* of a line, and of a worker's answer */
 
-/* A server to run, and what the test knows of it while it does. */
+/* A server to run, and what the test knows about it meanwhile. */
 struct running {
 	struct prong_options options; /* listen NULL: 127.0.0.1, any port */
 	prong_handler *handler;       /* gets "arg" */
@@ -16,29 +16,29 @@ struct running {
 	int (*after)(void);
 	int (*run)(void *running); /* what the child does; NULL: one server */
 	int ready[2], log[2];      /* pipes; the test reads */
-	char address[TEXT_MAX];    /* what came on ready_fd first */
+	char address[TEXT_MAX];    /* the first line from ready_fd */
 	pid_t pid;
 };
 
 /* Starts it and waits until it is ready. */
 void start(struct running *running);
 
-/* Has it end with SIGTERM, or waits for its end; it must be 0. */
+/* Ends it with SIGTERM, or waits for its end; its status must be 0. */
 void stop(struct running *running);
 void stopped(struct running *running);
 
-/* What the child does by default; a test's own run may call it again and again. */
+/* The child's default task; a test's own run may call it repeatedly. */
 int run_server(void *running);
 
-/* A connection to it; the caller closes it. */
+/* Connects to it; the caller closes the connection. */
 int join(const struct running *running);
 
-/* Someone is served: by an echo. */
+/* The client is served, by an echo. */
 void echoes(int fd);
 void serves(const struct running *running);
 int echo(struct prong_conn *conn, void *arg);
 
-/* Reads a line, and no byte more; the newline is left out. */
+/* Reads a line and not one byte more; without the newline. */
 void read_line(int fd, char line[TEXT_MAX]);
 
 /* Reads the whole log, which ends when the supervisor does. */
@@ -48,7 +48,7 @@ void read_log(const struct running *running, char *text, size_t size);
 void say(struct prong_conn *conn, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Signals set as a host program might have; and whether they still are: 0. */
+/* Sets signals as a host program might; then checks that they still are so: 0. */
 int set_signals(void);
 int signals_are_as_set(void);
 

@@ -1,6 +1,6 @@
 /*
  * A model that serves nothing, and a dispatch that uses it. The model notes what it was
- * asked for, and the test says how that comes out. Its neighbours are those of fake.h.
+ * asked for, and the test sets the results. Its neighbours are those of fake.h.
  */
 #ifndef UNIT_SERVING_H
 #define UNIT_SERVING_H
@@ -17,17 +17,17 @@ struct serving_fake {
 
 	unsigned wanted;
 	pid_t start_result;     /* of start(): a negative errno; 1: the next pid */
-	int error, failed_step; /* that start() leaves in the row */
-	bool full;              /* what is_full() says, where the model has it */
+	int error, failed_step; /* what start() leaves in the row */
+	bool full;              /* result of is_full(), if the model has it */
 
-	/* What hand_over() says, in the order of its calls; beyond those 0. */
+	/* Results of hand_over(), in the order of its calls; after those 0. */
 	int hand_over_results[SERVING_NOTED_MAX];
 	const struct process *handed_to[SERVING_NOTED_MAX];
 	unsigned hand_overs;
 
 	unsigned starts;             /* calls of start(), */
 	unsigned spares;             /* of those, without a client */
-	const struct process *begun; /* the last one of begin() */
+	const struct process *begun; /* the process of the last begin() */
 	unsigned drains;
 };
 
@@ -39,7 +39,7 @@ extern struct serving_fake serving;
 
 int serving_open(void **state);
 
-/* A client that is connected on fd. */
+/* A client whose connection is fd. */
 struct client serving_client(uint64_t id, int fd, int64_t accepted_at_us);
 
 #endif

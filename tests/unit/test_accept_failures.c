@@ -1,4 +1,4 @@
-/* What admission does when accept(2), or watching for clients, fails. */
+/* What admission does if accept(2), or watching for clients, fails. */
 #include "engine/supervisor/admission.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static void out_of_descriptors_accepting_pauses_ever_longer(void **state)
 	take_descriptors();
 	for (int i = 0; i < 7; i++) {
 		admit_at(now_us);
-		/* Nothing spins meanwhile: the loop does not hear of the client. */
+		/* Nothing spins meanwhile: the loop does not report the client. */
 		assert_int_equal(parts.loop.watched, 0);
 		assert_int_equal(deadline(), now_us + pause_us);
 		admit_at(now_us + pause_us - 1);
@@ -44,7 +44,7 @@ static void out_of_descriptors_accepting_pauses_ever_longer(void **state)
 	give_descriptors();
 	admit_at(now_us);
 	parts_server_of(1);
-	/* The next failure begins with a short pause again. */
+	/* After the next failure the pause is short again. */
 	assert_int_equal(parts.admission.accept.pause_us, 0);
 	assert_int_equal(deadline(), CLOCK_NEVER);
 }
@@ -61,7 +61,9 @@ static void a_lingering_connection_makes_way_for_a_client(void **state)
 	take_descriptors();
 	admit_at(NOW);
 	assert_int_equal(parts.lingering.count, 0);
-	/* The process that serves the first leaves its descriptor for the second. */
+	/*
+	 * The process that serves the first client frees its descriptor for the second.
+	 */
 	assert_int_equal(parts.sessions.totals.accepted, 2);
 	assert_int_equal(parts.line_count, 0);
 	assert_int_equal(pair_drain(pair.client), 0);
@@ -119,7 +121,10 @@ static void where_clients_wait_the_reserve_is_not_used_up(void **state)
 	assert_int_equal(listener_queue_length(&parts.admission.listeners[0]), 1);
 }
 
-/* EOPNOTSUPP, say, comes from the next client's network; always, it is our listener. */
+/*
+ * EOPNOTSUPP, for example, comes from the next client's network; if it comes always,
+ * the listener is the cause.
+ */
 static void an_error_of_clients_that_always_comes_makes_a_pause(void **state)
 {
 	struct listener *listener = &parts.admission.listeners[0];

@@ -1,4 +1,4 @@
-/* A worker that takes its connections off the queue, without a supervisor around it. */
+/* A worker that accepts its connections itself, without a supervisor around it. */
 #include "engine/worker/accepting.h"
 
 #include <sys/socket.h>
@@ -75,7 +75,7 @@ static void start_worker(unsigned reuse)
 	worker_pid = child_start(work, &supervisor);
 }
 
-/* It leaves in order, and says so in its mark. */
+/* It must leave in order, and mark its row. */
 static void expect_leaving(void)
 {
 	struct score_mark mark = scoreboard_mark(&fake.processes.board, 0);
@@ -95,7 +95,7 @@ static int connect_to_it(void)
 	return fd;
 }
 
-/* A connection of five bytes each way, from its start to its end. */
+/* A connection with five bytes each way, from start to end. */
 static void visit(void)
 {
 	int fd = connect_to_it();
@@ -166,7 +166,7 @@ static void an_idle_one_that_retires_serves_one_client_more(void **state)
 	assert_int_equal(tally->accepted, 1);
 }
 
-/* The supervisor takes it back when clients wait again. */
+/* The supervisor revokes it when clients wait again. */
 static void one_that_is_not_to_retire_any_more_stays(void **state)
 {
 	int fd;

@@ -26,7 +26,9 @@ static int64_t now;
 
 static const struct model *const model = &model_acceptors;
 
-/* Opens the model as the supervisor does, on a listener that no worker accepts from. */
+/*
+ * Opens the model as the supervisor does, on a listener from which no worker accepts.
+ */
 static void run_on(const char *text)
 {
 	const struct model_parts parts = {
@@ -65,7 +67,7 @@ static void end(void)
 		close(clients[--client_count]);
 }
 
-/* The last packet of a connection may be on its way still when connect(2) returns. */
+/* The last packet of the handshake may still be in transit when connect(2) returns. */
 static void wait_for_queue(unsigned length)
 {
 	while (listener_queue_is_empty(&listener) ||
@@ -73,7 +75,7 @@ static void wait_for_queue(unsigned length)
 		sched_yield();
 }
 
-/* A client is in the queue. */
+/* Puts a client into the queue. */
 static void come(void)
 {
 	int fd = socket(address_family(&listener.address), SOCK_STREAM, 0);
@@ -85,7 +87,7 @@ static void come(void)
 	wait_for_queue(client_count);
 }
 
-/* The loop tells what has happened so far. */
+/* Has the loop report what has happened so far. */
 static void hear(void)
 {
 	assert_int_equal(loop_wait(&fake.loop, 0), 0);
@@ -112,7 +114,7 @@ static struct process *accepting_process(pid_t pid)
 
 static struct ending ending;
 
-/* ending may point to how the process ended. */
+/* ending may point to this. */
 static siginfo_t info;
 
 static unsigned ended(struct process *process, int code, int status)
@@ -148,7 +150,7 @@ static void a_worker_that_has_served_and_leaves_in_order_is_no_news(void **state
 	end();
 }
 
-/* The supervisor does not know which client that was. It knows how the worker ended. */
+/* The supervisor does not know which client it was, but knows how the worker ended. */
 static void with_a_worker_that_dies_its_open_connection_ends(void **state)
 {
 	struct process *process;
@@ -169,7 +171,7 @@ static void with_a_worker_that_dies_its_open_connection_ends(void **state)
 	assert_int_equal(ending.bytes_out, 8);
 	assert_int_equal(process->session.client.id, 0);
 	assert_int_equal(process->session.client.fd, -1);
-	/* sessions_end() counts the connection as over; the model does not. */
+	/* sessions_end() counts the connection as closed; the model does not. */
 	assert_int_equal(totals_active(&fake.sessions.totals), 1);
 	end();
 }
@@ -197,7 +199,7 @@ static void a_worker_that_dies_without_having_served_is_a_dead_spare(void **stat
 	run();
 	assert_int_equal(killed(accepting_process(50), SIGKILL), OUTCOME_SPARE_DIED);
 	assert_int_equal(exited(accepting_process(51), 1), OUTCOME_SPARE_DIED);
-	/* A worker that leaves in order without having served is no better. */
+	/* A worker that leaves in order without having served counts the same. */
 	assert_int_equal(exited(accepting_process(52), 0), OUTCOME_SPARE_DIED);
 	assert_int_equal(fake.sessions.totals.accepted, 0);
 	end();
@@ -307,7 +309,7 @@ static void a_client_that_stays_in_the_queue_makes_more_wanted(void **state)
 	end();
 }
 
-/* It may be that the machine has no processor for the worker that is free. */
+/* The machine may have no processor for the worker that is free. */
 static void while_a_worker_is_free_no_more_are_wanted_at_once(void **state)
 {
 	(void)state;
@@ -322,7 +324,7 @@ static void while_a_worker_is_free_no_more_are_wanted_at_once(void **state)
 	end();
 }
 
-/* The kernel does not tell the length of a UNIX socket's queue. */
+/* The kernel does not report the length of a UNIX socket's queue. */
 static void a_client_that_stays_in_the_queue_of_a_path_makes_more_wanted(void **state)
 {
 	char folder[] = "/tmp/prong-unit-XXXXXX";
@@ -389,7 +391,7 @@ static void before_its_deadline_a_tick_changes_nothing(void **state)
 	end();
 }
 
-/* epoll_ctl(2) fails: no event will tell of clients. */
+/* epoll_ctl(2) fails, so no event will report clients. */
 static void a_queue_that_cannot_be_watched_is_looked_at_by_the_clock(void **state)
 {
 	int epoll;
@@ -430,7 +432,7 @@ static void those_that_are_not_needed_are_told_to_leave(void **state)
 	end();
 }
 
-/* No client is left in the queue, which is watched again. */
+/* The workers have taken every client, so the queue is watched again. */
 static void the_queue_stays_watched_while_it_shrinks(void **state)
 {
 	(void)state;

@@ -30,7 +30,7 @@ static bool allows(const struct access *access, const char *host)
 	return access_allows(access, &address);
 }
 
-/* Calls check() after the rules were added in each order there is. */
+/* Calls check() after the rules were added, for every order. */
 static void in_every_order(struct access *access, const char *const *rules,
 			   unsigned used, void (*check)(const struct access *access))
 {
@@ -187,7 +187,7 @@ static void what_is_both_allowed_and_denied_is_an_error(void **state)
 		struct why why = { "" };
 		char expected[WHY_MAX];
 
-		/* Others of its length are about. */
+		/* Other prefixes of its length exist. */
 		must_add(&access, "+12.0.0.0/8");
 		must_add(&access, rows[i][0]);
 		must_add(&access, "+c00::/8");
@@ -239,7 +239,7 @@ static void there_are_256_rules_at_most(void **state)
 	assert_string_equal(why.text, "more than 256 prefixes are listed");
 	assert_int_equal(add(&access, "+all", &why), -EINVAL);
 	assert_string_equal(why.text, "more than 256 prefixes are listed");
-	/* One that is there already needs no room. */
+	/* A prefix that is already listed needs no room. */
 	must_add(&access, "+10.0.255.0/24");
 	assert_int_equal(add(&access, "-10.0.255.0/24", &why), -EINVAL);
 	assert_string_equal(why.text, "\"10.0.255.0/24\" is both allowed and denied");

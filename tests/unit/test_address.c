@@ -14,7 +14,7 @@
 #define A100 A50 A50
 #define A250 A100 A100 A50
 
-/* The text that an address is written as after it has been looked up. */
+/* The text of an address after it has been looked up. */
 static void numeric_addresses_are_read_and_written(void **state)
 {
 	static const struct {
@@ -129,7 +129,7 @@ static void a_unix_path_has_107_bytes_at_most(void **state)
 	assert_non_null(strstr(why.text, "107"));
 }
 
-/* Brackets hold an address, and an address is short; it is not for the resolver. */
+/* An address in brackets is short, and is not given to the resolver. */
 static void brackets_hold_no_endless_text(void **state)
 {
 	struct address_list list = { 0 };
@@ -322,7 +322,7 @@ static void addresses_overlap_where_the_kernel_would_not_have_both(void **state)
 		{ "127.0.0.1:80", "127.0.0.2:80", false },
 		{ "0.0.0.0:80", "127.0.0.2:80", true },
 		{ "0.0.0.0:80", "[::1]:80", false },
-		{ "[::]:80", "127.0.0.1:80", false }, /* of IPv6 alone */
+		{ "[::]:80", "127.0.0.1:80", false }, /* IPv6 only */
 		{ ":80", "127.0.0.1:80", true },
 		{ ":80", "[::1]:80", true },
 		{ ":80", ":80", true },

@@ -52,7 +52,7 @@ static void without_a_client_nothing_is_due(void **state)
 	admit_at(NOW);
 	assert_int_equal(parts.admission.watched, turns_bit(0));
 	assert_int_equal(deadline(), CLOCK_NEVER);
-	/* A client that left before it was accepted wakes the loop, too. */
+	/* A client that left before it was accepted also wakes the loop. */
 	parts.admission.turns.waiting = turns_bit(0);
 	admission_admit(&parts.admission, NOW);
 	assert_int_equal(accepted(), 0);
@@ -121,7 +121,7 @@ static void with_refuse_clients_over_the_limit_are_told_so(void **state)
 	assert_int_equal(accepted(), 3);
 	assert_int_equal(closed(REASON_REFUSED_FULL), 2);
 	assert_int_equal(lines_with("clients=refused"), 1);
-	/* Once a second there is a line of it, and the listener stays in the loop. */
+	/* A line of it is written once a second, and the listener stays in the loop. */
 	assert_int_equal(lines_with("reason=refused-full"), 1);
 	assert_int_equal(parts.admission.watched, turns_bit(0));
 	for (unsigned i = 1; i < 3; i++) {
@@ -134,7 +134,7 @@ static void with_refuse_clients_over_the_limit_are_told_so(void **state)
 	parts_server_of(4);
 }
 
-/* A client that would be refused in any case is not told to come again. */
+/* A client that would be refused anyway is not told to come again. */
 static void what_policy_forbids_is_told_before_the_server_is_full(void **state)
 {
 	static const char *const all[] = { "all", NULL };
@@ -179,7 +179,7 @@ static void a_client_is_held_until_a_process_can_be_made(void **state)
 	assert_int_equal(parts.admission.held.id, 1);
 	assert_int_equal(parts.loop.watched, 0);
 	assert_int_equal(deadline(), NOW + FIRST_US);
-	/* Before its time nothing is tried. */
+	/* Nothing is tried before its time. */
 	admit_at(NOW + FIRST_US - 1);
 	assert_int_equal(parts.model.asked, 1);
 	admit_at(NOW + FIRST_US);
@@ -194,7 +194,7 @@ static void a_client_is_held_until_a_process_can_be_made(void **state)
 	assert_int_equal(totals_closed(&parts.sessions.totals), 0);
 }
 
-/* A process that ends makes no other possible: the pause alone decides. */
+/* The end of a process does not help: only the pause decides. */
 static void a_held_client_at_the_limit_waits_for_a_slot(void **state)
 {
 	struct process *other;

@@ -56,7 +56,7 @@ static void it_does_not_grow_when_those_that_waited_were_taken(void **state)
 	begin(2, 100);
 	hear_while_held(60);
 	settle_when_due();
-	view.accepted += 60; /* and 60 others wait now */
+	view.accepted += 60; /* 60 others wait now */
 	assert_false(settle_when_due());
 	assert_int_equal(autoscale.wanted, 2);
 }
@@ -156,14 +156,14 @@ static void it_is_full_only_while_the_most_are_there_and_clients_wait(void **sta
 	assert_false(autoscale.full);
 	settle_when_due();
 	assert_true(autoscale.full);
-	view.accepted++; /* one left, and the one that waited took its place */
+	view.accepted++; /* one left, and the waiting one took its place */
 	view.waiting = 0;
 	settle_when_due();
 	assert_false(autoscale.full);
 	assert_int_equal(autoscale.state, AUTOSCALE_RESTS);
 }
 
-/* All it has to see is the end of the saturation. */
+/* It only has to notice the end of the saturation. */
 static void while_it_is_full_it_looks_less_than_twenty_times_a_second(void **state)
 {
 	(void)state;
@@ -206,7 +206,7 @@ static void ten_seconds_after_it_grew_those_that_were_not_needed_retire(void **s
 	serve_until(START + 10 * SECOND);
 	assert_int_equal(autoscale.wanted, 64);
 	serve_until(START + 11 * SECOND);
-	/* 40 were busy at once, and a fourth more are kept. */
+	/* 40 were busy at once, and a quarter more are kept. */
 	assert_int_equal(autoscale.wanted, 50);
 	assert_int_equal(autoscale.retiring, 14);
 }
@@ -244,7 +244,7 @@ static void those_that_have_clients_now_are_kept(void **state)
 	assert_int_equal(autoscale_deadline(&autoscale), now + 10 * SECOND);
 }
 
-/* Otherwise clients that come all the time would put it off for ever. */
+/* Otherwise a steady stream of clients would delay it for ever. */
 static void growing_further_does_not_put_off_shrinking(void **state)
 {
 	int64_t due;
@@ -269,7 +269,7 @@ static void clients_that_wait_again_take_the_retiring_back(void **state)
 	while (!settle_when_due() || autoscale.wanted > 2)
 		;
 	assert_int_equal(autoscale.retiring, 14);
-	/* They are all still there: a worker leaves after its next connection. */
+	/* All are still there: a worker leaves after its next connection. */
 	view.active = view.accepted = 16;
 	hear(3);
 	assert_false(settle_when_due());
@@ -318,7 +318,7 @@ static void what_is_due_first_is_the_deadline(void **state)
 	assert_int_equal(autoscale_deadline(&autoscale), now + 5 * MS);
 }
 
-/* A worker that has been broken into can write any number into its tally. */
+/* A worker that was broken into can write any number into its tally. */
 static void a_count_that_goes_backwards_makes_no_more(void **state)
 {
 	(void)state;

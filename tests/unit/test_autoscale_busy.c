@@ -1,9 +1,9 @@
-/* Whether it is for want of workers that clients wait, or for want of processors. */
+/* Whether clients wait for lack of workers, or for lack of processors. */
 #include "growth.h"
 
 #include "check.h"
 
-/* They wait for processors, as the workers that have no client do. */
+/* They wait for processors, like the workers that have no client. */
 static void on_a_busy_machine_clients_that_wait_do_not_make_it_grow(void **state)
 {
 	(void)state;
@@ -19,7 +19,7 @@ static void on_a_busy_machine_clients_that_wait_do_not_make_it_grow(void **state
 	assert_false(autoscale.full);
 }
 
-/* All of them may have a client, and wait for a processor to serve it. */
+/* All workers may have a client, and wait for a processor to serve it. */
 static void a_look_that_comes_late_does_not_make_it_grow(void **state)
 {
 	(void)state;
@@ -68,7 +68,7 @@ static void with_one_that_is_free_more_it_does_not_grow_at_a_look(void **state)
 	assert_int_equal(autoscale.wanted, 16);
 }
 
-/* It looks no more often than ten times a second, then. */
+/* It then looks at most ten times a second. */
 static void a_worker_that_is_free_is_given_time(void **state)
 {
 	(void)state;
@@ -80,7 +80,7 @@ static void a_worker_that_is_free_is_given_time(void **state)
 	assert_int_equal(autoscale.state, AUTOSCALE_WAITED);
 }
 
-/* It was stopped, say. Half a second in which no client is taken shows it. */
+/* The worker was stopped, for example. Half a second without an accept shows it. */
 static void workers_that_take_no_client_for_long_do_not_keep_others_out(void **state)
 {
 	(void)state;

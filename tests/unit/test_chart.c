@@ -9,7 +9,7 @@
 #define US   UINT64_C(1000)
 #define HOUR UINT64_C(3600000000000)
 
-/* Every row begins where the one before ends, and all that was counted is in one. */
+/* Every row begins where the previous one ends, and everything counted is in a row. */
 static void expect_whole(const struct histogram *histogram)
 {
 	struct chart_row rows[CHART_ROWS_MAX];

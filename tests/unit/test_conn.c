@@ -19,7 +19,7 @@
 
 #define MS     INT64_C(1000)
 #define SECOND INT64_C(1000000)
-#define SOON   (10 * SECOND) /* for what takes no time, on a busy machine */
+#define SOON   (10 * SECOND) /* for what is immediate, on a busy machine */
 
 static struct score_row row;
 
@@ -188,7 +188,7 @@ static int read_on(void *arg)
 	return 0;
 }
 
-/* One call, more bytes than can be sent in the time, to a client who takes them. */
+/* One call, with more bytes than can be sent in time, to a client that reads them. */
 static void a_long_send_ends_at_the_deadline(void **state)
 {
 	const size_t size = (size_t)16 << 30;
@@ -222,7 +222,7 @@ static void a_client_who_reset_is_told_by_recv(void **state)
 	assert_int_equal(conn_finish(&conn, 0), REASON_RESET);
 }
 
-/* SIGPIPE has its default disposition here: it would end the test. */
+/* SIGPIPE has its default disposition here, so it would end the test. */
 static void a_client_who_left_is_told_by_send_without_sigpipe(void **state)
 {
 	struct pair pair = pair_tcp();
@@ -334,7 +334,7 @@ static int reply_without_reading(void *arg)
 	return (int)conn_finish(&conn, err);
 }
 
-/* close(2) with unread input sends RST, and the client loses the reply. */
+/* close(2) with unread input sends RST, and the client would lose the reply. */
 static void a_reply_arrives_whole_although_input_was_unread(void **state)
 {
 	static char request[100000];
@@ -346,7 +346,7 @@ static void a_reply_arrives_whole_although_input_was_unread(void **state)
 	child = child_start(reply_without_reading, &pair);
 	close(pair.server);
 	pair.server = -1;
-	poll(NULL, 0, 50); /* a slow reader: the server's end has long been done */
+	poll(NULL, 0, 50); /* a slow reader: the server finished long ago */
 	assert_int_equal(pair_drain(pair.client), REPLY_SIZE);
 	pair_close(&pair);
 	assert_int_equal(WEXITSTATUS(child_wait(child)), REASON_DONE);
@@ -433,7 +433,7 @@ static void bytes_moved_on_the_descriptor_itself_are_counted(void **state)
 	assert_int_equal(score_read(&row.bytes_out), 9);
 }
 
-/* What the kernel has taken counts, even if the client has not taken it yet. */
+/* What the kernel has taken counts, even if the client has not received it yet. */
 static void asking_for_the_descriptor_takes_nothing_from_the_counts(void **state)
 {
 	static const char data[65536];

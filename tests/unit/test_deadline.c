@@ -27,7 +27,7 @@ static int open_deadlines(void **state)
 	return fake_open(state);
 }
 
-/* A client may wait between its accept and its process. */
+/* A client may wait between accept and its process. */
 static struct process *serving(pid_t pid, int64_t accepted_at_us, int64_t begun_at)
 {
 	struct process *process = fake_process(pid, PROCESS_BUSY, begun_at);
@@ -49,7 +49,7 @@ static void without_processes_nothing_is_due(void **state)
 	expect_nothing_sent();
 }
 
-/* During the allowance a worker can end its session by itself, and say why. */
+/* During the allowance a worker can end its session by itself, and report why. */
 static void a_session_over_its_time_and_the_allowance_is_sent_sigterm(void **state)
 {
 	struct process *process = serving(50, START, START);
@@ -107,7 +107,7 @@ static void what_sigkill_does_not_end_is_sent_it_again(void **state)
 	assert_int_equal(deadlines_next(&deadlines), CLOCK_NEVER);
 }
 
-/* At once where kill(2) says why, and else after a second; once for each process. */
+/* At once if kill(2) gives the reason, otherwise after a second; once per process. */
 static void the_log_tells_what_sigkill_does_not_end(void **state)
 {
 	struct process *process = fake_process(50, PROCESS_BUSY, START);
@@ -171,8 +171,8 @@ static void all_that_are_over_their_time_are_ended_at_once(void **state)
 }
 
 /*
- * A supervisor that was stopped for a minute first hears what happened meanwhile, and
- * gives SIGTERM its half second even then.
+ * A supervisor that was stopped for a minute first learns what happened meanwhile, and
+ * still leaves half a second after SIGTERM.
  */
 static void they_are_judged_as_of_what_has_been_heard(void **state)
 {
@@ -198,7 +198,7 @@ static void without_a_timeout_sessions_have_all_the_time_there_is(void **state)
 	assert_int_equal(deadlines_next(&deadlines), CLOCK_NEVER);
 	enforce(START + 3600 * 1000 * MS);
 	expect_nothing_sent();
-	/* A process that was told to end still has its deadline. */
+	/* A process that was told to end keeps its deadline. */
 	process_terminate(&fake.processes, process, REASON_IDLE, START);
 	expect_sent(-50, SIGTERM);
 	assert_int_equal(deadlines_next(&deadlines), START + KILL);

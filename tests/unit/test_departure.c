@@ -27,7 +27,7 @@ static int open_parts(void **state)
 	return 0;
 }
 
-/* Each outcome is one thing that is done; the slot is free after all of them. */
+/* Each outcome has one consequence; after all of them the slot is free. */
 static void each_outcome_is_counted_and_said_by_itself(void **state)
 {
 	static const struct {
@@ -85,7 +85,7 @@ static void a_session_that_ends_with_its_process_is_said_whole(void **state)
 	assert_int_equal(totals_active(&parts.sessions.totals), 0);
 }
 
-/* Told to end, say: no session, and no fault of it. */
+/* For example, told to end: no session, and not its fault. */
 static void a_process_that_leaves_for_nothing_only_frees_its_slot(void **state)
 {
 	struct process *process = parts_process(PROCESS_ENDING, NOW);
@@ -113,7 +113,7 @@ static void spares_that_die_are_replaced_after_ever_longer_pauses(void **state)
 	assert_int_equal(lines_with("event=spare-died"), 1);
 }
 
-/* Its row tells why; that it died is then no news. */
+/* Its row says why, so its death is not reported again. */
 static void a_spare_that_could_not_begin_is_said_to_have_failed(void **state)
 {
 	struct process *process = parts_process(PROCESS_IDLE, NOW);

@@ -1,4 +1,4 @@
-/* The limit of descriptors: counted, raised while it is needed, put back. */
+/* The limit of descriptors: counted, raised while needed, restored. */
 #include "engine/supervisor/descriptors.h"
 
 #include <sys/resource.h>
@@ -42,7 +42,7 @@ static int raise_and_restore(void *arg)
 	child_must(get_soft() > 250);
 	descriptors_restore(&descriptors);
 	child_must(get_soft() == 50);
-	/* What was not raised is not put back. */
+	/* A limit that was not raised is not restored. */
 	child_must(set_soft(60) == 0);
 	descriptors_restore(&descriptors);
 	child_must(get_soft() == 60);
@@ -62,7 +62,7 @@ static int leave_a_high_limit(void *arg)
 	return 0;
 }
 
-/* What is open already, and what is to be opened below keep_fds, is counted. */
+/* Counts what is open already, and what will be opened below keep_fds. */
 static int count_what_is_open(void *arg)
 {
 	struct descriptors before, after;

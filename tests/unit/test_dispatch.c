@@ -14,9 +14,9 @@
 
 static struct dispatch *const dispatch = &serving.dispatch;
 
-static struct client client, before; /* padding included */
+static struct client client, before; /* compared with padding included */
 
-/* Connection 7 wants a process. Its descriptor is a number that is not open. */
+/* Connection 7 needs a process. Its descriptor is a number that is not open. */
 static int come(int64_t now)
 {
 	client = serving_client(7, 123456, START);
@@ -104,7 +104,7 @@ static void when_all_idle_processes_are_dying_one_is_started(void **state)
 	expect_served_by(process_find(&fake.processes, SERVING_FIRST_PID));
 }
 
-/* It has said that it is free, but does not take what it was given. */
+/* It has reported that it is free, but does not take what it was given. */
 static void an_idle_process_that_takes_nothing_is_killed(void **state)
 {
 	struct process *living = fake_process(50, PROCESS_IDLE, START);
@@ -120,7 +120,7 @@ static void an_idle_process_that_takes_nothing_is_killed(void **state)
 	expect_served_by(living);
 }
 
-/* For example too many descriptors in flight: unix(7). */
+/* For example too many descriptors in transit: unix(7). */
 static void a_failure_of_the_kernel_leaves_client_and_process_as_they_were(void **state)
 {
 	struct process *process = fake_process(50, PROCESS_IDLE, START);
@@ -181,7 +181,7 @@ static void when_every_slot_is_taken_none_is_started(void **state)
 	assert_int_equal(come(START), -EAGAIN);
 	expect_untouched();
 	assert_int_equal(serving.starts, 0);
-	/* That is no failure: forking does not wait. */
+	/* That is not a failure, so forking does not pause. */
 	assert_int_equal(dispatch->fork.until_us, 0);
 	assert_int_equal(said("event="), 0);
 }
@@ -196,7 +196,7 @@ static void an_idle_process_is_room_even_when_every_slot_is_taken(void **state)
 	assert_false(dispatch_has_room(dispatch));
 }
 
-/* Clients are left in the queue for so long, and not refused. */
+/* Clients stay in the queue that long, and are not refused. */
 static void a_spare_that_is_being_started_is_given_nothing_but_room_is_expected(
 	void **state)
 {

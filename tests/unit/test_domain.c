@@ -35,7 +35,7 @@ static int enter(int version)
 	return err;
 }
 
-/* Takes descriptor 0 of pid. Returns 0 or an errno. */
+/* Copies descriptor 0 of pid. Returns 0 or an errno. */
 static int steal(pid_t pid)
 {
 	int process = pidfd_open(pid, 0);
@@ -81,7 +81,7 @@ static int enter_and_look_around(void *arg)
 	return look_around(((pid_t **)arg)[0]);
 }
 
-/* What a Maildir does, and what a domain forbids unless it is told otherwise. */
+/* What a Maildir does, and what a domain forbids by default. */
 static int enter_and_move_files(void *arg)
 {
 	child_must(enter(*(int *)arg) == 0);

@@ -1,4 +1,4 @@
-/* Admission from the request to stop to its end. */
+/* Admission from the stop request to its end. */
 #include "engine/supervisor/admission.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "parts.h"
 
 #define NOW  START_US
-#define OVER (NOW + ADMISSION_HANDSHAKES_US) /* no handshake goes on any more */
+#define OVER (NOW + ADMISSION_HANDSHAKES_US) /* no handshake is in progress any more */
 
 static struct listener *const listener = &parts.admission.listeners[0];
 
@@ -36,7 +36,7 @@ static void queued_clients_are_served_and_then_the_listener_closes(void **state)
 	assert_int_equal(try_to_come(&address), -ECONNREFUSED);
 }
 
-/* Clients for which it is connected already may be on their way into the queue. */
+/* Clients that consider themselves connected may not be in the queue yet. */
 static void an_empty_queue_ends_admission_once_handshakes_are_over(void **state)
 {
 	(void)state;
@@ -72,7 +72,7 @@ static void at_the_limit_the_queue_is_served_as_processes_end(void **state)
 	assert_int_equal(parts.sessions.totals.accepted, 3);
 }
 
-/* They are counted when the stop begins: the next are its other owner's. */
+/* They are counted when the stop begins; later ones belong to its other owner. */
 static void of_a_shared_listener_only_those_queued_at_the_stop_come(void **state)
 {
 	struct listener other = *listener;

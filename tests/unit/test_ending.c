@@ -11,10 +11,10 @@
 static const struct {
 	int code, status;
 	enum reason cause;     /* why the supervisor ended it */
-	bool sandboxed, noted; /* a step that failed, in the row */
+	bool sandboxed, noted; /* a failed step, in the row */
 	enum reason reason;
 } rows[] = {
-	/* A worker tells the reason by its status, whatever the supervisor did. */
+	/* A worker reports the reason by its status, whatever the supervisor did. */
 	{ EXITED(100), REASON_NONE, false, false, REASON_EOF },
 	{ EXITED(101), REASON_NONE, false, false, REASON_DONE },
 	{ EXITED(102), REASON_NONE, false, false, REASON_RESET },
@@ -22,15 +22,15 @@ static const struct {
 	{ EXITED(104), REASON_NONE, false, false, REASON_DEADLINE },
 	{ EXITED(105), REASON_NONE, false, false, REASON_FAILED },
 	{ EXITED(100), REASON_STOPPED, false, false, REASON_EOF },
-	/* A handler that called exit(3). */
+	/* A handler called exit(3). */
 	{ EXITED(0), REASON_NONE, false, false, REASON_DONE },
 	{ EXITED(0), REASON_DEADLINE, false, false, REASON_DONE },
 	{ EXITED(1), REASON_NONE, false, false, REASON_CRASH_EXIT },
 	{ EXITED(255), REASON_NONE, true, true, REASON_CRASH_EXIT },
-	/* Privileges were refused only where the row tells of it. */
+	/* Privileges were refused only if the row says so. */
 	{ EXITED(106), REASON_NONE, false, true, REASON_REFUSED_PRIVILEGES },
 	{ EXITED(106), REASON_NONE, false, false, REASON_CRASH_EXIT },
-	/* And the sandbox has stopped only what was in it. */
+	/* The sandbox can only have stopped a process that was in it. */
 	{ EXITED(107), REASON_NONE, true, false, REASON_CRASH_SANDBOX },
 	{ EXITED(107), REASON_NONE, false, false, REASON_CRASH_EXIT },
 	{ KILLED(SIGSYS), REASON_NONE, true, false, REASON_CRASH_SANDBOX },
@@ -39,9 +39,9 @@ static const struct {
 	{ KILLED(SIGSEGV), REASON_NONE, true, false, REASON_CRASH_SIGNAL },
 	{ CLD_DUMPED, SIGSEGV, REASON_NONE, false, false, REASON_CRASH_SIGNAL },
 	{ KILLED(SIGPIPE), REASON_NONE, false, false, REASON_RESET },
-	/* The number of a signal is no exit status. */
+	/* The number of a signal is not an exit status. */
 	{ KILLED(100), REASON_NONE, false, false, REASON_CRASH_SIGNAL },
-	/* What the supervisor ended ends for the supervisor's cause. */
+	/* A process that the supervisor ended gets the supervisor's cause. */
 	{ KILLED(SIGTERM), REASON_DEADLINE, false, false, REASON_DEADLINE },
 	{ KILLED(SIGKILL), REASON_STOPPED, true, false, REASON_STOPPED },
 	{ KILLED(SIGPIPE), REASON_STOPPED, false, false, REASON_STOPPED },
@@ -87,7 +87,7 @@ static void an_ending_tells_what_the_row_has_counted(void **state)
 	assert_int_equal(ending.forbidden_call, -1);
 }
 
-/* A worker that has been broken into. */
+/* A worker was broken into. */
 static void any_numbers_in_the_row_can_be_counted(void **state)
 {
 	struct score_row row = {

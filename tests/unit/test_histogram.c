@@ -16,7 +16,10 @@ static struct histogram *make(void)
 	return histogram;
 }
 
-/* The next of a walk through the whole range, by steps of half a per cent and 1 ns. */
+/*
+ * The next value on a way through the whole range, in steps of half a per cent and 1
+ * ns.
+ */
 static uint64_t next(uint64_t ns)
 {
 	return ns + ns / 200 + 1;
@@ -32,7 +35,7 @@ static void three_digits_are_right_from_a_microsecond_to_an_hour(void **state)
 
 		memset(histogram, 0, sizeof(*histogram));
 		histogram_add(histogram, ns);
-		histogram_add(histogram, HOUR); /* else the exact maximum would help */
+		histogram_add(histogram, HOUR); /* or the exact maximum would help */
 		found = histogram_quantile_ns(histogram, 0.5);
 		assert_true(found >= ns);
 		assert_true(found - ns <= ns / 1000);
@@ -61,7 +64,7 @@ static void quantiles_are_those_of_the_sorted_times(void **state)
 {
 	static const struct {
 		double share;
-		uint64_t rank; /* of 1000 */
+		uint64_t rank; /* rank among 1000 */
 	} rows[] = {
 		{ 0.0001, 1 },  { 0.001, 1 },     { 0.0011, 2 },
 		{ 0.5, 500 },   { 0.9, 900 },     { 0.99, 990 },
@@ -70,7 +73,7 @@ static void quantiles_are_those_of_the_sorted_times(void **state)
 	struct histogram *histogram = make();
 
 	(void)state;
-	/* In an order that is not sorted: 7 has no factor in common with 1000. */
+	/* Not in sorted order: 7 has no factor in common with 1000. */
 	for (uint64_t i = 0; i < 1000; i++)
 		histogram_add(histogram, (i * 7 % 1000 + 1) * 10 * US);
 	for (size_t i = 0; i < COUNT(rows); i++) {

@@ -40,7 +40,7 @@ static int close_pair(void **state)
 	return nothing_is_left(state);
 }
 
-/* A child whose descriptor stream (-1: none) is pair[0] as well; it is ready on return. */
+/* A child that has pair[0] also as its descriptor stream (-1: not); ready on return. */
 static void start_child(int stream)
 {
 	int ready[2];
@@ -115,7 +115,9 @@ static void a_holder_is_found_among_all_processes_and_only_while_it_holds(void *
 	assert_int_equal(holdings[0].pid, 0);
 }
 
-/* In a process of its own, whose view of the file system changes. Returns -errno. */
+/*
+ * In a process of its own, since the view of the file system changes. Returns -errno.
+ */
 static int find_without_proc(void)
 {
 	struct holding holding = { 1, 0 };
@@ -133,7 +135,7 @@ static int find_without_proc(void)
 	return -WEXITSTATUS(status);
 }
 
-/* Its directory is still there, and empty. */
+/* Its directory still exists, and is empty. */
 static void where_proc_is_not_mounted_nothing_is_known(void **state)
 {
 	int err = find_without_proc();

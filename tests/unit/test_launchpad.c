@@ -20,7 +20,7 @@ static int close_pads(void **state)
 	return 0;
 }
 
-/* As launch_program() leaves it, while the child has not been executed. */
+/* As launch_program() leaves it until the child has been executed. */
 static struct launchpad *take_shared(void)
 {
 	struct launchpad *pad = launchpad_take(&pads);
@@ -60,7 +60,7 @@ static void one_that_a_child_reads_is_not_taken(void **state)
 	}
 }
 
-/* A program on a file system that hangs, among many that are executed at once. */
+/* A program on a file system that hangs, while many others are executed. */
 static void children_that_are_stuck_cost_no_more_than_themselves(void **state)
 {
 	(void)state;

@@ -20,7 +20,7 @@
 
 static struct leftovers leftovers;
 static struct pair pair;
-static pid_t holder; /* a process that has the server's end, too; 0: none */
+static pid_t holder; /* a process that also has the server's end; 0: none */
 
 static int open_leftovers(void **state)
 {
@@ -51,7 +51,7 @@ static int close_leftovers(void **state)
 	return fake_close(state);
 }
 
-/* The fork has copied the descriptor by the time that it returns. */
+/* When fork(2) returns, it has copied the descriptor. */
 static void start_holder(void)
 {
 	holder = fork();
@@ -62,7 +62,7 @@ static void start_holder(void)
 
 static const siginfo_t exited = { .si_code = CLD_EXITED };
 
-/* The connection of a program that has ended after so many bytes of output. */
+/* The connection of a program that has ended after this much output. */
 static void take(uint64_t bytes_out, bool seen)
 {
 	struct client client = { .fd = pair.server,
@@ -104,7 +104,7 @@ static void expect_kept(void)
 	expect_open(pair.client);
 }
 
-/* Looks whenever it is due, until the time has come. Returns how often. */
+/* Looks whenever it is due, until end_us. Returns how often. */
 static int look_until(int64_t end_us)
 {
 	int looks = 0;
@@ -137,8 +137,7 @@ static void unread_input_of_a_program_that_answered_lingers(void **state)
 	take(100, false);
 	leftovers_look(&leftovers, START);
 	expect_over(REASON_DONE);
-	assert_int_equal(pair_drain(pair.client),
-			 0); /* an end in order, and no reset */
+	assert_int_equal(pair_drain(pair.client), 0); /* an orderly end, not a reset */
 }
 
 static void unread_input_of_one_that_said_nothing_waits_for_a_second_look(void **state)

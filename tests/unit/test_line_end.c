@@ -18,7 +18,7 @@ static const struct {
 	{ "\n\r", "\r\n\r" },
 };
 
-/* In parts of one size each. */
+/* Converts the row in parts of this size. */
 static void check_row(size_t row, size_t part)
 {
 	struct line_end line_end = { 0 };

@@ -14,18 +14,18 @@
 #define START    (1000 * 1000 * MS)
 #define PATIENCE (2000 * MS)
 
-#define LINGER_BYTES ((size_t)1024 * 1024) /* as fake.c opens it */
+#define LINGER_BYTES ((size_t)1024 * 1024) /* as in fake.c */
 
 static struct lingering *const lingering = &fake.lingering;
 
-/* Gives the server's end away; the caller closes the client's. */
+/* Hands over the server's end; the caller closes the client's. */
 static void start_at(struct pair *pair, int64_t now)
 {
 	linger_start(lingering, pair->server, PATIENCE, now);
 	pair->server = -1;
 }
 
-/* The loop tells what has happened so far. */
+/* Has the loop report what has happened so far. */
 static void hear(void)
 {
 	assert_int_equal(loop_wait(&fake.loop, 0), 0);
@@ -111,7 +111,7 @@ static void a_client_that_is_gone_is_not_waited_for(void **state)
 	assert_int_equal(lingering->count, 0);
 }
 
-/* close(2) alone would reset a connection with unread input, and cut the reply. */
+/* close(2) alone would reset a connection with unread input, and destroy the reply. */
 static void a_client_that_was_not_read_to_the_end_gets_its_whole_reply(void **state)
 {
 	static const char reply[] = "the reply";
@@ -263,7 +263,7 @@ static void when_there_are_too_many_the_oldest_is_closed(void **state)
 		skip_because("too few descriptors may be opened");
 	}
 	for (int i = 0; i < LINGER_MAX + 3; i++) {
-		/* The numbers ascend, so that none is used twice. */
+		/* The numbers ascend, so none is used twice. */
 		at[i] = fcntl(pair.server, F_DUPFD, 100 + i);
 		assert_true(at[i] >= 0);
 		linger_start(lingering, at[i], PATIENCE, START + i);

@@ -193,7 +193,7 @@ static void a_port_can_be_taken_again_right_after_a_connection(void **state)
 	struct why why;
 
 	(void)state;
-	close(served); /* the server's side closes first: TIME_WAIT is here */
+	close(served); /* the server closes first, so TIME_WAIT is on this side */
 	close(client);
 	listener_close(&first);
 	assert_int_equal(listener_open(&second, &address, NULL, &why), 0);
@@ -288,7 +288,7 @@ static void a_unix_path_that_could_not_be_removed_goes_at_the_close(void **state
 	(void)state;
 	snprintf(elsewhere, sizeof(elsewhere), "%s.moved", folder);
 	assert_int_equal(rename(folder, elsewhere), 0);
-	close(open(folder, O_CREAT | O_WRONLY, 0600)); /* ENOTDIR for what is below */
+	close(open(folder, O_CREAT | O_WRONLY, 0600)); /* ENOTDIR for paths below it */
 	listener_refuse_new(&listener);
 	assert_int_equal(unlink(folder), 0);
 	assert_int_equal(rename(elsewhere, folder), 0);
@@ -319,7 +319,7 @@ static void a_unix_socket_that_answers_is_left_alone(void **state)
 	(void)state;
 	assert_int_equal(try_open(&second, unix_text), -EADDRINUSE);
 	assert_int_equal(second.fd, -42);
-	probe = accept(first.fd, NULL, NULL); /* of who asked whether it answers */
+	probe = accept(first.fd, NULL, NULL); /* the probe of the second server */
 	if (probe >= 0)
 		close(probe);
 	serves_a_client(&first, &first.address);
@@ -363,7 +363,7 @@ static void an_address_that_is_not_ours_is_told(void **state)
 	assert_int_equal(listener.fd, -42);
 }
 
-/* accept(2): those of the next client's network, and our own. */
+/* accept(2): errors of the next client's network, and our own. */
 static void only_errors_of_the_next_client_are_called_so(void **state)
 {
 	static const int clients[] = {

@@ -117,7 +117,7 @@ static void lines_less_severe_than_asked_for_are_not_begun(void **state)
 	log_close(&log);
 }
 
-/* How many quotes that are not escaped a line has. */
+/* How many quotes in a line are not escaped. */
 static int count_quotes(const char *line)
 {
 	int count = 0;
@@ -145,13 +145,13 @@ static void a_value_too_long_is_cut_and_the_line_stays_well_formed(void **state)
 		assert_in_range(strlen(line), 900, LOG_LINE_MAX - 1);
 		assert_int_equal(line[strlen(line) - 1], '}');
 		assert_int_equal(line[strlen(line) - 2], '"');
-		assert_int_equal(count_quotes(line) % 2, 1); /* "event was cut away */
+		assert_int_equal(count_quotes(line) % 2, 1); /* "event was cut off */
 		line = line_with(LOG_FORMAT_LOGFMT, length % 2 ? value : "a b");
 		assert_int_equal(count_quotes(line), 2);
 	}
 }
 
-/* A number that lost digits would be a wrong number, a key without value no JSON. */
+/* A number that lost digits would be wrong, and a key without a value invalid JSON. */
 static void what_follows_a_cut_value_is_whole_or_suppressed(void **state)
 {
 	char value[LONG_MAX_TEXT + 1];
@@ -197,7 +197,7 @@ static void say(struct log *log, int number)
 	log_end(log);
 }
 
-/* Takes what is there off the pipe, appended to text. */
+/* Takes what is in the pipe, and appends it to text. */
 static void drain(int reader, char *text, size_t size)
 {
 	size_t length = strlen(text);
@@ -242,7 +242,7 @@ static void the_callers_descriptor_stays_blocking_and_open(void **state)
 	close(channel.writer);
 }
 
-/* Says lines until some had to be dropped; returns how many were said. */
+/* Logs lines until some had to be dropped; returns how many were logged. */
 static int fill(struct log *log)
 {
 	int said = 0;
@@ -301,7 +301,7 @@ static void a_reader_that_stalls_costs_whole_lines_and_they_are_counted(void **s
 	close(channel.writer);
 }
 
-/* The next line itself finds the room, before anybody has flushed. */
+/* The next line itself finds the room, before a flush. */
 static void a_line_after_the_stall_is_not_lost(void **state)
 {
 	static char text[1 << 20];
@@ -352,7 +352,7 @@ static void a_reader_that_left_costs_lines_and_no_signal(void **state)
 	close(ends[1]);
 }
 
-/* The stop comes before the pause after a failed write is over. */
+/* The stop comes before the pause after a failed write has ended. */
 static void what_could_not_be_written_is_tried_again_at_the_close(void **state)
 {
 	struct channel channel = open_pipe();
@@ -368,7 +368,7 @@ static void what_could_not_be_written_is_tried_again_at_the_close(void **state)
 	log_flush(&log);
 	say(&log, 2);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", channel.writer);
-	channel.reader = open(path, O_RDONLY | O_NONBLOCK); /* it has one again */
+	channel.reader = open(path, O_RDONLY | O_NONBLOCK); /* it has a reader again */
 	log_close(&log);
 	drain(channel.reader, text, sizeof(text));
 	check_account(text, 2);

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "check.h"
 
-#define MANY 200 /* more than one wait of the loop takes */
+#define MANY 200 /* more than one wait of the loop reports */
 
 static struct loop loop;
 
@@ -82,7 +82,7 @@ static void an_owner_is_told_which_descriptor_is_ready_and_for_what(void **state
 	}
 }
 
-/* As a child has one. */
+/* As when a child has one. */
 static void a_removed_descriptor_tells_nothing_though_a_copy_lives(void **state)
 {
 	struct watch watch = { tell, NULL, 0 };
@@ -127,7 +127,7 @@ static unsigned count_told(void)
 	return count;
 }
 
-/* All of them stay ready, so that a wait could always find the same ones. */
+/* All of them stay ready, so each wait could find the same ones. */
 static void all_that_had_happened_by_heard_us_has_been_told(void **state)
 {
 	struct watch watch[MANY];
@@ -151,7 +151,7 @@ static void all_that_had_happened_by_heard_us_has_been_told(void **state)
 			assert_true(loop.heard_us < happened_us);
 	} while (loop.heard_us < happened_us);
 	assert_int_equal(count_told(), MANY);
-	/* What happens between the looks may still be untold. */
+	/* What happens between the looks may still be unreported. */
 	assert_true(loop.heard_us <= first_us);
 	for (unsigned i = 0; i < MANY; i++) {
 		loop_remove(&loop, fds[i]);
@@ -209,7 +209,7 @@ static void ignore(int number)
 	(void)number;
 }
 
-/* The timer goes on, so that one of its signals comes while the loop waits. */
+/* The timer repeats, so that one of its signals comes while the loop waits. */
 static void a_wait_that_a_signal_interrupts_has_not_failed(void **state)
 {
 	struct itimerval timer = { { 0, 5000 }, { 0, 5000 } }, off = { 0 };

@@ -59,7 +59,7 @@ static int remove_folder(void **state)
 	return rmdir(folder);
 }
 
-/* What the manager was told last, or fails the test if that is not one message. */
+/* What the manager received last; fails the test if that is not one message. */
 static const char *told(void)
 {
 	ssize_t n = recv(manager, heard, sizeof(heard) - 1, MSG_DONTWAIT);
@@ -114,7 +114,7 @@ static void a_stop_is_told_with_the_time_it_may_take(void **state)
 	assert_non_null(strstr(told(), "EXTEND_TIMEOUT_USEC=31536005000000\n"));
 }
 
-/* Of addresses of that length, as many as fit whole. */
+/* As many addresses of that length as fit completely. */
 static void list_of_length(size_t length, unsigned count)
 {
 	char address[128], all[64 * 130] = "Serving on ";
@@ -139,7 +139,7 @@ static void list_of_length(size_t length, unsigned count)
 	}
 	assert_string_equal(dots, ", ...");
 	assert_memory_equal(heard + 15, all, (size_t)(dots - heard - 15));
-	/* Whole ones: the list goes on behind the last with the next. */
+	/* Only whole ones: after the last one the list continues with the next. */
 	assert_memory_equal(all + (dots - heard - 15), ", ", 2);
 }
 
@@ -229,7 +229,7 @@ static void what_is_not_a_managers_socket_is_no_failure_either(void **state)
 	assert_int_equal(none.fd, -1);
 	close(fd);
 	unlink(name);
-	close(listen_at(name)); /* and its file is left */
+	close(listen_at(name)); /* its file stays */
 	assert_int_equal(notify_open(&none, name), 0);
 	assert_int_equal(none.error, ECONNREFUSED);
 	unlink(name);
@@ -286,7 +286,7 @@ static void an_abstract_name_is_reached(void **state)
 	manager = path_manager;
 }
 
-/* More than its queue takes. */
+/* More messages than its queue takes. */
 static void a_manager_that_does_not_read_is_not_waited_for(void **state)
 {
 	(void)state;

@@ -8,7 +8,7 @@
 #include "base/listener.h"
 #include "check.h"
 
-/* As a little-endian machine prints them; a big-endian one prints other digits. */
+/* The digits are those of a little-endian machine; a big-endian one prints others. */
 static bool is_little_endian(void)
 {
 	const uint16_t one = 1;

@@ -75,7 +75,7 @@ static int count_words(char *const *words)
 	return count;
 }
 
-/* getopt_long(3) wants to be free to permute: it gets a copy. */
+/* getopt_long(3) may permute the words, so it gets a copy. */
 static int parse(struct sample *sample, const char *const *words)
 {
 	char *argv[WORDS_MAX + 1];

@@ -18,8 +18,8 @@ static int serve(struct prong_conn *conn, void *arg)
 
 /*
  * Opens a server with size bytes of options, and closes it. They are on the heap, so
- * that the sanitizer sees who reads on behind them. fill is in every byte behind those
- * that this version knows.
+ * that the sanitizer notices reads beyond them. Every byte after those that this
+ * version knows is fill.
  */
 static int open_sized(const struct prong_options *options, size_t size,
 		      unsigned char fill)
@@ -59,7 +59,7 @@ static void fields_that_an_older_program_lacks_are_zero(void **state)
 		offsetof(struct prong_options, keep_fds),
 		offsetof(struct prong_options, user_first),
 	};
-	/* Out of range, but behind the sizes. */
+	/* Out of range, but beyond these sizes. */
 	const struct prong_options options = { .listen = any_port, .user_count = 1 };
 
 	(void)state;
@@ -108,7 +108,7 @@ static void an_option_that_is_not_known_is_refused_in_words(void **state)
 	}
 }
 
-/* The last byte alone. */
+/* Only the last byte. */
 static void every_byte_behind_is_looked_at(void **state)
 {
 	unsigned char bytes[sizeof(struct prong_options) + 64] = { 0 };
@@ -170,7 +170,7 @@ static void a_size_beyond_reason_is_refused_in_words_and_not_followed(void **sta
 	}
 }
 
-/* What prong_open() says to these options, of a server on listen. */
+/* What prong_open() says to these options, for a server on listen. */
 static int open_with_socket(const char *listen, struct prong_options options,
 			    char error[PRONG_ERROR_MAX])
 {
@@ -217,7 +217,7 @@ static void a_sockets_mode_and_owner_need_a_socket_with_a_path(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
-/* Of programs, unless handler is given. */
+/* For programs, unless handler is given. */
 static int open_with_users(struct prong_options options, prong_handler *handler,
 			   char error[PRONG_ERROR_MAX])
 {

@@ -20,9 +20,9 @@
 
 struct kind {
 	const char *name;
-	/* Fills reader and writer; false: it cannot be had here. */
+	/* Fills in reader and writer; false: not available here. */
 	bool (*make)(int ends[2]);
-	bool foreign; /* opened by a user who may not open it anew */
+	bool foreign; /* opened by a user who may not open it again */
 };
 
 static bool make_pipe(int ends[2])
@@ -82,7 +82,7 @@ static const struct kind kinds[] = {
 	{ "terminal", make_terminal, false },
 };
 
-/* Opens an outlet for ends[1] as that kind has it; false: not here. */
+/* Opens an outlet for ends[1] in the way of that kind; false: not here. */
 static bool open_kind(const struct kind *kind, struct outlet *outlet, int ends[2])
 {
 	if (kind->foreign && geteuid() != 0)
@@ -105,7 +105,7 @@ static void close_kind(struct outlet *outlet, const int ends[2])
 	close(ends[1]);
 }
 
-/* Lines of digits, each with its number, all of one length. */
+/* Lines of digits, each with its number, all of the same length. */
 static char *make_lines(void)
 {
 	char *lines = malloc((size_t)LINES * LINE_BYTES + 1);
@@ -117,7 +117,7 @@ static char *make_lines(void)
 	return lines;
 }
 
-/* Takes what is there; appends it at text. Returns how much it was. */
+/* Reads what is there, and appends it to text. Returns how much. */
 static size_t take(int reader, char *text)
 {
 	size_t total = 0;
@@ -128,7 +128,7 @@ static size_t take(int reader, char *text)
 	return total;
 }
 
-/* A reader that sleeps until the outlet has nothing more to write into. */
+/* A reader that sleeps until the outlet has no room left. */
 static void expect_whole(const struct kind *kind, const char *lines)
 {
 	size_t length = strlen(lines), written = 0, seen = 0;

@@ -30,7 +30,7 @@ static void close_channel(struct channel *channel)
 	close(channel->receiver);
 }
 
-/* Sends data with count copies of descriptor 0, as no pass_send() would. */
+/* Sends data with count copies of descriptor 0, which pass_send() never does. */
 static void send_raw(int channel, const void *data, size_t size, int count)
 {
 	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
@@ -59,7 +59,7 @@ static void a_descriptor_and_its_data_arrive_together(void **state)
 	(void)state;
 	assert_int_equal(pipe(out), 0);
 	assert_int_equal(pass_send(channel.sender, "data", 4, out[1]), 0);
-	assert_int_equal(write(out[1], "a", 1), 1); /* it stays the sender's */
+	assert_int_equal(write(out[1], "a", 1), 1); /* the sender keeps its own */
 	close(out[1]);
 	assert_int_equal(pass_receive(channel.receiver, data, 4, &fd), 1);
 	assert_memory_equal(data, "data", 4);
@@ -112,7 +112,7 @@ static void the_receiver_learns_that_the_sender_is_gone(void **state)
 	close(channel.receiver);
 }
 
-/* Each leaves fd alone, and no descriptor behind: promise() counts them. */
+/* Each leaves fd unchanged and no descriptor behind: promise() counts them. */
 static void refuses(const char *data, size_t size, int descriptors)
 {
 	struct channel channel = open_channel();

@@ -6,7 +6,7 @@
 
 #define STREAM 100
 
-/* Whatever the position and the length: what was sent matches, and nothing else does. */
+/* At any position and length: what was sent matches, and nothing else does. */
 static void one_wrong_bit_is_seen(void **state)
 {
 	uint64_t out[PATTERN_WORDS(STREAM)];
@@ -30,7 +30,7 @@ static void one_wrong_bit_is_seen(void **state)
 	}
 }
 
-/* Read in pieces, as they happen to come, it is the same stream. */
+/* Read in pieces of any size, it is the same stream. */
 static void pieces_of_any_length_make_up_the_stream(void **state)
 {
 	static char stream[1000];

@@ -6,13 +6,13 @@
 #include "pair.h"
 #include "peer.h"
 
-#define SECOND INT64_C(1000000) /* of clock_now_us() */
+#define SECOND INT64_C(1000000) /* in the unit of clock_now_us() */
 #define START  (1000 * SECOND)
-#define HOUR   3600000 /* of a rate's period */
+#define HOUR   3600000 /* as a rate's period */
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* At most so many connections, as there are processes; and one that is held. */
+/* The most connections: one for each process, and one that is held. */
 enum { MOST = 8 };
 
 static const char *const nobody[] = { NULL };
@@ -42,7 +42,7 @@ static enum reason judge(const char *host, int64_t now)
 	return policy_judge(&policy, &client, now);
 }
 
-/* Comes in, if it may. */
+/* Enters, if the policy allows it. */
 static enum reason come(struct client *client, const char *host, int64_t now)
 {
 	enum reason reason;
@@ -54,7 +54,7 @@ static enum reason come(struct client *client, const char *host, int64_t now)
 	return reason;
 }
 
-/* Comes, and leaves at once. */
+/* Enters, and leaves at once. */
 static enum reason visit(const char *host, int64_t now)
 {
 	struct client client;
@@ -87,7 +87,7 @@ static void without_limits_everyone_may_come_and_nothing_is_counted(void **state
 	policy_close(&policy);
 }
 
-/* All four are against the first client's neighbour, and ever fewer of them. */
+/* Against the first client's neighbour all four hold, then fewer and fewer. */
 static void the_first_check_that_fails_is_told(void **state)
 {
 	struct prong_options options = {
@@ -200,7 +200,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 		.rate_per_source = { 1, HOUR, 0 },
 		.rate = { 1, HOUR, 0 },
 		.max_per_source = 1,
-		.source_prefix_ipv4 = 24, /* the other is of the same source */
+		.source_prefix_ipv4 = 24, /* the other one is the same source */
 	};
 	struct client exempt[MOST], other;
 
@@ -219,7 +219,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 	assert_int_equal(judge("192.0.2.1", START), REASON_NONE);
 	for (unsigned i = 0; i < MOST; i++)
 		policy_leave(&policy, &exempt[i], START);
-	/* Nothing to remember of them; of the other there is. */
+	/* There is nothing to remember about them, but about the other there is. */
 	assert_int_equal(policy.sources.connected, 1);
 	assert_int_equal(policy.sources.oldest, SOURCE_NONE);
 	policy_leave(&policy, &other, START);
@@ -432,7 +432,7 @@ static void leaving_twice_is_leaving_once(void **state)
 	policy_close(&policy);
 }
 
-/* Every process at work for another source, and one client held; over and over. */
+/* Every process serves another source, and one client is held; repeatedly. */
 static void every_count_is_back_at_zero(void **state)
 {
 	struct prong_options options = { .max_per_source = 1 };

@@ -75,7 +75,7 @@ static void a_bad_option_is_told_in_words(void **state)
 		assert_int_equal(strncmp(why.text, bad[i].says, strlen(bad[i].says)),
 				 0);
 		assert_null(strchr(why.text, '\n'));
-		/* As prong_open() does then. */
+		/* prong_open() calls it after a failure. */
 		policy_close(&policy);
 	}
 }
@@ -152,7 +152,7 @@ static void each_list_may_have_256_prefixes(void **state)
 	}
 }
 
-/* Only a rate of the source asks for memory of those who have left. */
+/* Only a rate per source needs memory for sources that have left. */
 static void as_much_is_remembered_as_the_limits_need(void **state)
 {
 	static const struct {

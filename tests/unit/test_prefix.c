@@ -50,7 +50,9 @@ static const struct {
 	{ "::ffff:c000:201/128", AF_INET, 32, "192.0.2.1" },
 	{ "::FFFF:192.0.2.0/120", AF_INET, 24, "192.0.2.0" },
 	{ "::ffff:0:0/96", AF_INET, 0, "0.0.0.0" },
-	/* Alike, but no v4-mapped ones: RFC 4291, 2.5.5.1, and RFC 2765. */
+	/*
+	 * These look like v4-mapped ones but are not: RFC 4291, 2.5.5.1, and RFC 2765.
+	 */
 	{ "::192.0.2.1", AF_INET6, 128, "::192.0.2.1" },
 	{ "::ffff:0:192.0.2.1", AF_INET6, 128, "::ffff:0:c000:201" },
 	/* The longest text of an address. */
@@ -167,7 +169,7 @@ static void what_is_no_prefix_is_refused_with_a_reason(void **state)
 		assert_memory_equal(&prefix, &before, sizeof(prefix));
 		assert_non_null(memchr(why.text, '\0', sizeof(why.text)));
 		assert_non_null(strstr(why.text, bad[i].says));
-		/* It says which text was meant. */
+		/* It names the text that was meant. */
 		assert_int_equal(
 			strncmp(why.text + 1, bad[i].text, strnlen(bad[i].text, 60)),
 			0);
@@ -224,7 +226,10 @@ static void a_prefix_holds_what_begins_like_it(void **state)
 	}
 }
 
-/* The network of zeros holds an address with one bit set just if that is behind it. */
+/*
+ * The network of zeros contains an address with one bit set only if that bit is after
+ * it.
+ */
 static void every_length_counts_to_the_bit(void **state)
 {
 	static const struct {

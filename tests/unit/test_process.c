@@ -161,7 +161,7 @@ static void a_signal_goes_to_the_process_while_it_has_no_group(void **state)
 	expect_sent(50, SIGKILL);
 }
 
-/* It may have moved to any group, the supervisor's own included: that is sent nothing. */
+/* It may have moved to any group, even the supervisor's own, which gets no signal. */
 static void a_signal_reaches_a_process_that_has_left_its_group(void **state)
 {
 	struct process *process = fake_process(50, PROCESS_BUSY, 0);
@@ -240,7 +240,7 @@ static void to_kill_all_kills_each_living_process_once(void **state)
 		assert_int_equal(fake.sent[i].number, SIGKILL);
 		told |= 1U << (abs(fake.sent[i].pid) - 50);
 	}
-	/* All but the two that SIGKILL had been sent to before; each, and its group. */
+	/* To all except the two that had got SIGKILL before; each, and its group. */
 	assert_int_equal(fake.sent_count, 2 * 8);
 	assert_int_equal(told, 0x3ff & ~(1U << 4 | 1U << 9));
 	fake.sent_count = 0;
@@ -264,7 +264,7 @@ static void a_process_that_left_by_itself_is_sent_nothing(void **state)
 	close(pair.client);
 }
 
-/* What the loop told of a process: its slot, and how often. */
+/* What the loop reported about a process: its slot, and how often. */
 static unsigned told_of, told;
 
 static void tell(void *owner, unsigned index, uint32_t events, int64_t now_us)
@@ -276,7 +276,7 @@ static void tell(void *owner, unsigned index, uint32_t events, int64_t now_us)
 	told++;
 }
 
-/* How often the loop has told of a descriptor that is ready all the time. */
+/* How often the loop has reported a descriptor that is always ready. */
 static unsigned times_told(void)
 {
 	told = 0;
@@ -309,7 +309,7 @@ static void a_descriptor_of_a_process_is_watched_until_that_ends(void **state)
 	pair_close(&pair);
 }
 
-/* A copy in a child keeps what is watched alive: it must be taken out first. */
+/* A copy in a child keeps a registration alive, so it must be removed first. */
 static void a_channel_that_is_dropped_is_watched_no_more(void **state)
 {
 	struct process *process = fake_process(50, PROCESS_IDLE, 0);

@@ -12,14 +12,14 @@
 
 #define LONG_MS 60000 /* never reached */
 
-/* '4' and '6' for the families, and the order is in the port. */
+/* '4' and '6' for the families; the port holds the order. */
 static void fill(struct address_list *list, const char *families)
 {
 	memset(list, 0, sizeof(*list));
 	for (const char *family = families; *family != '\0'; family++) {
 		struct address *address = &list->at[list->count++];
 
-		/* sin_port and sin6_port are at the same place */
+		/* sin_port and sin6_port have the same offset */
 		address->any.in.sin_family = *family == '4' ? AF_INET : AF_INET6;
 		address->any.in.sin_port = htons((in_port_t)list->count);
 	}
@@ -50,7 +50,7 @@ static void families_take_turns_and_each_keeps_its_order(void **state)
 	}
 }
 
-/* A socket on loopback; queue < 0: it refuses. Its address becomes the list's next. */
+/* A socket on loopback; queue < 0: it refuses. Its address is appended to the list. */
 static int add_server(struct address_list *list, int queue)
 {
 	struct address *address = &list->at[list->count++];
@@ -66,7 +66,7 @@ static int add_server(struct address_list *list, int queue)
 	return fd;
 }
 
-/* Fills its queue, so that it answers no further call; clients[] take two. */
+/* Fills its queue, so that it accepts no more; clients[] receives two. */
 static int add_silent_server(struct address_list *list, int clients[2])
 {
 	int fd = add_server(list, 0);
@@ -80,7 +80,7 @@ static int add_silent_server(struct address_list *list, int clients[2])
 }
 
 struct events {
-	char text[16]; /* a letter an event: b for begun, f for failed */
+	char text[16]; /* one letter per event: b for begun, f for failed */
 	unsigned count;
 };
 

@@ -18,7 +18,7 @@ static bool take(const struct rate *rate, int64_t *full_at_ns, int64_t now)
 	return true;
 }
 
-/* How many can be taken at this moment. */
+/* How many tokens can be taken at this moment. */
 static int take_all(const struct rate *rate, int64_t *full_at_ns, int64_t now)
 {
 	int count = 0;
@@ -42,7 +42,7 @@ static void a_burst_is_allowed_and_no_more(void **state)
 	}
 }
 
-/* Machines' clocks may have started just now, or long ago. */
+/* Clocks of machines may have started just now, or long ago. */
 static void zeroed_state_is_a_full_bucket_at_any_time(void **state)
 {
 	static const int64_t times[] = { 0, 1, SECOND, INT64_C(400) * 86400 * SECOND };
@@ -100,7 +100,7 @@ static void asking_in_vain_costs_nothing(void **state)
 	assert_true(take(&rate, &full_at_ns, 2 * SECOND));
 }
 
-/* How many of those that come every step are allowed. */
+/* How many of count clients, one every step, are allowed. */
 static int allowed_of(int count, const struct rate *rate, int64_t step)
 {
 	int64_t full_at_ns = 0;
@@ -126,7 +126,7 @@ static void who_keeps_to_the_rate_is_never_refused(void **state)
 	}
 }
 
-/* Of those that come twice as often as they may, half; and once the burst. */
+/* Of clients that come twice as often as allowed, half; and once the burst. */
 static void at_twice_the_rate_half_are_allowed(void **state)
 {
 	struct rate strict = rate_of(SECOND, 1), loose = rate_of(SECOND, 10);

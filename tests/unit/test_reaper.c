@@ -13,9 +13,9 @@
 
 #define NOW   START_US
 #define LATER (NOW + MINUTE_US) /* later than anything here is due */
-#define GONE  FIRST_PID         /* from here on: children that cannot be collected */
+#define GONE  FIRST_PID         /* from here on: children that cannot be reaped */
 
-/* What the reaper has told. */
+/* What the reaper has reported. */
 static struct {
 	pid_t pids[64];
 	int statuses[64];
@@ -49,7 +49,7 @@ static int leave(void *status)
 	return *(int *)status;
 }
 
-/* A child that has ended and is not collected. */
+/* A child that has ended and is not reaped. */
 static pid_t ended_child(int status)
 {
 	pid_t pid = child_start(leave, &status);
@@ -208,7 +208,7 @@ static void from_a_look_for_marks_to_the_next_there_is_a_pause(void **state)
 	assert_int_equal(reaper_deadline(&reaper), LATER);
 }
 
-/* A worker that has been broken into can write any mark. */
+/* A worker that was broken into can write any mark. */
 static void false_marks_end_a_look_and_hide_no_child(void **state)
 {
 	struct process *last;
@@ -221,7 +221,7 @@ static void false_marks_end_a_look_and_hide_no_child(void **state)
 		atomic_store(&parts.processes.board.pages[i].leaving, UINT64_MAX);
 	reaper.sweep_at_us = LATER;
 	hear_of(GONE, NOW);
-	/* 64 in vain are enough: a page is looked at as a whole. */
+	/* It stops after 64 false marks; a page is always read completely. */
 	assert_int_equal(reaper.page, 2);
 	assert_int_equal(told.count, 0);
 	hear_of(GONE, NOW + MINUTE_US / 2);
@@ -236,7 +236,7 @@ static int wait_for_signal(void *arg)
 	return pause();
 }
 
-/* A host program's own child is not. */
+/* A host program's own child is not waited for. */
 static void at_the_end_every_child_in_the_table_is_waited_for(void **state)
 {
 	pid_t own = child_start(wait_for_signal, NULL);

@@ -31,7 +31,7 @@ static void an_exit_status_tells_the_reason_back(void **state)
 	}
 }
 
-/* They are an interface: tools may have learnt them. */
+/* They are an interface on which tools may depend. */
 static void exit_statuses_stay_what_they_are(void **state)
 {
 	static const struct {
@@ -64,7 +64,7 @@ static void a_status_that_tells_none_is_a_crash(void **state)
 	assert_int_equal(reason_from_exit_status(0), REASON_DONE);
 }
 
-/* The others are the supervisor's to find: a worker that tells one is broken. */
+/* The supervisor determines all others: a worker that reports one is broken. */
 static void a_worker_tells_no_reason_but_its_own(void **state)
 {
 	static const unsigned foreign[] = { REASON_COUNT, 100, 106, 255, UINT32_MAX };
@@ -79,7 +79,7 @@ static void a_worker_tells_no_reason_but_its_own(void **state)
 		assert_false(reason_is_completion(foreign[i]));
 }
 
-/* A name says which side ended it: tools look for "refused-". */
+/* A name says which side ended the connection: tools look for "refused-". */
 static void the_refused_are_named_so(void **state)
 {
 	static const struct {

@@ -87,7 +87,7 @@ static const struct {
 	void (*say)(int64_t now_us);
 	const char *line;
 	int64_t interval_us;
-	bool debug; /* each of them is a line of a verbose log */
+	bool debug; /* whether it is a line of a verbose log only */
 } throttled[] = {
 	{ say_signal_ignored, "level=info event=signal-ignored", SECOND_US, false },
 	{ say_accept_failed, "level=error event=accept-failed", SECOND_US, false },
@@ -120,7 +120,7 @@ static void a_line_that_comes_often_says_how_many_were_suppressed(void **state)
 		throttled[i].say(now_us);
 		assert_int_equal(parts.line_count, 2);
 		last_line_has(throttled[i].line, "suppressed=5", NULL);
-		/* From then on it is counted anew. */
+		/* From then on suppressed lines are counted anew. */
 		throttled[i].say(now_us + interval_us - 1);
 		throttled[i].say(now_us + interval_us);
 		last_line_has("suppressed=1", NULL);

@@ -220,7 +220,9 @@ static void a_run_that_fails_says_of_what_and_cannot_be_repeated(void **state)
 	assert_int_equal(end.status, 0);
 }
 
-/* Of no bytes, before the first one has come and when the next is there already. */
+/*
+ * Receives 0 bytes, before the first byte has come and when the next is there already.
+ */
 static int receives_nothing(struct prong_conn *conn, void *arg)
 {
 	char byte = 0;
@@ -249,7 +251,7 @@ static void to_receive_no_bytes_is_not_the_end(void **state)
 	stop(&running);
 }
 
-/* Takes all descriptors but a few. Returns the first of those taken. */
+/* Uses up all descriptors but a few. Returns the first one used. */
 static int take_descriptors(int left)
 {
 	int first = dup(0);

@@ -1,4 +1,4 @@
-/* The sandbox, as the program meets it whose process has become the supervisor. */
+/* The sandbox, as seen by the program whose process becomes the supervisor. */
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -18,7 +18,10 @@
 #include "engine/confine/sandbox.h"
 #include "running.h"
 
-/* None with sanitizers, nor where the kernel has no seccomp: then nothing is to see. */
+/*
+ * Not available with sanitizers, nor if the kernel has no seccomp; nothing can be
+ * tested then.
+ */
 static bool is_to_be_had(void *unused)
 {
 	struct sandbox sandbox = { .on = true };
@@ -110,7 +113,7 @@ static int fork_works(void)
 	return 0;
 }
 
-/* The second time, since a signal's return sets a stack back that was there already. */
+/* Tried twice, since a signal's return restores a stack that was set before. */
 static int alternate_stack_works(void)
 {
 	static char memory[2][65536];
@@ -130,7 +133,10 @@ static void *no_thread(void *arg)
 	return arg;
 }
 
-/* A program would have the filter and not the gate: rather an error than its death. */
+/*
+ * A program would have the filter but not the gate, so an error is better than its
+ * death.
+ */
 static int what_cannot_work_says_so(void)
 {
 	static char *const words[] = { "true", NULL }, *const environment[] = { NULL };
@@ -152,7 +158,9 @@ static void catch (int number)
 	caught = number;
 }
 
-/* Blocked or taken by others, the signal of the trap would end the process. */
+/*
+ * If it were blocked or had another handler, the trap's signal would end the process.
+ */
 static int signals_stay_apart(void)
 {
 	struct sigaction action = { .sa_handler = catch }, found;
@@ -266,7 +274,7 @@ static void servers_run_one_after_the_other_with_it(void **state)
 	stop(&running);
 }
 
-/* -1 where the kernel does not tell. */
+/* -1 if the kernel does not say. */
 static int filters_in_force(void)
 {
 	FILE *file = fopen("/proc/self/status", "r");

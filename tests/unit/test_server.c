@@ -274,7 +274,10 @@ static void see_exit(int number)
 	exits_seen++;
 }
 
-/* It makes a child to try out what children will do; that is nobody else's business. */
+/*
+ * It makes a child to try out what children will do, which must not reach the host
+ * program.
+ */
 static void what_is_tried_first_tells_no_sigchld(void **state)
 {
 	static const struct prong_rlimit limit = { 0, UINT64_MAX, UINT64_MAX };

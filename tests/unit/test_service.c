@@ -16,7 +16,7 @@
 
 #define FROM_1900_TO_1970 UINT32_C(2208988800)
 
-/* A service at work for one client: the test. Its exit status is the reason. */
+/* A service that serves one client: the test. Its exit status is the reason. */
 struct session {
 	struct pair pair;
 	const struct service *service;

@@ -34,7 +34,7 @@ static uint64_t closed(enum reason reason)
 	return parts.sessions.totals.closed[reason];
 }
 
-/* Refuses the server's end of a pair that has just been accepted. */
+/* Refuses the server's end of a pair as if it had just been accepted. */
 static void refuse(struct pair *pair, enum reason reason, bool at_once)
 {
 	struct client client = accepted(pair->server);
@@ -147,7 +147,7 @@ static void a_refused_client_meets_a_reset_where_that_is_asked_for(void **state)
 	pair_close(&pair);
 }
 
-/* It has sent something that nothing reads: close(2) alone would reset it. */
+/* It has sent something that is not read: close(2) alone would reset it. */
 static void a_refused_client_has_a_second_to_read_the_text(void **state)
 {
 	struct pair pair = pair_tcp();

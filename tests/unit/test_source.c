@@ -20,7 +20,7 @@ static struct source_key key_of(const char *host, unsigned ipv4_bits,
 	return key;
 }
 
-/* Of the user who made a pair of sockets just now. */
+/* The user of a pair of sockets made just now. */
 static struct source_key key_of_user(void)
 {
 	struct address address = peer_unix();
@@ -32,7 +32,7 @@ static struct source_key key_of_user(void)
 	return key;
 }
 
-/* As many different ones as are wanted. */
+/* As many different keys as needed. */
 static struct source_key key_number(uint32_t number)
 {
 	return (struct source_key){ .word = { 0, 0, htonl(0xffff), htonl(number) } };
@@ -62,7 +62,7 @@ static uint32_t enter(struct sources *sources, uint32_t number)
 	return source_enter(sources, &key, false);
 }
 
-/* Comes and goes, and has its whole rate again at full_at_ns; the time is 1. */
+/* Enters and leaves, and has its whole rate again at full_at_ns; the time is 1. */
 static void visit(struct sources *sources, uint32_t number, int64_t full_at_ns)
 {
 	uint32_t index = enter(sources, number);
@@ -147,7 +147,7 @@ static void a_unix_client_is_its_user(void **state)
 	assert_false(is_same(mine, other));
 }
 
-/* Whose number is chosen to look like one, too. */
+/* Even one whose number is chosen to look like an address. */
 static void a_user_is_never_an_address(void **state)
 {
 	static const char *const forms[] = { "%u.%u.%u.%u", "::%u.%u.%u.%u",
@@ -197,7 +197,7 @@ static void connections_are_counted_for_each_source(void **state)
 	sources_close(&sources);
 }
 
-/* All connections from different sources, over and over, and their rates used up. */
+/* All connections from different sources, repeatedly, with their rates used up. */
 static void places_never_run_out_for_connections(void **state)
 {
 	enum { MOST = 300, ROUNDS = 50 };
@@ -265,7 +265,7 @@ static void a_source_is_remembered_until_its_rate_is_regained(void **state)
 	assert_int_equal(sources.connected, 1);
 	source_leave(&sources, index, false, 1000);
 	nothing_is_known(&sources);
-	/* Whoever has its place then does not have its past. */
+	/* The source that gets its place does not inherit its past. */
 	assert_int_equal(enter(&sources, 2), index);
 	assert_int_equal(sources.at[index].full_at_ns, 0);
 	source_leave(&sources, index, false, 1000);
@@ -280,7 +280,7 @@ static void who_left_first_is_forgotten_first(void **state)
 	assert_int_equal(sources_open(&sources, 1, 4), 0);
 	for (uint32_t i = 1; i <= 5; i++)
 		visit(&sources, i, 100 - i);
-	/* 2 and 5 were here again since: the order is now 1 3 4 2 5. */
+	/* 2 and 5 came again since: the order is now 1 3 4 2 5. */
 	visit(&sources, 2, 100);
 	visit(&sources, 5, 100);
 	visit(&sources, 6, 100);
@@ -321,7 +321,7 @@ static void a_source_with_a_connection_is_never_forgotten(void **state)
 	sources_close(&sources);
 }
 
-/* A flood of sources costs no more memory than was set aside for them. */
+/* A flood of sources uses no more memory than was set aside. */
 static void many_different_sources_are_bounded(void **state)
 {
 	enum { MOST = 4, MANY = 70000, PLACES = MOST + SOURCES_REMEMBERED };
@@ -345,7 +345,7 @@ static void many_different_sources_are_bounded(void **state)
 	sources_close(&sources);
 }
 
-/* The same table, as plainly as can be; a place is a number. */
+/* The same table in the simplest form; a place is a number. */
 enum { NUMBERS = 20, CONNECTIONS = 6, REMEMBERED = 3 };
 
 struct plain {

@@ -16,7 +16,7 @@
 
 static struct dispatch *const dispatch = &serving.dispatch;
 
-/* Sets how many spares the model wants, and dispatch keeps. */
+/* Sets how many spares the model wants and dispatch keeps. */
 static void keep_spares(unsigned spare)
 {
 	dispatch->spare = serving.wanted = spare;
@@ -141,7 +141,7 @@ static void in_a_stream_clients_go_first_for_32_rounds(void **state)
 			assert_int_equal(start_spares_in_a_stream(START), 0);
 		assert_int_equal(start_spares_in_a_stream(START), 2);
 	}
-	/* After a round without a client the count begins anew. */
+	/* A round without a client starts the count again. */
 	start_spares_in_a_stream(START);
 	assert_int_equal(start_spares(START), 2);
 	for (int i = 1; i < DEFER; i++)
@@ -174,7 +174,7 @@ static void die(const struct process *process, int64_t now)
 	dispatch_spare_died(dispatch, process, &info, now);
 }
 
-/* The program does not exist, for example. No client is affected. */
+/* For example, the program does not exist. No client is affected. */
 static void a_spare_that_cannot_begin_is_tried_again_after_a_pause(void **state)
 {
 	siginfo_t info = { .si_code = CLD_EXITED, .si_status = 127 };
@@ -351,7 +351,7 @@ static void a_surplus_that_is_due_before_is_the_deadline(void **state)
 	(void)state;
 	keep_spares(2);
 	make_idle(3, START - SURPLUS);
-	serving.wanted = 10; /* more are missing, but they wait */
+	serving.wanted = 10; /* more are missing, but they are delayed */
 	come(START);
 	make_idle(1, START);
 	assert_int_equal(dispatch_deadline(dispatch), START);
@@ -397,7 +397,7 @@ static void a_spare_that_does_not_come_to_wait_in_ten_seconds_is_killed(void **s
 	expect_killed(50);
 	assert_int_equal(said("event=spare-stuck pid=50"), 1);
 	assert_int_equal(fake.processes.in[PROCESS_STARTING].count, 1);
-	/* The next one after a pause. */
+	/* The next one comes after a pause. */
 	assert_int_equal(start_spares(START + SURPLUS), 0);
 	assert_int_equal(start_spares(START + SURPLUS + 5 * MS), 1);
 }

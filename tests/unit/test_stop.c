@@ -11,7 +11,7 @@
 #define NOW      START_US
 #define LEAVE_US 1500000 /* from SIGKILL to the end */
 
-/* One of each state in which a process lives. */
+/* One in each state of a living process. */
 static struct process *idle, *busy, *accepting, *ending;
 
 static void make_processes(void)
@@ -94,7 +94,7 @@ static void at_the_notice_those_that_may_serve_are_told_to_end(void **state)
 	assert_int_equal(busy->end_cause, REASON_STOPPED);
 	assert_int_equal(idle->state, PROCESS_IDLE);
 	assert_int_equal(stop_deadline(&parts.stop), NOW + 30 * SECOND_US);
-	/* Once: a second look sends nothing. */
+	/* Only once: a second look sends nothing. */
 	stop_enforce(&parts.stop, 2, term_us);
 	assert_int_equal(parts.sent_count, 2);
 	assert_int_equal(lines_with("grace-expired"), 1);
@@ -147,7 +147,7 @@ static void a_stop_at_once_leaves_no_time(void **state)
 	assert_int_equal(parts.lingering.count, 0);
 	assert_int_equal(parts.admission.listeners[0].fd, -1);
 	assert_true(parts.dispatch.finished);
-	/* No notice any more, and what comes late does not linger. */
+	/* There is no notice any more, and a late connection does not linger. */
 	assert_int_equal(stop_deadline(&parts.stop), NOW + 1 + LEAVE_US);
 	assert_int_equal(lines_with("grace-expired"), 0);
 	sessions_let_go(&parts.sessions, late.server, NOW + 1);
@@ -167,7 +167,7 @@ static void a_killed_process_keeps_the_cause_it_had(void **state)
 	assert_int_equal(idle->end_cause, REASON_STOPPED);
 }
 
-/* Each thing that is left alone keeps the server. */
+/* Each thing that is left keeps the server running. */
 static void a_stop_is_complete_when_nothing_is_left(void **state)
 {
 	struct pair pair = pair_tcp();
@@ -197,7 +197,7 @@ static void a_stop_is_complete_when_nothing_is_left(void **state)
 	close(pair.client);
 }
 
-/* Nor is the end put off by another request. */
+/* Another request does not delay the end either. */
 static void the_end_comes_although_a_process_is_left(void **state)
 {
 	(void)state;
@@ -208,7 +208,7 @@ static void the_end_comes_although_a_process_is_left(void **state)
 	assert_int_equal(stop_deadline(&parts.stop), NOW + LEAVE_US);
 }
 
-/* What programs have left behind, say. */
+/* For example, descendants that programs left behind. */
 static void a_stop_waits_for_strays(void **state)
 {
 	(void)state;

@@ -50,7 +50,7 @@ static void tallies_are_added_to_what_is_there_and_stay_as_they_are(void **state
 	totals.bytes_out = 20;
 	count(&tallies[0], 5, 3, 1);
 	count(&tallies[1], 7, 0, 7);
-	count(&tallies[2], 1000, 1000, 0); /* beyond those that are asked for */
+	count(&tallies[2], 1000, 1000, 0); /* beyond the ones that are asked for */
 	tallies_add(tallies, 2, &totals);
 	expect_totals(&totals, 112, 3, 9);
 	totals = (struct totals){ 0 };
@@ -83,14 +83,14 @@ static void a_connection_without_an_end_is_open(void **state)
 	struct totals totals = { .accepted = 3 };
 
 	(void)state;
-	/* What others have counted does not hide it. */
+	/* Counts of other workers do not hide it. */
 	totals.closed[REASON_DONE] = 3;
 	count(&tallies[0], 5, 3, 1);
 	assert_true(tally_fold(&tallies[0], &totals).open);
 	assert_int_equal(totals_active(&totals), 1);
 }
 
-/* A worker that has been broken into can write anything into its tally. */
+/* A worker that was broken into can write anything into its tally. */
 static void a_tally_of_nonsense_makes_totals_that_can_still_be_added_to(void **state)
 {
 	struct totals totals = { .accepted = 3 };
@@ -128,7 +128,7 @@ static void the_newest_retire_and_no_others(void **state)
 	for (int i = 0; i < 5; i++)
 		fake_process(50 + i, PROCESS_ACCEPTING, i);
 	fake_process(60, PROCESS_BUSY, 9);
-	/* The first becomes the newest. */
+	/* The first one becomes the newest. */
 	process_set_state(&fake.processes, process_find(&fake.processes, 50),
 			  PROCESS_ACCEPTING, 10);
 	tallies_retire(tallies, &fake.processes, 2);

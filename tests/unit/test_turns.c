@@ -4,7 +4,7 @@
 
 #include "check.h"
 
-/* Who gives a client, of those that always have one, in the next turns. */
+/* Counts which listener gives a client in the next turns, if they always have one. */
 static void play(struct turns *turns, unsigned *given, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -49,7 +49,7 @@ static void all_that_wait_have_the_same_share(void **state)
 		assert_int_equal(given[i], 10);
 }
 
-/* The crowd had all turns meanwhile; that is not made up for. */
+/* The crowd had all turns meanwhile; there is no compensation for that. */
 static void one_that_comes_late_is_next_and_has_no_more_than_its_share(void **state)
 {
 	unsigned given[TURNS_MAX] = { 0 };

@@ -1,4 +1,4 @@
-/* How admission shares what is scarce between listeners that have clients. */
+/* How admission shares scarce resources between listeners that have clients. */
 #include "engine/supervisor/admission.h"
 
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ static unsigned queued(unsigned index)
 	return (unsigned)listener_queue_length(&parts.admission.listeners[index]);
 }
 
-/* The only slot comes free, and is taken by the next client. */
+/* The only slot becomes free, and the next client takes it. */
 static void serve_one_more(void)
 {
 	parts_end(parts_server_of(parts.sessions.totals.accepted), NOW);
@@ -35,7 +35,7 @@ static void at_the_limit_a_crowd_and_few_take_turns(void **state)
 	clients_come_to(0, CROWD);
 	admit_at(NOW);
 	assert_int_equal(queued(0), CROWD - 1);
-	/* They come while the crowd waits, and wait for one client of it at most. */
+	/* They come while the crowd waits, and wait for at most one client of it. */
 	clients_come_to(1, 2);
 	serve_one_more();
 	assert_int_equal(queued(1), 1);
@@ -99,7 +99,7 @@ static void three_listeners_have_a_third_each(void **state)
 	}
 }
 
-/* One that waits behind the crowd's next 16 would wait for 16 sessions. */
+/* A client that waits behind the crowd's next 16 would wait for 16 sessions. */
 static void slots_that_come_free_together_are_shared(void **state)
 {
 	(void)state;
@@ -126,7 +126,7 @@ static void clients_that_are_held_while_fork_fails_come_in_turn(void **state)
 		assert_int_not_equal(parts.admission.held.id, 0);
 		now_us += SECOND_US;
 		parts.model.error = 0;
-		parts.processes.max = i + 1; /* for the held one alone */
+		parts.processes.max = i + 1; /* only for the held one */
 		admit_at(now_us);
 		assert_int_equal(parts.admission.held.id, 0);
 		parts.processes.max = PARTS_MAX;
@@ -163,7 +163,7 @@ static void a_listener_that_fails_holds_up_no_other(void **state)
 		parts_server_of(i);
 	}
 	assert_int_equal(lines_with("event=accept-failed error=EINVAL"), 1);
-	/* It is tried again, ever more rarely, and the loop hears nothing of it. */
+	/* It is tried again, less and less often, and the loop does not watch it. */
 	assert_int_equal(parts.admission.watched, turns_bit(1));
 	assert_int_equal(admission_deadline(&parts.admission),
 			 NOW + 1 + BACKOFF_FIRST_US);

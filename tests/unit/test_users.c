@@ -85,7 +85,7 @@ static void one_that_a_session_keeps_comes_when_no_other_is_left(void **state)
 	}
 	assert_int_equal(users_take(&users), nth(1));
 	assert_int_equal(users_take(&users), nth(0));
-	/* What kept it before ends later, and must not free it. */
+	/* The session that kept it before ends later, and must not free it. */
 	users_release(&users, nth(0));
 	users_give_back(&users, nth(1));
 	assert_int_equal(users_take(&users), nth(1));

@@ -139,7 +139,9 @@ static void a_long_line_is_cut_and_says_by_how_much(void **state)
 	check_cut(60000, 'a', 60000 - VOICE_LINE_MAX);
 }
 
-/* What is escaped takes four times the room, or six: that is a cut, too. */
+/*
+ * Escapes take four or six times the room; what they displace is also counted as cut.
+ */
 static void a_cut_by_escapes_is_counted(void **state)
 {
 	size_t shown = 0;
@@ -182,7 +184,7 @@ static unsigned long count_suppressed(void)
 	return sum;
 }
 
-/* The last line, which has no text, tells how many others there were. */
+/* The last line, which has no text, reports how many others there were. */
 static unsigned count_texts(void)
 {
 	return kept_count(&fake.log, " text=");
@@ -310,7 +312,7 @@ static void one_that_is_quiet_costs_no_wake_up(void **state)
 	finish(&end, START + SECOND);
 }
 
-/* What the program has started has the pipe, too. */
+/* What the program has started has the pipe too. */
 static void others_that_hold_the_pipe_are_heard_and_hold_nothing_up(void **state)
 {
 	struct program_end end = start(1, 2);

@@ -1,4 +1,4 @@
-/* Sentences that say why: their bounds, and what is put before and behind them. */
+/* Sentences that say why: their bounds, and what is put before and after them. */
 #include "base/why.h"
 
 #include <errno.h>

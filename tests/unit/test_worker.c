@@ -18,7 +18,7 @@
 #include "child.h"
 #include "pair.h"
 
-/* Tells of each descriptor, but the connection and the folder's own, what it is. */
+/* Sends what each descriptor is, except the connection and the directory's own. */
 static void tell_descriptors(struct prong_conn *conn)
 {
 	DIR *folder = opendir("/proc/self/fd");
@@ -41,7 +41,7 @@ static void tell_descriptors(struct prong_conn *conn)
 	closedir(folder);
 }
 
-/* Says whatever of the process is not as prong.h promises to a handler. */
+/* Sends everything about the process that differs from what prong.h promises. */
 static int inspect(struct prong_conn *conn, void *arg)
 {
 	struct sigaction action;
@@ -74,7 +74,7 @@ static int inspect(struct prong_conn *conn, void *arg)
 	return 0;
 }
 
-/* Has a worker inspected; all it has to say but the last line is amiss. */
+/* Has a worker inspected; all lines but the last are complaints. */
 static void inspected(const struct running *running, unsigned id)
 {
 	char text[TEXT_MAX] = "", *last;
@@ -114,7 +114,7 @@ static void a_worker_starts_clean(void **state)
 	}
 }
 
-/* ready_fd is closed when all is ready, and its number must not be used again. */
+/* ready_fd is closed once all is ready, and its number must not be used again. */
 static void a_worker_gets_no_channel_in_place_of_a_standard_stream(void **state)
 {
 	struct running running = {
@@ -130,7 +130,7 @@ static void a_worker_gets_no_channel_in_place_of_a_standard_stream(void **state)
 	stop(&running);
 }
 
-/* 'P': say the pid; 'A': abort; 'H': hang; all else is echoed. */
+/* 'P': send the pid; 'A': abort; 'H': hang; everything else is echoed. */
 static int misbehave(struct prong_conn *conn, void *arg)
 {
 	char letter;
@@ -163,7 +163,7 @@ static void a_process_serves_as_many_connections_as_reuse_says(void **state)
 {
 	static const struct {
 		unsigned reuse;
-		int changes; /* of the process, in 6 connections */
+		int changes; /* number of process changes in 6 connections */
 	} rows[] = {
 		{ 0, 5 }, { 1, 5 }, { 2, 2 }, { 3, 1 }, { PRONG_REUSE_ALWAYS, 0 }
 	};

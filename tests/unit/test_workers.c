@@ -1,4 +1,4 @@
-/* What the supervisor and a worker that serves several connections say to each other. */
+/* What the supervisor and a worker that serves several connections tell each other. */
 #include "engine/supervisor/workers.h"
 
 #include <sys/socket.h>
@@ -20,7 +20,7 @@
 static struct workers workers;
 static struct sandbox sandbox;
 
-/* The worker's end of a channel, which the test plays. */
+/* The worker's end of each channel; the test plays the worker. */
 static int channels[64];
 static unsigned channel_count;
 
@@ -49,7 +49,7 @@ static int close_workers(void **state)
 	return parts_close(state);
 }
 
-/* An idle worker; *channel, which the test may close, is what it has of its channel. */
+/* An idle worker; *channel, which the test may close, is its end of the channel. */
 static struct process *idle_worker(int **channel)
 {
 	struct process *process = parts_process(PROCESS_IDLE, NOW);
@@ -77,7 +77,7 @@ static int dispatch(int fd)
 	return err;
 }
 
-/* One that serves; it has taken what it was handed. */
+/* A worker that serves, and has taken what it was handed. */
 static struct process *busy_worker(int **channel)
 {
 	struct process *process = idle_worker(channel);
@@ -178,7 +178,7 @@ static void a_reason_that_no_worker_gives_kills_it(void **state)
 		answer(*channel, &completion, sizeof(completion));
 		was_killed(process);
 	}
-	/* They are counted when they have been collected. */
+	/* They are counted when they have been reaped. */
 	assert_int_equal(totals_closed(&parts.sessions.totals), 0);
 }
 
@@ -260,7 +260,7 @@ static void an_idle_worker_that_closes_its_channel_gets_no_client(void **state)
 			 OUTCOME_SPARE_DIED);
 }
 
-/* As before its last connection. */
+/* As it does before its last connection. */
 static void a_busy_worker_may_close_its_channel_and_serve_on(void **state)
 {
 	int *channel;
@@ -293,7 +293,7 @@ static void a_worker_that_was_told_to_end_is_not_idle_again(void **state)
 	assert_int_equal(process->session.client.id, 0);
 }
 
-/* Its end may come after the client. */
+/* It may end after the client comes. */
 static void a_client_of_a_worker_that_has_just_left_goes_to_another(void **state)
 {
 	int *channel, *others;
@@ -309,7 +309,7 @@ static void a_client_of_a_worker_that_has_just_left_goes_to_another(void **state
 	assert_int_equal(other->session.client.id, 1);
 }
 
-/* It has called itself idle over and over, until its queue was full. */
+/* It has reported that it is free until its queue was full. */
 static void a_worker_that_takes_nothing_is_killed(void **state)
 {
 	struct completion completion = { .reason = REASON_EOF };

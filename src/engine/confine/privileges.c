@@ -241,7 +241,7 @@ static bool has_no_capabilities(void)
 	return true;
 }
 
-/* A process that began without root may still have had capabilities; none is left. */
+/* A process that began without root may have had capabilities, too; all are gone. */
 static bool capabilities_fail(struct privileges_failure *failure)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
@@ -326,7 +326,7 @@ static bool others_stay(const struct privileges *privileges,
 /*
  * kill(2) compares the sender's real and effective user with the target's real and
  * saved user. So this process makes the guard its real and saved user, and ends all
- * processes of its effective user; none of them can end or stop it first. It has no
+ * processes of its effective user, before one of them can end or stop it. It has no
  * capability left with which it would end those of other users too.
  *
  * getpriority(2) finds processes by their real user. A process that has gained

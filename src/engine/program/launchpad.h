@@ -36,7 +36,7 @@ struct launch {
 };
 
 enum launchpad_stage {
-	LAUNCHPAD_LEFT,    /* no child reads it, or none does any more */
+	LAUNCHPAD_LEFT,    /* no child reads it, or not any more */
 	LAUNCHPAD_SHARED,  /* the child begins */
 	LAUNCHPAD_SETTLED, /* of the supervisor it has only the memory left */
 };

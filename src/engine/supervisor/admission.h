@@ -52,7 +52,7 @@ struct admission {
 	int error;             /* errno of its last failure */
 	struct saturation saturation;
 	int null_fd;    /* /dev/null */
-	int reserve_fd; /* closed when a descriptor is needed and none is free */
+	int reserve_fd; /* closed when no other descriptor is free */
 };
 
 /* Prepares it without listeners; the caller has set parts, settings and null_fd. */

@@ -182,7 +182,7 @@ struct model {
 	void (*drain)(void *self, int64_t now_us);
 
 	/*
-	 * The server stops now: gives up connections that none of its processes serves.
+	 * The server stops now: gives up connections that no process of its own serves.
 	 * NULL: nothing.
 	 */
 	void (*abandon)(void *self, int64_t now_us);

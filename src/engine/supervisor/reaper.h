@@ -29,8 +29,8 @@ void reaper_collect(struct reaper *reaper, struct exits *exits, int64_t now_us);
 int64_t reaper_deadline(const struct reaper *reaper);
 
 /*
- * Without the loop: reaps the children that have ended or, if none has, waits a moment
- * for one. SIGCHLD must be blocked.
+ * Without the loop: reaps the children that have ended or, if no child has, waits a
+ * moment for one. SIGCHLD must be blocked.
  */
 void reaper_wait(struct reaper *reaper);
 

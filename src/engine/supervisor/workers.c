@@ -131,7 +131,7 @@ static void on_channel(void *owner, unsigned index, uint32_t events, int64_t now
 	if (n != sizeof(completion) || process->session.client.id == 0 ||
 	    completion.session != process->session.client.id ||
 	    !reason_is_completion(completion.reason)) {
-		/* None of our workers sends this. */
+		/* No worker of ours sends this. */
 		process_kill(processes, process, REASON_CRASH_SIGNAL, now_us);
 		return;
 	}

@@ -40,7 +40,7 @@ pid_t workers_fork(const struct workers *workers, const struct process *process,
 
 /*
  * From now on reads what the worker sends on process->channel. A worker that sends what
- * none of ours sends is killed. Returns 0 or a negative errno of epoll_ctl(2).
+ * no worker of ours sends is killed. Returns 0 or a negative errno of epoll_ctl(2).
  */
 int workers_hear(struct workers *workers, struct process *process);
 

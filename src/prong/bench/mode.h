@@ -11,7 +11,7 @@
 struct client;
 struct run;
 
-#define MODE_DURATION_MS 5000 /* if one is required and none is given */
+#define MODE_DURATION_MS 5000 /* where one is required but not given */
 
 /* Options that only some modes accept; see takes. */
 #define MODE_TAKES_RATE  1U
