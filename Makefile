@@ -1,5 +1,5 @@
-# A thin front over Meson, for hands that type make. Everything about how prong is
-# built is in meson.build; here are only the names of the things one does.
+# Short names for Meson's tasks, for people who type make. meson.build describes how
+# prong is built; this file only names the tasks.
 
 PREFIX ?= /usr/local
 
@@ -52,7 +52,7 @@ torture: setup-test build	## fail each system call once; ARGS="[--sample N] [--s
 builds: setup-builds build		## build with LTO, for other processors, with musl; ARGS="[NAME]..."
 	@scripts/builds $(ARGS)
 
-# A build that was set up for another PREFIX learns of the one asked for now.
+# A build that was set up for another PREFIX is changed to the one given now.
 install: build			## install to PREFIX (DESTDIR is honoured)
 	@$(if $(filter-out file,$(origin PREFIX)),scripts/meson configure build --prefix=$(PREFIX))
 	@scripts/meson install -C build
