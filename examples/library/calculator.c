@@ -1,20 +1,20 @@
 /*
- * A calculator for the network: each line an expression of whole numbers with
- * + - * / ^ and parentheses. It is as careless as programs are, and clients can
- * make their worker crash or hang; everybody else goes on calculating.
+ * A calculator for the network: each line is an expression of whole numbers with
+ * + - * / ^ and parentheses. It checks as little as many programs do, and clients can
+ * make their worker crash or hang; all other clients go on calculating.
  *
  *	./calculator [ADDRESS [SECONDS]]	127.0.0.1:7007, 60 seconds a session
  *
- * Connect twice (nc 127.0.0.1 7007). Leave one alone, and in the other try
+ * Connect twice (nc 127.0.0.1 7007). Leave one client alone, and in the other try
  *
  *	6*7		42
- *	1/0		nobody checks: the worker dies of SIGFPE
- *	2^99999999999	hours of work: ended when the session's time is over
+ *	1/0		not checked: the worker dies of SIGFPE
+ *	2^99999999999	hours of work: ended by the session timeout
  *	((((...		300,000 of them: the stack overflows, SIGSEGV
  *
- * See in the log on stderr how each session ended: reason=crash-signal signal=FPE,
- * reason=deadline; see that the other client still gets its answers. The memory
- * that nobody frees goes when the process does.
+ * The log on stderr shows how each session ended: reason=crash-signal signal=FPE,
+ * reason=deadline. The other client still gets its answers. Memory that a handler does
+ * not free is gone when its process is.
  */
 #include <prong.h>
 
@@ -26,7 +26,7 @@
 
 static long long sum(const char **text);
 
-/* The unchecked recursion: each "(" takes its share of the stack. */
+/* The recursion has no limit: each "(" takes its share of the stack. */
 static long long atom(const char **text)
 {
 	long long value;

@@ -1,4 +1,4 @@
-/* An echo server, one process a connection: ./echo [ADDRESS] */
+/* An echo server with a process for each connection: ./echo [ADDRESS] */
 #include <prong.h>
 
 static int echo(struct prong_conn *conn, void *arg)

@@ -1,6 +1,6 @@
 /*
  * A key-value store whose clients share one table, each in a process of its own. The
- * table lies in memory that all workers have, behind one robust mutex.
+ * table is in memory that all workers share, behind one robust mutex.
  *
  *	./store [ADDRESS]	127.0.0.1:7007
  *
@@ -8,12 +8,12 @@
  *
  *	set KEY VALUE	OK, or FULL
  *	get KEY		the value, or NONE
- *	count		how many keys there are
- *	crash KEY VALUE	as set, but the worker dies half way, with the mutex held
+ *	count		the number of keys
+ *	crash KEY VALUE	like set, but the worker dies half way, with the mutex held
  *
  * The kernel tells the next worker that the owner of the mutex has died
- * (pthread_mutex_lock(3), EOWNERDEAD). That worker completes or undoes what was half done,
- * and goes on: a crash costs one client its connection, and nobody else anything. The
+ * (pthread_mutex_lock(3), EOWNERDEAD). That worker undoes the unfinished change and
+ * goes on: a crash costs one client its connection, and does not affect the others. The
  * workers are sandboxed; locks in shared memory work there too.
  */
 #include <sys/mman.h>
@@ -38,7 +38,7 @@ struct entry {
 static struct store {
 	pthread_mutex_t mutex;
 	unsigned count;
-	/* The change that is being made: its place, and what was there before. */
+	/* The change in progress: its place, and what was there before. */
 	_Atomic(struct entry *) changing; /* NULL: none; one address in all workers */
 	struct entry before;
 	struct entry at[ENTRIES];
@@ -51,7 +51,7 @@ static void count_again(void)
 		store->count += store->at[i].key[0] != '\0';
 }
 
-/* The last owner died with the mutex: what it was changing becomes what it was. */
+/* The last owner died with the mutex held: undoes its unfinished change. */
 static void repair(void)
 {
 	if (store->changing != NULL)
@@ -70,7 +70,7 @@ static int lock(void)
 	return err == EOWNERDEAD ? 0 : -err;
 }
 
-/* The key's entry, or the free one where it belongs; NULL if there is neither. */
+/* The key's entry, or the free one where it belongs; NULL: the table is full. */
 static struct entry *find(const char *key)
 {
 	unsigned hash = 5381;
@@ -139,7 +139,7 @@ static const char *answer(char *line)
 	return "WHAT";
 }
 
-/* One line of the client: its answer is written when the mutex is free again. */
+/* Handles one line of the client; sends the answer after releasing the mutex. */
 static int obey(struct prong_conn *conn, char *line)
 {
 	char text[LINE_MAX + 2];
