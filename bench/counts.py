@@ -48,8 +48,8 @@ def faults(count):
 
 
 def faults_by_layout():
-    """With addresses chosen at each start, as in normal use: each start gives another
-    figure."""
+    """With addresses chosen at each start, as in normal use: each start
+    gives another figure."""
     count = LAYOUT_CONNECTIONS
     return [run(["echo"], count)[0].usage.ru_minflt / count for _ in range(LAYOUTS)]
 
@@ -62,8 +62,8 @@ def mappings():
 
 
 def calls(count):
-    """strace writes a file for each process; prongd itself is the one with an execve().
-    """
+    """strace writes a file for each process; prongd itself is the
+    one with an execve()."""
     with tempfile.TemporaryDirectory() as scratch:
         options = ["-qq", "-e", "signal=none", "-ff", "-o", f"{scratch}/trace"]
         run(FRESH, count, ["strace", *options])

@@ -39,8 +39,8 @@ def number(path):
 
 
 def control_groups():
-    """The directories of the control groups of this process and of those above, all
-    versions."""
+    """The directories of the control groups of this process and of
+    those above, all versions."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         root = Path("/sys/fs/cgroup", controllers.removeprefix("name="))

@@ -141,8 +141,8 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 @contextlib.contextmanager
 def uninterrupted():
-    """Delay signals until the end of the block: half-started processes would be left
-    behind."""
+    """Delay signals until the end of the block: half-started processes
+    would be left behind."""
     came = []
     before = {one: signal.signal(one, lambda number, _: came.append(number))
               for one in INTERRUPTS}  # fmt: skip
@@ -243,8 +243,8 @@ class Server:
         self._reaped(0)
 
     def _reaped(self, flags=os.WNOHANG):
-        """Reap the server; includes the resources of the children that it waited for.
-        """
+        """Reap the server; includes the resources of the
+        children that it waited for."""
         if self.process.returncode is not None:
             return True
         pid, status, usage = os.wait4(self.pid, flags)

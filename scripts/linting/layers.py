@@ -84,8 +84,8 @@ def lies_in(module: str, folder: str) -> bool:
 
 
 def reachable(start: str, steps: dict[str, Iterable[str]]) -> set[str]:
-    """Everything that one or more steps lead to; start only if steps lead back to it.
-    """
+    """Everything that one or more steps lead to; start only if
+    steps lead back to it."""
     found: set[str] = set()
     left = list(steps.get(start, ()))
     while left:
@@ -108,8 +108,8 @@ def objects_of(build: Path, root: Path) -> list[Object]:
 
 
 def symbols_of(objects: list[Object]) -> Iterator[tuple[str, str, bool]]:
-    """Each global symbol of each object: the module, the name, and whether it is
-    defined."""
+    """Each global symbol of each object: the module, the name, and
+    whether it is defined."""
     if not objects:
         return
     modules = {str(path): module_of(source) for path, source in objects}
@@ -156,8 +156,8 @@ class Graph:
                     self.inclusions[use].append(Inclusion(name, line, written))
 
     def _own_headers(self) -> set[tuple[str, str]]:
-        """Each .c file without a .h of its name, with the headers that it implements.
-        """
+        """Each .c file without a .h of its name, with the
+        headers that it implements."""
         defined = defaultdict(set)
         for symbol, modules in self.definers.items():
             for module in modules:
@@ -194,8 +194,8 @@ class Graph:
         }
 
     def may_use(self, user: str, used: str) -> bool:
-        """Whether the layers allow it; a module without a layer is reported separately.
-        """
+        """Whether the layers allow it; a module without a layer
+        is reported separately."""
         folder, below = folder_of(user), folder_of(used)
         if folder not in LAYERS or below not in LAYERS:
             return True
@@ -211,8 +211,8 @@ class Graph:
         return sorted(list(group) for group in groups if group)
 
     def shortest_circles(self, group: list[str]) -> list[list[str]]:
-        """The pairs of a group that use each other; if there are none, a shortest
-        circle."""
+        """The pairs of a group that use each other; if there are
+        none, a shortest circle."""
         pairs = [
             [one, other]
             for one in group

@@ -74,8 +74,8 @@ class Tree:
         return self.texts.get(name, "").count("\n")
 
     def build(self, compiler: str) -> Build:
-        """The project, built with this compiler in the scratch directory; it may fail.
-        """
+        """The project, built with this compiler in the scratch
+        directory; it may fail."""
         if compiler not in self.builds:
             directory = Path(self.scratch.name, compiler)
             options = ("-Dwerror=true", "--buildtype=debugoptimized")

@@ -67,8 +67,8 @@ def swap_halves(peer, conn):
 
 @pytest.fixture
 def serve():
-    """serve(function, ...) starts a Peer; a load that is interrupted is not its
-    failure."""
+    """serve(function, ...) starts a Peer; a load that is
+    interrupted is not its failure."""
     with peers(tolerates=[OSError]) as start:
         yield start
 

@@ -1,5 +1,5 @@
-"""Servers of examples/chapter and its subdirectories: started, talked to, and all
-ended."""
+"""Servers of examples/chapter and its subdirectories: started,
+talked to, and all ended."""
 
 import contextlib
 import os

@@ -12,8 +12,8 @@ import privileges
 
 PR_SET_CHILD_SUBREAPER = 36
 
-# The files that take longest, in this order. A file is run by one of several test processes;
-# one that begins last keeps its process busy while the others have nothing left to do.
+# The slowest files, the slowest first. One of several test processes runs a file; if a
+# slow file began last, the other processes would have nothing left to do meanwhile.
 LONGEST_FILES = [
     f"test_{name}.py"
     for name in (
@@ -26,8 +26,8 @@ LONGEST_FILES = [
 
 
 def pytest_configure(config):
-    """Orphans of a server become our children; thousands of clients need descriptors.
-    """
+    """Orphans of a server become our children; thousands of
+    clients need descriptors."""
     config.addinivalue_line("markers", "alone: other tests at the same time would spoil it")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # A shell starts background jobs with SIGINT ignored, which children inherit.
@@ -38,7 +38,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the longest files; the order within a file and of the others stays."""
+    """Begin with the slowest files; all other order stays as it is."""
     place = {name: number for number, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
 

@@ -263,8 +263,8 @@ class Server:
         return before
 
     def stop(self):
-        """No client is served any more: check that nothing is left over, then end the
-        server."""
+        """No client is served any more: check that nothing is left
+        over, then end the server."""
         self.close_clients()
         eventually(lambda: not self.zombies(), "no zombie")
         eventually(
@@ -295,8 +295,8 @@ class Server:
         return last
 
     def kill(self):
-        """Send SIGKILL, as a test of its own; nothing is expected of the server
-        afterwards."""
+        """Send SIGKILL, as a test of its own; nothing is expected of
+        the server afterwards."""
         self.killed = True
         self.process.kill()
         self.process.wait()

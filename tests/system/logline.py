@@ -53,8 +53,8 @@ def reasons(totals):
 
 
 def expect_balance(totals):
-    """accepted = closed = the sum of all reasons: no connection is lost or counted
-    twice."""
+    """accepted = closed = the sum of all reasons: no connection is
+    lost or counted twice."""
     assert totals["active"] == "0", totals
     assert totals["accepted"] == totals["closed"], totals
     assert int(totals["closed"]) == sum(reasons(totals).values()), totals

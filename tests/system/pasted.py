@@ -42,8 +42,8 @@ def free_ports(count):
 
 
 def output_of(commands, directory, factor):
-    """Run a block with its pauses multiplied; return its output, with the text's ports.
-    """
+    """Run a block with its pauses multiplied; return its output,
+    with the text's ports."""
     written = sorted(set(PORT.findall(commands)))
     ports = dict(zip(written, free_ports(len(written))))
     script = SLEEP.format(factor=factor) + PORT.sub(lambda match: ports[match[0]], commands)

@@ -51,8 +51,8 @@ def parse_status(text):
 
 
 def expect_ids(found, who):
-    """Check all ids in found, a status, against who: real, effective, saved, file
-    system."""
+    """Check all ids in found, a status, against who: real,
+    effective, saved, file system."""
     assert found["Uid"].split() == [str(who.uid)] * 4
     assert found["Gid"].split() == [str(who.gid)] * 4
     assert {int(group) for group in found["Groups"].split()} == who.groups

@@ -27,8 +27,8 @@ def gone(pid):
 
 
 def children(pid):
-    """Pids, including those of dead children not yet reaped; each thread has its own.
-    """
+    """Pids, including those of dead children not yet reaped;
+    each thread has its own."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except FileNotFoundError:

@@ -33,14 +33,14 @@ def read(pid):
 
 
 def leave(work):
-    """Leave a process in a session of its own, which begins when the program has ended.
-    """
+    """Leave a process in a session of its own, which begins when
+    the program has ended."""
     parent = os.getpid()
     ready, ready_writer = os.pipe()
     child = os.fork()
     if child > 0:
         os.close(ready_writer)
-        os.read(ready, 1)  # the end: the child keeps no stream that it shall not keep
+        os.read(ready, 1)  # ends when the child has closed the streams it must not keep
         os.close(ready)
         return child
     os.setsid()

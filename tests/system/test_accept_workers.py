@@ -256,8 +256,8 @@ def test_a_worker_that_cannot_accept_for_a_moment_stays(prongd, tmp_path, error)
 
 
 def test_it_needs_no_descriptor_for_each_process_there_might_be(prongd):
-    """No descriptors are handed over; the limit is below what -n would need otherwise.
-    """
+    """No descriptors are handed over; the limit is below what -n
+    would need otherwise."""
     under = ["prlimit", "--nofile=300:300"]
     server = prongd(*POOL, "-s", 4, "-n", 100_000, "echo", under=under)
     assert server.ask(b"here") == b"here"

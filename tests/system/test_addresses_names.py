@@ -22,8 +22,8 @@ exec "$@"
 
 @pytest.fixture
 def apart(prongd, tmp_path):
-    """apart(*words, listen=, hosts=, setup=) starts a server; see above. listeners: its
-    lines."""
+    """apart(*words, listen=, hosts=, setup=) starts a server; see above.
+    listeners: its lines."""
 
     def start(*words, hosts="", setup="", **options):
         return prongd(*words, **surroundings(tmp_path, hosts, setup), **options)

@@ -1,5 +1,5 @@
-"""Admission: each check refuses the right clients, and the first one gives the reason.
-"""
+"""Admission: each check refuses the right clients, and the first
+one gives the reason."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
-"""Limits that make no sense are refused at the start, in one line that names the
-option."""
+"""Limits that make no sense are refused at the start, in one line
+that names the option."""
 
 import re
 

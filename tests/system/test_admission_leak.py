@@ -85,8 +85,8 @@ def overrun_rate(server, source, reason):
 
 
 def overrun_each_limit(server):
-    """What the mixture exceeds is chance; this exceeds each limit. Returns how many
-    came."""
+    """What the mixture exceeds is chance; this exceeds each limit.
+    Returns how many came."""
     for source in SOURCES:
         come(server, source, b"n", "stay")
     server.wait_log(event="refused", reason="refused-full")
@@ -100,8 +100,8 @@ def overrun_each_limit(server):
 
 
 def come_mixed(server, count):
-    """As planned, together with two crowds that want to be echoed. Returns how many
-    came."""
+    """As planned, together with two crowds that want to be echoed.
+    Returns how many came."""
     crowds = [crowd(server, count // 3, source) for source in (SOURCES[0], ALL)]
     with ThreadPoolExecutor(16) as pool:
         came = list(pool.map(lambda client: come(server, *client), plan(count)))

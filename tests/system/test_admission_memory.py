@@ -42,8 +42,8 @@ def refuse(server, count, source="127.0.1.1"):
 
 
 def test_sources_without_number_take_a_bounded_memory(prongd):
-    """The same number in every build, since nothing is forked. The oldest are
-    forgotten."""
+    """The same number in every build, since nothing is forked. The
+    oldest are forgotten."""
     options = ["--max-per-source", 2, "--rate-per-source", FOREVER, "-n", PROCESSES, "-r", "always"]
     server = prongd(*options, "echo", verbose=False, listen=["127.0.0.5:0"])
     come_from(server, "127.1.0.1", 500)

@@ -81,8 +81,8 @@ def flood(server, source):
 
 
 def p99_of_a_calm_client(server):
-    """In microseconds, of a client that comes 20 times a second and must not be
-    refused."""
+    """In microseconds, of a client that comes 20 times a second
+    and must not be refused."""
     result = load(server, "-r", "20/s", "-d", "1s", "--sources", "127.0.2.1")
     assert result["ok"] == 20
     return result["whole_us"]["p99"]

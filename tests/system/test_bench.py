@@ -196,8 +196,8 @@ STALLED = [["--churn"], ["--keep", "-c", 1], ["--keep", "-c", 4]]
 
 @pytest.mark.parametrize("mode", STALLED, ids=str)
 def test_at_a_fixed_rate_a_stall_shows_in_what_was_due_meanwhile(serve, mode):
-    """Of 200 exchanges some 100 are due during that second, delayed by half a second on
-    average."""
+    """Of 200 exchanges some 100 are due during that second, delayed by
+    half a second on average."""
     server = serve(stall({50: 1}))
     part = "whole_us" if mode == ["--churn"] else "round_us"
     result = bench(*mode, "--rate", "100/s", "-n", 200, server.address)

@@ -1,5 +1,5 @@
-"""prong bench: each kind of failure is noticed, counted separately, and sets the
-status."""
+"""prong bench: each kind of failure is noticed, counted
+separately, and sets the status."""
 
 import json
 import os

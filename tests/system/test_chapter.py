@@ -46,8 +46,8 @@ class Processes:
         return process
 
     def output(self, *command, **options):
-        """Run it to its end, which must be a success; return the lines that it printed.
-        """
+        """Run it to its end, which must be a success; return the
+        lines that it printed."""
         process = self.start(*command, **options)
         text, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, f"{command} ended with {process.returncode}"
@@ -110,8 +110,8 @@ def stop(server):
 
 @pytest.fixture
 def compiled(tmp_path):
-    """A program of the chapter, compiled separately from the build and its sanitizers.
-    """
+    """A program of the chapter, compiled separately from the
+    build and its sanitizers."""
 
     def compile_one(name, *flags):
         target = tmp_path / name

@@ -1,5 +1,5 @@
-"""The last part of docs/chapter.md: its commands, its programs, and what it links to.
-"""
+"""The last part of docs/chapter.md: its commands, its programs,
+and what it links to."""
 
 import re
 import shutil

@@ -55,8 +55,8 @@ def test_the_timeout_is_for_all_addresses_together(connect, two_addresses):
 
 
 def test_an_address_that_cannot_be_reached_is_passed_over(serve, connect, with_file):
-    """2001:db8::/32 is for documentation (RFC 3849): there is no route, or no answer.
-    """
+    """2001:db8::/32 is for documentation (RFC 3849): there is
+    no route, or no answer."""
     hosts = with_file("/etc/hosts", "2001:db8::1 far.test\n127.0.0.1 far.test\n")
     server = serve(echo)
     output, _ = connect("far.test", server.port, under=hosts).finish(b"hello")

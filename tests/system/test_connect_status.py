@@ -30,8 +30,8 @@ def write(client, writer, data):
 
 
 def closed_before(*parts, ends):
-    """The server closes; then these parts are sent, before the reader sees the close.
-    """
+    """The server closes; then these parts are sent, before the
+    reader sees the close."""
 
     def course(client, server, writer):
         held(client.pid)

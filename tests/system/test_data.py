@@ -84,8 +84,8 @@ def test_a_short_reply_arrives_although_input_is_unread(prongd, service, length,
 
 @pytest.mark.parametrize("unix", [False, True])
 def test_a_big_reply_arrives_although_input_is_unread(handlers, tmp_path, unix):
-    """FAULT 16: 400 KB, read late, while 20 KB that the client sent are not read at
-    all."""
+    """FAULT 16: 400 KB, read late, while 20 KB that the client
+    sent are not read at all."""
     listen = f"unix:{tmp_path}/socket" if unix else "127.0.0.1:0"
     server = handlers("-s", "4", "big-reply", listen=[listen])
 
@@ -269,8 +269,8 @@ def test_a_reply_is_not_cut_by_the_sessions_deadline(prongd):
 
 @pytest.mark.parametrize("service, pause", [("chargen", 0.1), ("echo", 0.02)])
 def test_a_client_that_reads_slowly_is_not_idle(prongd, service, pause):
-    """Its bytes move, although the server's buffer never has enough room for poll(2).
-    """
+    """Its bytes move, although the server's buffer never has
+    enough room for poll(2)."""
     server = prongd("--idle-timeout", "1s", service)
     client = server.connect()
     if service == "echo":

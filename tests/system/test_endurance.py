@@ -43,8 +43,8 @@ def at_rest(server):
 
 
 def pass_by(server, refused, served):
-    """One part of the clients; half of the strangers come before those that are served.
-    """
+    """One part of the clients; half of the strangers come before
+    those that are served."""
     for count in (refused // 2, refused - refused // 2):
         words = ["-n", count, "-c", 32, "--sources", STRANGERS]
         result = load(server, *words, check=False)

@@ -1,5 +1,5 @@
-"""libprong as other projects get it: installed, linked both ways, with clean symbols.
-"""
+"""libprong as other projects get it: installed, linked both
+ways, with clean symbols."""
 
 import contextlib
 import os
@@ -72,8 +72,8 @@ def serve(prongd):
 
 
 def ask(client, line):
-    """Return the line that comes back, or what had arrived when the connection ended.
-    """
+    """Return the line that comes back, or what had arrived when
+    the connection ended."""
     client.sendall(line.encode() + b"\n")
     answer = b""
     with contextlib.suppress(ConnectionResetError):
@@ -97,8 +97,8 @@ def symbols(*words):
 
 
 class Registering:
-    """Runs the last step of `make install` among commands that only record their use.
-    """
+    """Runs the last step of `make install` among commands that
+    only record their use."""
 
     SCRIPT = ROOT / "scripts" / "register-library"
     LIBRARY = "/usr/local/lib/somewhere"

@@ -1,5 +1,5 @@
-"""When a resource runs out, clients wait or are told, nothing spins, and none is lost.
-"""
+"""When a resource runs out, clients wait or are told, nothing
+spins, and none is lost."""
 
 import contextlib
 import os
@@ -238,8 +238,8 @@ def test_a_transient_error_of_accept_costs_nobody_anything(prongd, tmp_path, nam
 
 @pytest.fixture
 def limited(prongd):
-    """Start servers whose processes can be limited, by a user for whom that works as
-    root."""
+    """Start servers whose processes can be limited, by a user for
+    whom that works as root."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments):
@@ -269,8 +269,8 @@ def test_accepting_that_always_fails_does_not_spin(prongd):
 
 
 def limit_processes(server, soft):
-    """Call it as the server's user: even root may lack the privilege
-    (CAP_SYS_RESOURCE)."""
+    """Call it as the server's user: even root may lack the
+    privilege (CAP_SYS_RESOURCE)."""
     owner = os.stat(f"/proc/{server.pid}").st_uid
     words = ["prlimit", "--pid", str(server.pid), f"--nproc={soft}:"]
     other = {"user": owner, "group": owner, "extra_groups": []}

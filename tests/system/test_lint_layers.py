@@ -62,8 +62,8 @@ def clean_objects(tmp_path_factory):
 
 @pytest.fixture
 def graph_of(tmp_path, clean_objects):
-    """graph_of({"src/base/log.c": text}) is the graph of CLEAN with these files
-    replaced."""
+    """graph_of({"src/base/log.c": text}) is the graph of CLEAN with
+    these files replaced."""
 
     def compile_and_read(changes, left_out=()):
         texts = {**CLEAN, **changes}

@@ -1,5 +1,5 @@
-"""The supervisor is never held up by a slow reader, whatever kind of descriptor it is.
-"""
+"""The supervisor is never held up by a slow reader, whatever
+kind of descriptor it is."""
 
 import fcntl
 import multiprocessing
@@ -58,8 +58,8 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def ends(request, tmp_path):
-    """Where the log is read, and what prongd gets. A process beside it fills the pipe.
-    """
+    """Where the log is read, and what prongd gets. A process
+    beside it fills the pipe."""
     foreign = request.param.startswith("foreign")
     if foreign and os.geteuid() != 0:
         pytest.skip("needs root")

@@ -31,8 +31,8 @@ def encode(name):
 
 
 def decode(message):
-    """The name and the type of a question, and the offset of its end; RFC 1035, 4.1.2.
-    """
+    """The name and the type of a question, and the offset of its
+    end; RFC 1035, 4.1.2."""
     labels, at = [], 12
     while message[at] != 0:
         labels.append(message[at + 1 : at + 1 + message[at]].decode().lower())
@@ -91,8 +91,8 @@ def resolver():
 
 @pytest.fixture
 def told(prongd, resolver, tmp_path):
-    """told(source) returns the environment of a program whose client has that address.
-    """
+    """told(source) returns the environment of a program whose
+    client has that address."""
     servers = {}
 
     def start(host):

@@ -23,8 +23,8 @@ NOBODY = 65534
 
 
 class Manager:
-    """A manager's end of NOTIFY_SOCKET. A name that begins with @ is abstract
-    (unix(7))."""
+    """A manager's end of NOTIFY_SOCKET. A name that begins with @
+    is abstract (unix(7))."""
 
     def __init__(self, name):
         self.name = str(name)
@@ -67,8 +67,8 @@ def notifying(name, traced=False):
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_readiness_is_told_when_clients_can_connect(prongd, tmp_path, abstract):
-    """The supervisor itself sends it: systemd's NotifyAccess=main ignores all others.
-    """
+    """The supervisor itself sends it: systemd's
+    NotifyAccess=main ignores all others."""
     name = f"@prong-test-{os.getpid()}" if abstract else tmp_path / "notify"
     manager = Manager(name)
     with contextlib.closing(manager.socket):
@@ -205,8 +205,8 @@ def test_the_longest_path_is_reached(prongd):
 
 @pytest.fixture
 def others_directory():
-    """A directory of a user that is not root; pytest's own ones belong to root alone.
-    """
+    """A directory of a user that is not root; pytest's own ones
+    belong to root alone."""
     directory = Path(tempfile.mkdtemp())
     directory.chmod(0o711)
     yield directory

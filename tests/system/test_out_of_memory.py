@@ -76,8 +76,8 @@ def test_a_program_that_takes_all_is_the_only_one_to_go(full, prongd, how):
 
 
 def fill(full):
-    """Use memory that belongs to no process: a file in a tmpfs, charged to the cgroup.
-    """
+    """Use memory that belongs to no process: a file in a tmpfs,
+    charged to the cgroup."""
     descriptor, path = tempfile.mkstemp(dir="/dev/shm")
     os.close(descriptor)
     try:
@@ -92,8 +92,8 @@ def fill(full):
                                    ("--", "cat"), ("--kill-descendants", "--", "cat")],
                          ids=str)  # fmt: skip
 def test_nobody_outlives_a_supervisor_that_is_killed_for_memory(full, prongd, words):
-    """The supervisor is the smallest of all, and is chosen only because the test asks
-    for it."""
+    """The supervisor is the smallest of all, and is chosen only because
+    the test asks for it."""
     server = prongd(*words, preexec_fn=full.enter)
     clients = server.hold(3)
     family = [pid for child in server.workers() for pid in (child, *children(child))]

@@ -301,8 +301,8 @@ def gone(pids):
 
 @each_service
 def test_workers_die_with_the_supervisor(prongd, options):
-    """Changing the user clears the signal of the parent's death: prctl(2),
-    PR_SET_PDEATHSIG."""
+    """Changing the user clears the signal of the parent's death:
+    prctl(2), PR_SET_PDEATHSIG."""
     server = prongd(*DAEMON, *options, "echo")
     server.hold()
     pids = server.expect_workers(1 + server.spares())

@@ -33,8 +33,8 @@ def furnished():
 
 @pytest.fixture
 def inside(furnished):
-    """A root directory with a few programs, and with a tmp where all users may write.
-    """
+    """A root directory with a few programs, and with a tmp
+    where all users may write."""
     (furnished / "tmp").mkdir(mode=0o777)
     os.chmod(furnished / "tmp", 0o777)
     yield furnished

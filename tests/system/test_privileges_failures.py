@@ -78,8 +78,8 @@ def program(public):
 
 
 def use_up(server, spares):
-    """Use the spares that were made before; no more processes are allowed, so none is
-    replaced."""
+    """Use the spares that were made before; no more processes are
+    allowed, so none is replaced."""
     server.hold(spares)
     server.close_clients()
     server.wait_log(event="close", count=spares)
@@ -98,8 +98,8 @@ def expect_told(server, name, refused):
 
 
 def expect_served_again(server):
-    """Soon: each process forked while the call still failed may refuse one more client.
-    """
+    """Soon: each process forked while the call still failed may
+    refuse one more client."""
     words = b"served again"
 
     def served():

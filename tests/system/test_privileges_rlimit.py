@@ -102,8 +102,8 @@ def test_a_limit_that_is_not_given_stays_as_it_is(prongd):
 
 @pytest.mark.parametrize("spare", [0, 1])
 def test_a_limit_that_leaves_no_descriptor_for_the_connection_is_told(prongd, spare):
-    """A spare must receive the descriptor; without spares it is inherited, and nofile=0
-    works."""
+    """A spare must receive the descriptor; without spares it is
+    inherited, and nofile=0 works."""
     server = prongd("-s", spare, "--rlimit", "nofile=0", "echo")
     if spare == 0:
         assert server.ask(b"served") == b"served"

@@ -1,5 +1,5 @@
-"""Privileges that cannot be given up are reported at the start, before anything runs.
-"""
+"""Privileges that cannot be given up are reported at the start,
+before anything runs."""
 
 import os
 import re

@@ -1,5 +1,5 @@
-"""Every connection has a process: which one, what the process has, and that none is
-left."""
+"""Every connection has a process: which one, what the process has,
+and that none is left."""
 
 import contextlib
 import ctypes
@@ -23,8 +23,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def serve_one_by_one(server, count):
-    """The pids that served count connections, each begun after the previous one was
-    over."""
+    """The pids that served count connections, each begun after the
+    previous one was over."""
     for number in range(1, count + 1):
         assert server.ask(b"one") == b"one"
         server.wait_log(event="close", conn=number)

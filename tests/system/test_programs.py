@@ -43,8 +43,8 @@ def tcp_set(host, remote_port, local_port, number="1"):
 
 
 def program_of(server):
-    """The pid of the one running program: the monitor's child, if there is a monitor.
-    """
+    """The pid of the one running program: the monitor's child,
+    if there is a monitor."""
     pid = int(server.wait_log(event="serve")[-1]["pid"])
 
     def exec_done():
@@ -160,8 +160,8 @@ def test_the_open_connections_of_an_address_are_counted(prongd, options):
 
 @pytest.mark.parametrize("options", [PLAIN, ATTENDED])
 def test_a_program_has_three_descriptors_and_no_other(prongd, tmp_path, options):
-    """FAULT 20. prongd itself was started with other descriptors open; two clients are
-    served."""
+    """FAULT 20. prongd itself was started with other descriptors open;
+    two clients are served."""
     with open(tmp_path / "leak", "w") as leak:
         high = os.dup2(leak.fileno(), 300, inheritable=True)
         server = prongd(*options, "--", "cat", pass_fds=(leak.fileno(), high))

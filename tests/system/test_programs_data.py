@@ -55,8 +55,8 @@ def test_cat_echoes_five_megabytes(prongd, tmp_path, transport, options):
 def test_a_big_reply_arrives_although_input_is_unread(
     prongd, tmp_path, transport, options
 ):
-    """FAULT 16: 400 KB, read late, while 20 KB that the client sent are not read at
-    all."""
+    """FAULT 16: 400 KB, read late, while 20 KB that the client
+    sent are not read at all."""
     reply = tmp_path / "reply"
     reply.write_bytes(BIG_REPLY)
     server = prongd(*options, "--", "cat", reply, listen=listener(transport, tmp_path))
@@ -71,8 +71,8 @@ def test_a_big_reply_arrives_although_input_is_unread(
 
 
 def test_a_short_reply_arrives_although_the_client_goes_on_sending(prongd):
-    """A program that ends early: its reply arrives, then the end of file, and no reset.
-    """
+    """A program that ends early: its reply arrives, then the end
+    of file, and no reset."""
     # It waits for input: a program that ended without reading any would meet a closed
     # connection.
     server = prongd("--", "sh", "-c", "head -c 1 >/dev/null; echo no, thanks")
@@ -183,8 +183,8 @@ def test_a_program_ends_when_a_unix_client_has_reset(prongd, tmp_path):
 
 
 def test_a_program_that_talks_to_a_client_who_has_left_ends(prongd):
-    """A closed socket answers the first byte with a reset; SIGPIPE in the program also
-    counts."""
+    """A closed socket answers the first byte with a reset; SIGPIPE in
+    the program also counts."""
     server = prongd("--", "sh", "-c", "trap '' PIPE; while sleep 0.1; do echo x; done")
     client = server.connect()
     pid = only_program(server)

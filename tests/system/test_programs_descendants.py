@@ -86,8 +86,8 @@ def test_the_program_is_reported_as_it_ended(prongd, status):
 
 @pytest.fixture
 def helpers(tmp_path):
-    """The pids of two processes from before the server: its child, and a child of that.
-    """
+    """The pids of two processes from before the server: its
+    child, and a child of that."""
     note = tmp_path / "helpers"
     yield note
     for pid in map(int, note.read_text().split()):
@@ -96,8 +96,8 @@ def helpers(tmp_path):
 
 
 def test_what_was_there_before_the_server_is_not_ended(prongd, helpers):
-    """Neither a helper of the shell that became prongd, nor what that helper leaves
-    behind."""
+    """Neither a helper of the shell that became prongd, nor what that
+    helper leaves behind."""
     shell = (f"sh -c 'echo $$ >> {helpers}; sleep 100 & echo $! >> {helpers}; wait' & "
              f'while [ "$(wc -l < {helpers})" != 2 ]; do sleep 0.01; done; exec "$@"')  # fmt: skip
     helpers.touch()

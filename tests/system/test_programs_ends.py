@@ -213,8 +213,8 @@ def test_a_stopped_program_does_not_escape_its_deadline(prongd, options):
 
 
 def test_a_supervisor_that_was_stopped_kills_no_program_wrongly(prongd):
-    """FAULT 12: it first learns which programs have ended, or moved bytes, meanwhile.
-    """
+    """FAULT 12: it first learns which programs have ended, or
+    moved bytes, meanwhile."""
     server = prongd("--session-timeout", "1s", "--", "sh", "-c", "sleep 0.5; echo done")
     idler = prongd("--idle-timeout", "1s", "--", "cat")
     [mover] = idler.hold()

@@ -1,5 +1,5 @@
-"""A program that cannot be run is reported at the start; later failures are survived.
-"""
+"""A program that cannot be run is reported at the start; later
+failures are survived."""
 
 import contextlib
 import os
@@ -258,8 +258,8 @@ FAULTS = [
 def test_a_program_that_is_spoilt_later_is_logged_and_survived(
     prongd, tmp_path, spoil, error, options
 ):
-    """FAULT 6: the client is closed at once, no child is left; then all is well again.
-    """
+    """FAULT 6: the client is closed at once, no child is left;
+    then all is well again."""
     program = tmp_path / "program"
     shutil.copy(shutil.which("cat"), program)
     server = prongd(*options, "--", program)
@@ -296,8 +296,8 @@ def test_the_client_of_a_spoilt_program_is_not_reset_by_what_it_has_sent(
 
 @pytest.mark.parametrize("options", MODES)
 def test_arguments_that_have_become_too_long_are_logged_and_survived(prongd, options):
-    """FAULT 6, E2BIG: the stack's limit, of which arguments may use a quarter, is
-    lowered."""
+    """FAULT 6, E2BIG: the stack's limit, of which arguments may use
+    a quarter, is lowered."""
     server = prongd(*options, "--", "echo", *["x" * 100_000] * 6)
     before = server.set_limit(resource.RLIMIT_STACK, 1 << 20)
     assert server.ask() == b""

@@ -1,5 +1,5 @@
-"""--kill-descendants leaves none, even of programs whose descendants are hard to end.
-"""
+"""--kill-descendants leaves none, even of programs whose
+descendants are hard to end."""
 
 import contextlib
 import os
@@ -46,15 +46,15 @@ def marked(mark):
 
 
 def none_left(mark):
-    """A runner may be missed by one look, between two of its lives, but not by three.
-    """
+    """A runner may be missed by one look, between two of its
+    lives, but not by three."""
     return not any(marked(mark) for _ in range(3))
 
 
 @pytest.fixture
 def start(prongd, mark, public):
-    """Start a server of the program, which every user can reach, with one kind of
-    descendants."""
+    """Start a server of the program, which every user can reach, with
+    one kind of descendants."""
     program = shutil.copy(RUNAWAY, public)
 
     def start_it(shape, user, *options):

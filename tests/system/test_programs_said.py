@@ -146,8 +146,8 @@ def test_one_that_never_stops_holds_up_no_other_client_and_no_stop(prongd):
 
 
 def test_descendants_that_keep_the_pipe_hold_up_nothing(prongd):
-    """One descendant has closed the connection, the other holds it and is still heard.
-    """
+    """One descendant has closed the connection, the other holds
+    it and is still heard."""
     server = prongd("--grace", "1s", *shell(
         "(setsid sleep 3 >/dev/null </dev/null &)\n"
         "(trap '' PIPE; read x; echo $x >&2; read y) &\n"

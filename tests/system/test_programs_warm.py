@@ -186,8 +186,8 @@ def test_a_program_that_cannot_be_warm_is_told_once_and_started_cold(prongd):
 
 
 class Unwarmed:
-    """A prongd whose spares soon end, for which the checks of a Server would not wait.
-    """
+    """A prongd whose spares soon end, for which the checks of a
+    Server would not wait."""
 
     def __init__(self, tmp_path, *words, program=PRONGD, under=()):
         self.log = tmp_path / "unwarmed.log"
@@ -223,8 +223,8 @@ def prongd_beside(shim, directory):
 
 
 def runs_for_clients_alone(tmp_path, most, **options):
-    """Check that the program has run at most this often without a client; return why it
-    is cold."""
+    """Check that the program has run at most this often without a client;
+    return why it is cold."""
     runs = tmp_path / "runs"
     script = f"echo >>{runs}; read x; echo $x"
     with Unwarmed(tmp_path, "-s", "2", "--", "sh", "-c", script, **options) as server:

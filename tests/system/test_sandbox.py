@@ -222,8 +222,8 @@ STOPPED = [line for line in STOPPED if line] + BY_LIBC
 
 
 class Jail:
-    """A server whose handler tries what it is told, and the state that it must not
-    change."""
+    """A server whose handler tries what it is told, and the state
+    that it must not change."""
 
     def __init__(self, start, folder):
         self.folder = folder
@@ -255,8 +255,8 @@ class Jail:
         return int(match[1]), match[2], self.close_of(peer, before)
 
     def close_of(self, peer, before):
-        """The close in the part of the log from there on, since a port may be used
-        again."""
+        """The close in the part of the log from there on, since a
+        port may be used again."""
         pattern = re.compile(rf"^.* event=close .*peer={re.escape(peer)} .*\n", re.M)
         found = eventually(
             lambda: pattern.search(self.server.log_text(), before), "its end")  # fmt: skip

@@ -113,7 +113,7 @@ def test_clients_who_stay_do_not_make_it_dearer_to_serve_others(prongd):
         load(server, "--churn", "-c", 16, "-n", 2000, "--sources", "127.0.1.1/100")
         return cpu_seconds(server.pid) - before
 
-    def least_time():  # what other tests do to the caches is no cost of ours
+    def least_time():  # not counting what other tests do to the caches
         return min(supervisors_time() for _ in range(3))
 
     alone = least_time()

@@ -66,8 +66,8 @@ def patterns(bystander):
 
 
 def scribbling(server, pattern):
-    """A client whose worker keeps writing over the memory that it shares with others.
-    """
+    """A client whose worker keeps writing over the memory that
+    it shares with others."""
     client = server.connect()
     client.sendall(b"s" + pattern)
     assert receive_exactly(client, 4) == b"done"
@@ -176,8 +176,8 @@ def test_a_crowd_that_scribbles_does_not_get_beyond_the_limit(bystander, handler
 
 
 def overwrite_shared_memory(pid, pattern):
-    """Do from outside what a broken-into process could do; return how many bytes it
-    was."""
+    """Do from outside what a broken-into process could do; return
+    how many bytes it was."""
     count = 0
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         for match in re.finditer(r"^(\w+)-(\w+) rw-s", read(pid, "maps"), re.M):

@@ -168,8 +168,8 @@ def test_a_stop_right_after_readiness_is_obeyed(prongd, spare):
 
 
 def foreground_of(terminal):
-    """For preexec_fn: make the terminal ours, so that its Ctrl-C reaches us and our
-    group."""
+    """For preexec_fn: make the terminal ours, so that its Ctrl-C
+    reaches us and our group."""
 
     def take():
         os.setsid()

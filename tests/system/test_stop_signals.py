@@ -44,8 +44,8 @@ def test_a_signal_that_comes_again_and_again_is_no_other_end(prongd, kind, first
 
 
 def queue_up(pid, count):
-    """Queue real-time signals of all numbers in turn; return how many the kernel took.
-    """
+    """Queue real-time signals of all numbers in turn; return how
+    many the kernel took."""
     numbers = range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
     done = 0
     with contextlib.suppress(BlockingIOError):

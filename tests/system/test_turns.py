@@ -21,8 +21,8 @@ def listen(request, tmp_path):
 
 
 def served_in_order(clients):
-    """The listeners of the clients, by number, in the order in which these were served.
-    """
+    """The listeners of the clients, by number, in the order in
+    which these were served."""
     order = []
     lock = threading.Lock()
 
@@ -89,8 +89,8 @@ class Flood:
 
 @pytest.mark.parametrize("flooded", [0, 1])
 def test_beside_a_flood_every_client_is_served_in_its_turn(prongd, listen, flooded):
-    """While one client waits, the flood gets as many sessions as there are slots and
-    listeners."""
+    """While one client waits, the flood gets as many sessions as there
+    are slots and listeners."""
     server = prongd("-n", 2, "-s", 0, "echo", listen=listen, verbose=False)
     quiet = 1 - flooded
     with Flood(server, flooded) as flood:

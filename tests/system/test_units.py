@@ -34,8 +34,8 @@ def source(unit):
 
 
 def directives(unit):
-    """The last value of each directive, which is the one that counts for those used
-    here."""
+    """The last value of each directive, which is the one that
+    counts for those used here."""
     pairs = re.findall(r"(?m)^(\w+)=(.*)$", source(unit))
     return dict(pairs)
 

@@ -126,8 +126,8 @@ class ServerAttempt(Attempt):
         return [word.replace("RANGE", f"{first}:40") for word in MODES[self.point.mode]]
 
     def start(self):
-        """Return its address, or None if it was not ready. strace -D: the pid is
-        prongd's."""
+        """Return its address, or None if it was not ready. strace
+        -D: the pid is prongd's."""
         listen = "127.0.0.1:0"
         if self.point.mode == "unix":
             listen = f"unix:{self.scratch}/socket"

@@ -58,7 +58,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--sample", type=int)
-    # A point mostly waits: for its server, for strace, for time-outs.
+    # A point mostly waits: for its server, for strace, for timeouts.
     parser.add_argument("--jobs", type=int, default=4 * os.cpu_count())
     parser.add_argument("mode", nargs="*", default=[*MODES, CLIENT])
     given = parser.parse_args()
