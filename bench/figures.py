@@ -90,7 +90,7 @@ def held_levels(most):
 
 
 def checked(report, value):
-    """The value, or why it counts for nothing."""
+    """Return the value, or the reason why it must not be used."""
     return f"failed: {failed(report)}" if failed(report) else value(report)
 
 
@@ -129,7 +129,7 @@ def memory_available():
 
 def settled_memory(patience=8):
     """Memory once the kernel has freed what the last server used, which takes a while.
-    Otherwise it would be counted as saved by connections."""
+    Otherwise connections would seem to need less."""
     deadline = time.monotonic() + patience
     last, quiet = memory_available(), 0
     while quiet < 3 and time.monotonic() < deadline:

@@ -115,7 +115,7 @@ def left_of_session(leader):
 
 
 def line(process, wanted):
-    """Wait for a line of the load that begins so."""
+    """Wait for a line of the load that begins with this text."""
     said = process.stdout.readline()
     if said.strip() != wanted:
         raise RuntimeError(f"the load said {said.strip()!r}, not {wanted!r}")

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -B
 """Put the figures of bench/RESULTS.md into the texts that quote them.
 
-Each text has one part between two lines with "bench: begin" and "bench: end", which is
-written anew. `make bench` runs this at its end; a test fails where a text is stale.
+Each text has two lines with "bench: begin" and "bench: end". What is between them is written
+anew. `make bench` runs this script at its end. A test fails if a text has other figures.
 """
 
 import re
@@ -20,8 +20,8 @@ MANY = "100,000 connections at once, a process each"
 
 class Language(NamedTuple):
     heads: tuple
-    servers: dict  # of RESULTS.md: what the text calls them
-    facts: tuple  # the heads of the second table
+    servers: dict  # the name in RESULTS.md: what the text calls that server
+    facts: tuple  # the heads of the columns of the second table
     held: str
     opened: str
     memory_of_many: str
@@ -80,7 +80,7 @@ KOREAN = Language(
 
 
 def rows_below(heading, results):
-    """The rows of the table below a heading: the first cell, then the others."""
+    """The heads of the table below a heading, and its rows by their first cell."""
     part = results.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in part.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -88,7 +88,7 @@ def rows_below(heading, results):
 
 
 def median(cell):
-    """Of "6,323 (5,942 to 7,376)", the first."""
+    """The median of a cell such as "6,323 (5,942 to 7,376)": its first number."""
     return cell.split(" (")[0]
 
 
@@ -108,7 +108,7 @@ def servers_table(language, results):
 
 
 def share(results):
-    """Of the rate with none held, what is left with the most; and how many those are."""
+    """The largest number of held connections, and the share of the rate that is left then."""
     _, targets = rows_below("Targets", results)
     [(what, figures)] = [row for row in targets.items() if row[0].endswith("with none")]
     held = int(re.search(r"with (\d+) held", what)[1])
@@ -118,7 +118,7 @@ def share(results):
 def facts_table(language, results):
     held, rate = share(results)
     rows = [(language.held.format(held=held), rate)]
-    if MANY in results:  # which make bench has only if make bench-100k was run before
+    if MANY in results:  # only if make bench-100k was run before make bench
         _, many = rows_below(MANY, results)
         opened, of_many, ended = (figures[0] for figures in many.values())
         rows += [
@@ -136,7 +136,7 @@ def readme(language):
 
 
 def pools(results):
-    """What prongd(8) says of the pools."""
+    """The lines of prongd(8) on the two kinds of pool."""
     _, rates = rows_below(RATE, results)
     accepting = median(rates["prongd --accept workers"][1])
     handing = median(rates["prongd -r always -s 16"][1])
@@ -155,7 +155,7 @@ TEXTS = {
 
 
 def quoted(text, part):
-    """The text with that part between its markers."""
+    """The text with this part between its markers."""
     found, count = MARKERS.subn(lambda match: match[1] + part + match[2], text)
     if count != 1:
         raise ValueError(f"{count} parts with bench: begin and bench: end, not one")

@@ -180,7 +180,8 @@ class Server:
         return self
 
     def _spawn(self, words, **popen):
-        """Errors go to a file: messages about clients that are gone are not ours."""
+        """Errors go to a file: its messages about clients that are gone do not matter
+        here."""
         with open(Path(self.scratch, "stderr"), "wb") as log, uninterrupted():
             self.process = subprocess.Popen(
                 [str(word) for word in words], start_new_session=True,

@@ -103,15 +103,15 @@ struct prong_program {
 	int64_t hangup_grace;
 
 	/*
-	 * Look up the names of both ends for TCPREMOTEHOST, TCPLOCALHOST and REMOTE_HOST,
-	 * names that have the address in turn. The program is then forked.
+	 * Look up the names of both ends for TCPREMOTEHOST, TCPLOCALHOST and REMOTE_HOST;
+	 * only a name that has the address in turn counts. The program is then forked.
 	 */
 	bool resolve;
 
 	/*
 	 * When the program has ended, end the descendants that it leaves, in any process
-	 * group or session: SIGTERM, then SIGKILL. It costs a process for each. The
-	 * supervisor reaps orphans: children unknown to it, but for those before prong_run().
+	 * group or session: SIGTERM, then SIGKILL. It costs a process for each program. The
+	 * supervisor reaps orphans: children unknown to it, not from before prong_run().
 	 */
 	bool kill_descendants;
 
@@ -207,7 +207,7 @@ struct prong_privileges {
 	/*
 	 * PRONG_DROP_SUPERVISOR: prong_open() changes ids and root for good, in the calling
 	 * process, which must have one thread. A worker that has been broken into can then
-	 * signal it, as the same user. Children alone get the limits, last of all.
+	 * signal it, as the same user. Limits are set only in children, as the last step.
 	 */
 	enum prong_drop drop;
 };
@@ -303,7 +303,7 @@ struct prong_options {
 
 	/*
 	 * A program to run instead of a handler, which must then be NULL. reuse must be 0 or
-	 * 1, and spare must be 0, or over 0 with program->warm.
+	 * 1; spare must be over 0 with program->warm, and else 0.
 	 */
 	const struct prong_program *program;
 	enum prong_at_limit at_limit;
@@ -403,8 +403,8 @@ struct prong_options {
 #define PRONG_ERROR_MAX    512
 
 /*
- * Makes a server: checks the options, opens every listener, reserves the tables. A
- * child without SIGCHLD tries privileges, sandbox and a program's directory first.
+ * Makes a server: checks the options, opens every listener, reserves the tables. First
+ * a child, of which no SIGCHLD tells, tries privileges, sandbox and directory.
  *
  * On success *out is the server; release it with prong_close(). From then on the kernel
  * queues clients; prong_run() serves them. The options and what they point to are

@@ -33,8 +33,8 @@ void fork_without_thread_id(void);
 /*
  * Chooses the way for this thread: the short one only if everything that it relies on
  * has been checked. A shared object that refers to pthread_atfork(3) may have
- * registered functions with it. In a static program this cannot be seen; it is assumed
- * not to have.
+ * registered functions with it. In a static program this cannot be seen, and the
+ * program is assumed to have none.
  */
 void fork_choose(struct fork_way *way);
 

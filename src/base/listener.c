@@ -424,11 +424,11 @@ static void refuse_new_unix(struct listener *listener)
 
 /*
  * Some kernels require a privilege for a filter. If it is refused, the listener is
- * bound to an interface that does not exist, so no SYN reaches it. Handshakes in
- * progress and existing connections are not affected: they belong to the interface from
- * before, none. A listener on a link-local address is already bound to one, and cannot
- * change it without CAP_NET_RAW. Its queue is then set to length 0: it takes a client
- * only when it is empty, and a client that comes just before the close may be reset.
+ * bound to an interface that does not exist, so no SYN reaches it. This does not affect
+ * handshakes in progress and existing connections, which are bound to no interface, as
+ * before. A listener on a link-local address is already bound to one, and cannot change
+ * it without CAP_NET_RAW. Its queue is then set to length 0: it takes a client only
+ * when it is empty, and a client that comes just before the close may be reset.
  */
 static void refuse_new_tcp(struct listener *listener)
 {

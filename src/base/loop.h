@@ -31,7 +31,7 @@ struct loop {
 	bool stalled;     /* the next wait is delayed; loop_stall() */
 
 	int64_t first_full_us; /* when the first of the full looks in a row began */
-	unsigned full_looks;   /* in a row, which may have left something unreported */
+	unsigned full_looks;   /* full looks in a row; some events may be unreported */
 };
 
 /* Returns 0 or a negative errno of epoll_create1(2); fd is then -1. */

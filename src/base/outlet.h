@@ -21,8 +21,8 @@
 
 enum outlet_way {
 	OUTLET_WRITE,    /* it does not block, or blocking cannot be avoided */
-	OUTLET_SEND,     /* a socket that keeps no boundaries */
-	OUTLET_DATAGRAM, /* one that does: each message is a line */
+	OUTLET_SEND,     /* a socket that does not keep message boundaries */
+	OUTLET_DATAGRAM, /* one that keeps them: each message is a line */
 	OUTLET_PIPE,     /* non-blocking; whole lines that fit into PIPE_BUF */
 	OUTLET_SPLICE,   /* the same through a pipe of our own */
 	OUTLET_POLL,

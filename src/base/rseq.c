@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#define AREA 32 /* bytes: the least that can be registered, which libc registers */
+#define AREA 32 /* bytes: the smallest area allowed, which libc registers */
 
 static bool call(int flags)
 {

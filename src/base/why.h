@@ -30,16 +30,16 @@ int why_fail(struct why *why, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Says that call, for example "close_range(2)", failed with error, so that what could
- * not be done, and returns error, a negative errno. If the error means that the call
- * was refused, the sentence says how to allow it. Both texts are short.
+ * Says that what could not be done, since call, for example "close_range(2)", failed
+ * with error. Returns error, a negative errno. If the error means that the call was
+ * refused, the sentence says how to allow it. Both texts are short.
  */
 int why_call(struct why *why, int error, const char *what, const char *call);
 
 /*
- * The error of a system call, for a caller that takes -EINVAL to mean bad usage:
- * arguments are checked here, so a call that the kernel calls invalid is one that it
- * lacks. -EINVAL becomes -ENOTSUP.
+ * For a caller to which -EINVAL means bad usage. Arguments have been checked before, so
+ * a call that the kernel considers invalid is one that it lacks: -EINVAL becomes
+ * -ENOTSUP. Other errors are returned unchanged.
  */
 int why_kernels(int error);
 

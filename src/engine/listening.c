@@ -130,7 +130,7 @@ static void open_list(struct admission *admission, const struct address_list *li
 		take_back(admission, outcome->opened, &held[count++]);
 		open_each(admission, list, options, outcome);
 		/*
-		 * Failing on the first one is also a taken port: all that the kernel
+		 * If the first address fails too, no port is left: all that the kernel
 		 * can give are held.
 		 */
 		if (outcome->failed > 0 && outcome->failures[0].error == -EADDRINUSE)

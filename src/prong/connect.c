@@ -87,8 +87,8 @@ struct task {
 };
 
 /*
- * Refuses options that change the bytes or the conversation, which a program would have
- * itself.
+ * A program has its own input and its own conversation, so options that change these
+ * are refused.
  */
 static void check_program(const struct connect_settings *settings, char **program)
 {

@@ -12,7 +12,7 @@
 #include "connect_options.h"
 
 /*
- * How long a socket that takes nothing more is waited for after the server's close. A
+ * How long to wait, after the server's close, for a socket that takes nothing more. A
  * server that lingers before it finally closes (prongd: 2 s) has finished by then.
  */
 #define STALL_MS 3000

@@ -15,7 +15,7 @@
 #define BUFFER_SIZE 131072
 #define RETRY_MS    10
 
-/* What it waits for; events of earlier ones are handled first. */
+/* What it waits for, in the order in which events are handled. */
 enum source { INTERRUPT, WRITER, SERVER, OUTPUT, SOURCES };
 
 struct reader {

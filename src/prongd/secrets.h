@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 /*
- * Overwrites the strings of environment and removes them from it. It keeps the
- * variables that libc or the server still reads, and those that keep, count strings,
- * names: "NAME"; an entry "NAME=VALUE" keeps nothing.
+ * Overwrites the strings of environment and removes them from it, except the variables
+ * that libc or the server still reads and those named in keep, an array of count
+ * strings. A name in keep is "NAME"; an entry "NAME=VALUE" keeps nothing.
  */
 void secrets_forget(char **environment, const char *const *keep, size_t count);
 

@@ -177,7 +177,7 @@ static void replace_gate_executable(void)
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
-/* Returns from a signal that never came, to any address. */
+/* Returns from a signal that was never delivered, and so to any chosen address. */
 static void return_to_gate(void)
 {
 	tell(-1);

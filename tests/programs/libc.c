@@ -1,13 +1,14 @@
 /*
- * A server whose handler calls what libc has for several processes: locks in memory that
- * all workers share, and what rests on a thread's id. Each line of the client is a call,
- * "VERB [OBJECT]"; the answer is a line with its result, 0 or an errno.
+ * A server whose handler calls libc's functions for several processes: locks in memory
+ * that all workers share, and whatever depends on a thread's id. Each line of the
+ * client is a call, "VERB [OBJECT]"; the answer is a line with its result, 0 or an
+ * errno.
  *
  *	libc --ready-fd N [-v] [-l ADDRESS] --sandbox off|strict -s N --host KIND
  *
- * KIND is what the process was before prong_open(): plain, or threads, of which some have
- * allocated memory and printed. libc-atfork is the same program with functions of
- * pthread_atfork(3).
+ * KIND is what the process was before prong_open(): "plain", or "threads" if several
+ * threads had run, of which some had allocated memory and printed. libc-atfork is the
+ * same program with functions of pthread_atfork(3).
  */
 #include <sys/mman.h>
 

@@ -78,7 +78,7 @@ def environment(traced=False, **more):
 
 
 def high_pipe():
-    """A pipe whose numbers are clear of the fixed descriptors, from 3 up."""
+    """A pipe with high descriptor numbers, clear of the fixed ones from 3 up."""
     pipe = os.pipe()
     high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 200) for end in pipe]
     for end in pipe:

@@ -228,7 +228,8 @@ def test_a_handler_that_exits_as_if_rights_had_been_refused_has_crashed(handlers
                     reason="needs root and strace")
 @pytest.mark.parametrize("error", ["ENFILE", "EPERM"])
 def test_where_accepting_fails_workers_are_made_without_haste(prongd, tmp_path, error):
-    """ENFILE is our failure, EPERM a client's, but not if every client fails so."""
+    """ENFILE means that the server is at fault. EPERM means that one client is, or the
+    server if it comes with every client."""
     server = prongd(*POOL, "-s", 1, "echo")
     with failing(server, "accept4", f"error={error}", tmp_path / "trace"):
         os.kill(server.workers()[0], signal.SIGKILL)
@@ -310,7 +311,7 @@ def test_no_worker_shuts_the_listener_for_all(handlers):
             assert b"done" not in receive_all(client)
     wanted = {"crash-sandbox": 2}
     eventually(lambda: reasons(server.totals()) == wanted, "counted")
-    with server.connect() as client:  # which does nothing to it
+    with server.connect() as client:  # this does nothing to the listener
         client.sendall(f"shutdown {listener} {socket.SHUT_WR}\n".encode())
         assert b"done" in receive_all(client)
     with server.connect() as client:

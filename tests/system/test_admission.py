@@ -125,7 +125,7 @@ def test_a_client_refused_at_the_limit_is_told_so_beside_other_limits(prongd, op
 ONE_AT_ONCE = ["--max-per-source", 1]
 FULL = ["-n", 1, "--at-limit", "refuse"]
 ORDER = [
-    # the options; which check refuses the second client, which fails two
+    # the options; the second client fails two checks: the one that refuses it
     (["--deny", "127.0.0.2", "--rate-per-source", FOREVER], "refused-denied"),
     (["--deny", "127.0.0.2", "--rate", FOREVER], "refused-denied"),
     (["--deny", "127.0.0.2", *ONE_AT_ONCE], "refused-denied"),

@@ -18,7 +18,7 @@ from test_limits import needs_strace
 ALLOWANCE = 256 * 1024  # bytes by which the supervisor's memory may vary
 REMEMBERED = 65536  # sources without a connection; see options.rate in prong.h
 PLACE = 48  # bytes per source
-BUCKET = 4  # bytes; a power of two of them, at least one per place
+BUCKET = 4  # bytes; there are at least as many buckets as places, a power of two
 PROCESSES = 500
 MORE = float(os.environ.get("PRONG_SCALE", 1))
 

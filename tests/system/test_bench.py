@@ -86,7 +86,7 @@ def test_hold_with_wait_holds_until_a_line(prongd, start_bench):
     assert server.totals()["active"] == "50"
     process.stdin.write(b"no end of a line yet")
     process.stdin.flush()
-    time.sleep(0.2)  # nothing may happen
+    time.sleep(0.2)  # nothing must happen meanwhile
     assert process.poll() is None and server.totals()["active"] == "50"
     output, errors = process.communicate(b"\n", timeout=20)
     assert (process.returncode, errors) == (0, b"")

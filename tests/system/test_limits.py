@@ -1,5 +1,5 @@
-"""When a resource runs out, clients wait or are told, nothing
-spins, and none is lost."""
+"""When a resource runs out, clients wait or are told so; nothing spins, and no client
+is lost."""
 
 import contextlib
 import os

@@ -203,7 +203,7 @@ def test_what_a_client_sends_is_not_in_the_log(prongd, service):
 
 
 def read_while(fd, condition):
-    """What arrives on a pipe until condition(text so far)."""
+    """Read a pipe until condition(the text so far) is true; return the text."""
     text = b""
     deadline = time.monotonic() + 10
     while not condition(text):

@@ -47,7 +47,7 @@ def section(text, heading, indent=0):
 
 
 def groups(text, heading, option):
-    """The headings of a text, each with the options below it; of those that have some."""
+    """The headings that have options below them, each with those options."""
     found = []
     for line in text.splitlines():
         if match := re.match(heading, line):

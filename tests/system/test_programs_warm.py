@@ -265,7 +265,7 @@ def test_a_shim_that_may_not_be_executed_is_not_tried(tmp_path, root):
 @beside
 @pytest.mark.parametrize("content", ["nothing", "a part", "text"])
 def test_a_shim_that_is_no_library_is_not_tried_again(tmp_path, content):
-    """Only loading it, by programs that should wait, shows that."""
+    """This shows only when programs that should wait load the shim."""
     other = tmp_path / "other"
     other.write_bytes({"nothing": b"", "a part": SHIM.read_bytes()[:100],
                        "text": b"text\n" * 1000}[content])  # fmt: skip

@@ -9,7 +9,7 @@ from harness import SANITIZED, eventually
 from proc import read
 from test_stop import foreground_of
 
-# Answers with what it could do to the terminal; nothing is the right answer.
+# Answers with what it could do to the terminal; an empty answer is the right one.
 TRIES = r"""
 import fcntl, os, sys, termios
 done = []

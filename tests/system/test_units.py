@@ -175,7 +175,7 @@ def deny_but(number, argument=None):
 
 @pytest.mark.skipif(SANITIZED, reason="there is no sandbox in a sanitized build")
 def test_a_locked_personality_does_not_cost_the_sandbox(prongd):
-    """Checking it was refused, and the sandbox silently off, in our own units."""
+    """In our own units it was refused to check it, which silently cost the sandbox."""
     server = prongd("echo")
     number = PERSONALITY[os.uname().machine]
     # LockPersonality= refuses even the query.

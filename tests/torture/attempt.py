@@ -242,7 +242,7 @@ class ServerAttempt(Attempt):
         return len(children(self.process.pid)), len(fds)
 
     def check_as_usual(self):
-        """As many processes, and no more descriptors, than without a failure."""
+        """As many processes as without a failure, and not more descriptors."""
         if self.usual is None:
             time.sleep(1)  # until the spares are complete again
             self.usual = self.look()

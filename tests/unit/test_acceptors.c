@@ -26,9 +26,7 @@ static int64_t now;
 
 static const struct model *const model = &model_acceptors;
 
-/*
- * Opens the model as the supervisor does, on a listener from which no worker accepts.
- */
+/* Opens the model as the supervisor does, on a listener that no worker uses. */
 static void run_on(const char *text)
 {
 	const struct model_parts parts = {

@@ -85,7 +85,7 @@ static void a_session_that_ends_with_its_process_is_said_whole(void **state)
 	assert_int_equal(totals_active(&parts.sessions.totals), 0);
 }
 
-/* For example, told to end: no session, and not its fault. */
+/* It was told to end, for example: it had no session, and did nothing wrong. */
 static void a_process_that_leaves_for_nothing_only_frees_its_slot(void **state)
 {
 	struct process *process = parts_process(PROCESS_ENDING, NOW);

@@ -35,7 +35,7 @@ static void three_digits_are_right_from_a_microsecond_to_an_hour(void **state)
 
 		memset(histogram, 0, sizeof(*histogram));
 		histogram_add(histogram, ns);
-		histogram_add(histogram, HOUR); /* or the exact maximum would help */
+		histogram_add(histogram, HOUR); /* or the maximum is the answer */
 		found = histogram_quantile_ns(histogram, 0.5);
 		assert_true(found >= ns);
 		assert_true(found - ns <= ns / 1000);

@@ -40,7 +40,10 @@ static int close_pair(void **state)
 	return nothing_is_left(state);
 }
 
-/* A child that has pair[0] also as its descriptor stream (-1: not); ready on return. */
+/*
+ * A child for which pair[0] is also descriptor number stream (-1: it is not); the child
+ * is ready on return.
+ */
 static void start_child(int stream)
 {
 	int ready[2];

@@ -1,4 +1,4 @@
-/* What has an address that is in use: lines of /proc/net/tcp, and real sockets. */
+/* Finding what uses an address: lines of /proc/net/tcp, and real sockets. */
 #include "base/occupant.h"
 
 #include <netinet/tcp.h>

@@ -59,7 +59,7 @@ static void fields_that_an_older_program_lacks_are_zero(void **state)
 		offsetof(struct prong_options, keep_fds),
 		offsetof(struct prong_options, user_first),
 	};
-	/* Out of range, but beyond these sizes. */
+	/* A value out of range, in a field that lies beyond these sizes. */
 	const struct prong_options options = { .listen = any_port, .user_count = 1 };
 
 	(void)state;

@@ -87,7 +87,7 @@ static void without_limits_everyone_may_come_and_nothing_is_counted(void **state
 	policy_close(&policy);
 }
 
-/* Against the first client's neighbour all four hold, then fewer and fewer. */
+/* The first client's neighbours fail all four checks, and later fewer and fewer. */
 static void the_first_check_that_fails_is_told(void **state)
 {
 	struct prong_options options = {
@@ -219,7 +219,7 @@ static void exempt_clients_meet_no_limit_and_use_up_none(void **state)
 	assert_int_equal(judge("192.0.2.1", START), REASON_NONE);
 	for (unsigned i = 0; i < MOST; i++)
 		policy_leave(&policy, &exempt[i], START);
-	/* There is nothing to remember about them, but about the other there is. */
+	/* The exempt ones leave nothing to remember, but the other one does. */
 	assert_int_equal(policy.sources.connected, 1);
 	assert_int_equal(policy.sources.oldest, SOURCE_NONE);
 	policy_leave(&policy, &other, START);
@@ -458,7 +458,7 @@ static void every_count_is_back_at_zero(void **state)
 	policy_close(&policy);
 }
 
-/* A program is told how many there are, so they are counted for it. */
+/* A program is told the number of connections of its source, so they are counted. */
 static void connections_are_counted_where_that_is_asked_for(void **state)
 {
 	struct prong_options options = { 0 };

@@ -227,8 +227,8 @@ static void a_prefix_holds_what_begins_like_it(void **state)
 }
 
 /*
- * The network of zeros contains an address with one bit set only if that bit is after
- * it.
+ * An address with one bit set is in the network of zeros only if that bit is after the
+ * prefix.
  */
 static void every_length_counts_to_the_bit(void **state)
 {

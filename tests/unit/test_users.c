@@ -11,7 +11,7 @@
 static struct users users;
 static struct privileges *privileges;
 
-/* For that number of programs. */
+/* Opens users for that number of programs. */
 static void open_users(unsigned count)
 {
 	const struct prong_options options = {

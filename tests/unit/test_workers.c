@@ -154,7 +154,7 @@ static void the_right_answer_ends_the_session_and_the_worker_is_idle(void **stat
 	assert_int_equal(parts.sent_count, 0);
 }
 
-/* Of the session that is served, but for a reason that no worker gives. */
+/* The session is the one being served, but no worker gives this reason. */
 static void a_reason_that_no_worker_gives_kills_it(void **state)
 {
 	static const uint64_t reasons[] = {

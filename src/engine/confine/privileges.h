@@ -41,13 +41,13 @@ enum privileges_step {
 /* On the heap, which children inherit; a copy of what the caller's options point to. */
 struct privileges {
 	struct prong_privileges options;
-	bool given;     /* by the options; false: these are the default */
+	bool given;     /* set by the options; false: the defaults */
 	bool keeps_ids; /* ids are not changed here, or were changed already */
 	bool keeps_root;
 	bool keeps_capabilities; /* unless ids change */
 	bool lowers_files;       /* lowers the soft descriptor limit to soft_files */
 	uint64_t soft_files;
-	bool is_settled;       /* privileges_settle() has determined what follows */
+	bool is_settled;       /* privileges_settle() has set the fields below */
 	bool has_capabilities; /* the process has some, and so do its children */
 	bool apart;            /* each child has a domain of its own; domain.h */
 	int apart_error;       /* why not, although it was asked for: an errno */

@@ -244,8 +244,8 @@ static int forbid_implied_execution(void)
 	int now = personality(0xffffffff);
 
 	/*
-	 * systemd's LockPersonality= refuses even the question, but what it would
-	 * return holds.
+	 * systemd's LockPersonality= refuses the query, but accepts a personality that
+	 * is set already.
 	 */
 	if (now < 0)
 		now = personality(PER_LINUX);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 5   /* scripts that interpret each other; execve(2) */
+#define DEPTH_MAX 5   /* nested scripts, the limit of execve(2) */
 #define HEAD_MAX  255 /* bytes of a script that execve(2) reads */
 #define EMULATORS "/proc/sys/fs/binfmt_misc"
 

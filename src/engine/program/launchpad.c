@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#define LOOKS     2  /* of those in use, per one taken: bounds their number */
+#define LOOKS     2  /* pads in use checked per one taken: bounds them */
 #define FREE_MOST 16 /* free ones that are kept */
 
 static void append(struct launchpads *pads, struct launchpad *pad)

@@ -25,7 +25,7 @@ struct launch {
 	int connection; /* stays the caller's */
 	int channel;    /* for WARM_CHANNEL; -1: none */
 	int error;      /* becomes its standard error, if that is logged */
-	int null;       /* /dev/null, open for both */
+	int null;       /* /dev/null, for reading and writing */
 	pid_t parent;   /* the caller; the program dies with it */
 	const struct privileges *privileges;
 	uid_t uid; /* user of its own; 0: the user of the privileges */
@@ -36,7 +36,7 @@ struct launch {
 };
 
 enum launchpad_stage {
-	LAUNCHPAD_LEFT,    /* no child reads it, or not any more */
+	LAUNCHPAD_LEFT,    /* no child reads it, or no longer */
 	LAUNCHPAD_SHARED,  /* the child begins */
 	LAUNCHPAD_SETTLED, /* of the supervisor it has only the memory left */
 };

@@ -31,7 +31,7 @@ static main_function *program_main;
 /* LD_PRELOAD as the administrator gave it, and the variables of the connection. */
 static char variables[2 * WARM_TEXT_MAX];
 
-/* The text of the variables that are room: the last ones on the stack. */
+/* The text of the variables that only provide room: the last ones on the stack. */
 struct room {
 	char *text;
 	size_t size; /* of text, including the last NUL */
@@ -96,8 +96,8 @@ static bool is_room(const struct room *room, const char *variable)
 }
 
 /*
- * In list, which does not move, the variables replace those that are room. Returns
- * whether there was a place for each.
+ * In list, which does not move, the variables replace those that only provide room.
+ * Returns whether there was a place for each.
  */
 static bool place(char **list, const struct room *room, size_t length)
 {

@@ -43,7 +43,7 @@ struct scoreboard {
 	unsigned count; /* of rows */
 };
 
-/* A row's bit. NULL: of no scoreboard. */
+/* The bit of a row. NULL: the row is in no scoreboard. */
 struct score_mark {
 	_Atomic uint64_t *leaving;
 	uint64_t bit;
@@ -74,7 +74,7 @@ static inline struct score_mark scoreboard_mark(const struct scoreboard *board,
 	};
 }
 
-/* By a worker, before it leaves: it is to be collected soon. */
+/* For a worker, before it leaves: marks it as about to be reaped. */
 static inline void score_leave(struct score_mark mark)
 {
 	if (mark.leaving != NULL)
@@ -94,7 +94,10 @@ static inline uint64_t score_read(const _Atomic uint64_t *field)
 	return atomic_load_explicit(field, memory_order_relaxed);
 }
 
-/* Of memory that others can write: a number that can still be added to and printed. */
+/*
+ * Reads memory that others can write, as a number that can still be added up and
+ * printed.
+ */
 static inline uint64_t score_read_clamped(const _Atomic uint64_t *field)
 {
 	uint64_t value = score_read(field);
@@ -102,13 +105,13 @@ static inline uint64_t score_read_clamped(const _Atomic uint64_t *field)
 	return value < INT64_MAX ? value : INT64_MAX;
 }
 
-/* And a sum of such numbers. */
+/* Adds such a number to a sum. */
 static inline void score_sum(uint64_t *total, uint64_t n)
 {
 	*total = *total + n < INT64_MAX ? *total + n : INT64_MAX;
 }
 
-/* For a new connection; by the supervisor, before the worker has it. */
+/* For a new connection: the supervisor calls it before the worker gets the client. */
 static inline void score_begin(struct score_row *row)
 {
 	atomic_store_explicit(&row->bytes_in, 0, memory_order_relaxed);

@@ -5,8 +5,8 @@
  * time. While clients come, it asks for a look a few times in a tenth of a second;
  * otherwise for none.
  *
- * It relies on what workers report. A worker that lies can only make it want up to max
- * workers, or not more than there are.
+ * It relies on what workers report. A worker that lies can make it want as many workers
+ * as are allowed, or keep it from wanting more, but nothing else.
  */
 #ifndef ENGINE_AUTOSCALE_H
 #define ENGINE_AUTOSCALE_H

@@ -22,7 +22,7 @@
 #define LOOK_SHARE    8        /* 1/8 of the time since bytes last moved */
 #define LOOKS_US      20000    /* at least, between two looks at all sessions */
 #define LOOK_COST     20       /* and this many times as long as a look took */
-#define LOOKS_UNSEEN  2        /* before no process is believed to have it */
+#define LOOKS_UNSEEN  2        /* looks that find no process, before it is believed */
 #define RESET_MOST_US 10000000 /* time for a program to read what came before a reset */
 
 void custody_open(struct custody *custody, struct processes *processes,

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 #define OWN_FEW   36 /* the loop, signals, the log, /proc, a connection in transit */
-#define OWN_ROOM  96 /* spare, so that a name with many addresses needs no count */
+#define OWN_ROOM  96 /* extra, for the addresses of a name, which are not counted */
 #define PROBE_MAX 1024
 
 /* Without /proc, tests the first descriptors one by one. */

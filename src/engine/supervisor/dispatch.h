@@ -74,7 +74,7 @@ void dispatch_abandon(struct dispatch *dispatch, int64_t now_us);
 /* Whether processes that must end may be alive outside the table; model.h. */
 bool dispatch_has_strays(const struct dispatch *dispatch);
 
-/* No client is to come any more. */
+/* No client will come any more. */
 void dispatch_finish(struct dispatch *dispatch);
 
 #endif

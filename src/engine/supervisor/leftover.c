@@ -141,7 +141,7 @@ static void cut(struct leftovers *leftovers, struct leftover *leftover, int64_t 
 	release(leftovers, leftover, now_us);
 }
 
-/* No other process holds it, so shutdown(2) cuts off none. */
+/* No other process holds it, so shutdown(2) does not cut off another one. */
 static void let_go(struct leftovers *leftovers, struct leftover *leftover,
 		   int64_t now_us)
 {

@@ -46,8 +46,8 @@ int signals_watch(struct signals *signals, struct loop *loop);
 void signals_release(struct signals *signals);
 
 /*
- * The disposition of this signal has another owner: it is neither set, if that is still
- * to come, nor restored.
+ * The disposition of this signal has another owner: signals_take() does not set it, and
+ * signals_release() does not restore it.
  */
 void signals_keep(struct signals *signals, int number);
 

@@ -33,8 +33,8 @@ enum part {
 
 /* When, by nanoclock_now_ns(); 0: not yet. Of several workers the last one counts. */
 enum moment {
-	MOMENT_OPENED, /* all connections of the worker */
-	MOMENT_ECHOED, /* all held connections, for the second time */
+	MOMENT_OPENED, /* all connections of the worker are open */
+	MOMENT_ECHOED, /* all held connections have had their second echo */
 	MOMENT_ENDED,
 	MOMENT_COUNT
 };
@@ -57,7 +57,7 @@ struct figures {
 
 extern const char *const failure_names[FAILURE_COUNT]; /* as in the JSON */
 
-/* Adds what from has counted so far; it may change meanwhile. */
+/* Adds the counts of from, which may change meanwhile. */
 void figures_merge(struct figures *to, const struct figures *from);
 
 uint64_t figures_failed(const struct figures *figures);

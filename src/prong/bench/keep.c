@@ -34,7 +34,7 @@ static void plan_kept(struct run *run)
 	run->rounds_total = run->plan->count;
 }
 
-/* To the client that is free now; at a fixed rate start_due() decides when. */
+/* The client is free: it goes on at once, or, at a fixed rate, when start_due() says. */
 static void next_round(struct run *run, struct client *client, uint64_t now_ns)
 {
 	if (run->rounds == run->rounds_total) {

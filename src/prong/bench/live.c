@@ -62,10 +62,7 @@ static void collect(struct result *result, const struct board *board)
 		figures_merge(&result->figures, &board->rows[i].figures);
 }
 
-/*
- * The line must fit the terminal, or it would break in two, of which only one is
- * erased.
- */
+/* A line wider than the terminal would wrap, and only its last row would be erased. */
 static size_t columns(void)
 {
 	struct winsize size = { .ws_col = 0 };
@@ -118,7 +115,7 @@ void live_show(struct live *live, const struct board *board)
 	collect(live->result, board);
 	times = result_main_part(live->result, &name);
 	done = progress(live->result, times);
-	/* With another part, other things are counted. */
+	/* Another part is reported now, whose count starts lower. */
 	if (done < live->done)
 		live->done = 0;
 	length = snprintf(

@@ -7,9 +7,7 @@
 
 #include <stdint.h>
 
-/*
- * The addresses first, first + 1, ... count of them, IPv4; count 0: the system chooses.
- */
+/* count IPv4 addresses: first, first + 1, ...; count 0: the system chooses. */
 struct origin {
 	uint32_t first; /* in host byte order */
 	uint32_t count;
