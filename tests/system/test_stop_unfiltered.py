@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,8 @@ RET_ALLOW, RET_EPERM = 0x7FFF0000, 0x00050001
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 SO_DETACH_FILTER = 27
 SETSOCKOPT = {"x86_64": 54, "aarch64": 208}
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLMSG_ERROR = 4, 20, 2
+NLM_F_REQUEST, NLM_F_DUMP, TCP_SYN_RECV = 0x1, 0x300, 3
 SO_ATTACH_FILTER = (socket.SOL_SOCKET, 26)
 SO_BINDTOIFINDEX = (socket.SOL_SOCKET, 62)
 
@@ -113,6 +116,25 @@ def half_connected(address):
     return client
 
 
+def tells_handshakes():
+    """Whether the kernel answers a request of sock_diag(7) for TCP with other than an error."""
+    header = struct.pack("=IHHII", 72, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 0, 0)
+    words = struct.pack("=BBxxI48x", socket.AF_INET, socket.IPPROTO_TCP, 1 << TCP_SYN_RECV)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+            kernel.send(header + words)
+            return struct.unpack_from("=H", kernel.recv(10000), 4)[0] != NLMSG_ERROR
+    except OSError:
+        return False
+
+
+def handshakes_of(address):
+    """The handshakes that the kernel lists for a port: proc_net(5), state SYN_RECV."""
+    port = f":{address[1]:04X} "
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [line for line in lines if port in line.split(":", 1)[1][:15] and " 03 " in line]
+
+
 @pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]],
                          ids=["filter", "interface"])  # fmt: skip
 @pytest.mark.parametrize("words", MODELS, ids=str)
@@ -134,6 +156,33 @@ def test_a_handshake_that_has_begun_comes_to_its_end(prongd, words, options):
         assert echoes(client)
         client.close()
     assert server.expect_exit()["accepted"] == "6"
+
+
+@pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]],
+                         ids=["filter", "interface"])  # fmt: skip
+@pytest.mark.parametrize("words", MODELS, ids=str)
+def test_the_stop_waits_for_a_handshake_that_takes_a_second(prongd, words, options):
+    """Nothing else keeps the server up. The client's SYN-ACK is sent again after a second."""
+    server = prongd(*words, preexec_fn=lambda: refuse(*options))
+    if not tells_handshakes():
+        pytest.skip("this kernel has no sock_diag(7) of TCP")
+    begun = half_connected(address_of(server))
+    eventually(lambda: handshakes_of(address_of(server)), "the SYN has come")
+    server.signal(signal.SIGTERM)
+    server.wait_log(event="stopping")
+    begun.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+    begun.settimeout(PATIENCE)
+    assert echoes(begun)
+    begun.close()
+    assert server.expect_exit()["accepted"] == "1"
+
+
+@pytest.mark.parametrize("words", MODELS, ids=str)
+def test_a_handshake_that_never_ends_does_not_hold_up_the_stop(prongd, words):
+    server = prongd(*words)
+    with half_connected(address_of(server)):
+        server.signal(signal.SIGTERM)
+        assert server.expect_exit()["accepted"] == "0"
 
 
 @pytest.mark.parametrize("options", [[], [SO_ATTACH_FILTER]],

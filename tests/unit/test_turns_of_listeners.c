@@ -182,7 +182,7 @@ static void at_the_stop_a_listener_that_fails_is_closed(void **state)
 	admit_at(NOW);
 	parts_server_of(1);
 	assert_int_equal(parts.admission.listeners[1].fd, -1);
-	admit_at(NOW + ADMISSION_HANDSHAKES_US);
+	admit_at(NOW + HANDSHAKES_BLIND_US);
 	assert_true(admission_is_over(&parts.admission));
 }
 

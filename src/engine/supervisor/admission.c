@@ -174,6 +174,7 @@ static void close_listener(struct admission *admission, unsigned index)
 {
 	unwatch(admission, index);
 	turns_drop(&admission->turns, index);
+	handshakes_drop(&admission->handshakes, index);
 	admission->open &= ~turns_bit(index);
 	listener_close(&admission->listeners[index]);
 }
@@ -281,9 +282,7 @@ static void close_empty_listeners(struct admission *admission)
 	for (unsigned i = 0; i < admission->listener_count; i++) {
 		const struct listener *listener = &admission->listeners[i];
 
-		if (listener->fd >= 0 &&
-		    !(admission->handshakes_us != 0 &&
-		      listener_shakes_hands(listener)) &&
+		if (listener->fd >= 0 && !handshakes_go_on(&admission->handshakes, i) &&
 		    listener_queue_is_empty(listener))
 			close_listener(admission, i);
 	}
@@ -298,8 +297,7 @@ void admission_admit(struct admission *admission, int64_t now_us)
 			admit_batch(admission, now_us);
 		return;
 	}
-	if (admission->handshakes_us <= now_us)
-		admission->handshakes_us = 0;
+	handshakes_look(&admission->handshakes, admission->listeners, now_us);
 	close_empty_listeners(admission);
 	admission->turns.waiting = admission->open & ~admission->failing;
 	admit_batch(admission, now_us);
@@ -387,9 +385,8 @@ int64_t admission_deadline(const struct admission *admission)
 
 	if (admission->turns.waiting != 0)
 		return 0;
-	if (admission->handshakes_us != 0 && admission->open != 0 &&
-	    admission->handshakes_us < deadline_us)
-		deadline_us = admission->handshakes_us;
+	if (handshakes_deadline(&admission->handshakes) < deadline_us)
+		deadline_us = handshakes_deadline(&admission->handshakes);
 	/* Not watched although a client could be accepted: accepting pauses. */
 	if (!is_watched(admission) && could_take(admission) &&
 	    admission->accept.until_us < deadline_us)
@@ -411,12 +408,13 @@ void admission_drain(struct admission *admission, int64_t now_us)
 	dispatch_drain(admission->dispatch, now_us);
 	saturation_forget(&admission->saturation);
 	admission->draining = true;
-	admission->handshakes_us = now_us + ADMISSION_HANDSHAKES_US;
 	admission->accepts = true;
 	for (unsigned i = 0; i < admission->listener_count; i++)
 		if (listener_refuse_new(&admission->listeners[i]) < 0)
 			/* It would otherwise wait in accept(2) for ever. */
 			close_listener(admission, i);
+	handshakes_begin(&admission->handshakes, admission->listeners,
+			 admission->listener_count, now_us);
 }
 
 void admission_close(struct admission *admission, int64_t now_us)
@@ -439,7 +437,7 @@ void admission_open(struct admission *admission)
 	admission->open = admission->watched = admission->failing = 0;
 	admission->turns = (struct turns){ 0 };
 	admission->draining = false;
-	admission->handshakes_us = 0;
+	handshakes_open(&admission->handshakes);
 	admission->accepts = true;
 	admission->held = (struct client){ .fd = -1 };
 	admission->accept = (struct backoff){ 0 };

@@ -10,17 +10,11 @@
 #include "engine/record/backoff.h"
 #include "engine/record/client.h"
 #include "engine/record/settings.h"
+#include "handshakes.h"
 #include "saturation.h"
 #include "turns.h"
 
 #define LISTENERS_MAX TURNS_MAX
-
-/*
- * At the stop, time for handshakes in progress. A client considers its connection open
- * when it has the SYN-ACK, but the kernel reports the connection only when the client's
- * ACK has arrived. Closing the listener in between would reset that client.
- */
-#define ADMISSION_HANDSHAKES_US 20000
 
 struct dispatch;
 struct report;
@@ -36,12 +30,12 @@ struct admission {
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_count;
 	struct watch watches[LISTENERS_MAX];
-	uint64_t open;         /* the open listeners, a turns_bit() each */
-	uint64_t watched;      /* those that are in the loop */
-	struct turns turns;    /* the listeners that may have a client */
-	bool accepts;          /* false: workers accept, until the stop */
-	bool draining;         /* only clients already in the queue are taken */
-	int64_t handshakes_us; /* until when handshakes may complete; 0: no more */
+	uint64_t open;                /* the open listeners, a turns_bit() each */
+	uint64_t watched;             /* those that are in the loop */
+	struct turns turns;           /* the listeners that may have a client */
+	bool accepts;                 /* false: workers accept, until the stop */
+	bool draining;                /* only clients already in the queue are taken */
+	struct handshakes handshakes; /* of those that are draining */
 
 	/* Listeners whose own accept(2) fails; the others go on meanwhile. */
 	uint64_t failing;
