@@ -123,7 +123,7 @@ def symbols_of(objects: list[Object]) -> Iterator[tuple[str, str, bool]]:
 
 
 class Graph:
-    """The modules of a project, which others each one uses, and through what."""
+    """The modules of a project; which others each of them uses, and through what."""
 
     def __init__(self, texts: dict[str, str], objects: list[Object]) -> None:
         self.texts = {

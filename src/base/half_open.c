@@ -58,7 +58,7 @@ static bool counts(const struct address *address, const struct nlmsghdr *header)
 	       message->idiag_retrans <= RETRIES_MAX && is_at(address, message);
 }
 
-/* The errno that the kernel answers with, negative already. */
+/* The errno in the kernel's answer, which is negative there already. */
 static int error_of(const struct nlmsghdr *header)
 {
 	const struct nlmsgerr *message = NLMSG_DATA(header);
@@ -68,7 +68,7 @@ static int error_of(const struct nlmsghdr *header)
 	return message->error;
 }
 
-/* Adds to *count what a datagram holds. Returns 1 if others follow, 0, or an errno. */
+/* Adds to *count what a datagram holds. Returns 1 if more follow, 0, or -errno. */
 static int read_part(int fd, const struct address *address, int *count)
 {
 	union {

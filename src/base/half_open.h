@@ -1,8 +1,8 @@
 /*
  * Handshakes of TCP that a listener has begun (RFC 9293, 3.5). The kernel has answered
- * these clients with a SYN-ACK, and they may take their connections for open already. But
- * accept(2) gives them only after their next packet, and a listener that closes before
- * resets them.
+ * these clients with a SYN-ACK, so they may consider their connections open already. But
+ * accept(2) returns a connection only after the client's next packet. If the listener is
+ * closed before that, the client gets a reset.
  */
 #ifndef BASE_HALF_OPEN_H
 #define BASE_HALF_OPEN_H
@@ -11,11 +11,11 @@
 
 /*
  * Asks the kernel for the handshakes at a TCP listener's address (sock_diag(7)). One whose
- * SYN-ACK went out three times or more does not count: its client has gone, or never was.
- * A client that got a SYN cookie (tcp(7), tcp_syncookies) is in no table.
+ * SYN-ACK was sent three times or more does not count: its client is gone, or never
+ * existed. Clients that got a SYN cookie (tcp(7), tcp_syncookies) cannot be counted.
  *
- * Returns how many there are, or a negative errno where the kernel does not tell. It
- * opens a descriptor and closes it; it never waits.
+ * Returns how many there are, or a negative errno if the kernel does not say. Opens a
+ * descriptor and closes it. Never waits.
  */
 int half_open_count(const struct address *address);
 

@@ -58,7 +58,7 @@ static void add_string(struct log *log, const char *text)
 /* An escape cut in half, or a missing closing quote, would break the line. */
 #define ESCAPE_ROOM 8
 
-/* Returns how many bytes were added before only room bytes were free. */
+/* Adds bytes while more than room bytes stay free. Returns how many it has added. */
 static size_t add_escaped(struct log *log, const char *bytes, size_t length,
 			  size_t room)
 {

@@ -238,8 +238,8 @@ def test_a_transient_error_of_accept_costs_nobody_anything(prongd, tmp_path, nam
 
 @pytest.fixture
 def limited(prongd):
-    """Start servers whose processes can be limited, by a user for
-    whom that works as root."""
+    """Start servers for limit_processes(): not as root, to whom the limit does not
+    apply."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments):

@@ -5,9 +5,9 @@
 #include "base/address.h"
 
 /*
- * Sends a SYN to that address, and drops the answers: the server waits for the rest of the
- * handshake. Returns the client's descriptor, or a negative errno where the kernel refuses
- * a filter of its socket.
+ * Sends a SYN to that address, and drops the answers, so the server waits for the rest of
+ * the handshake. Returns the client's descriptor, or a negative errno if the kernel
+ * refuses to filter its socket.
  */
 int half_connect(const struct address *address);
 

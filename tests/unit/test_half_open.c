@@ -36,7 +36,7 @@ static void expect_count(const struct address *address, int count)
 {
 	int found = half_open_count(address);
 
-	for (int i = 0; i < 1000 && found != count; i++) { /* the SYN is on its way */
+	for (int i = 0; i < 1000 && found != count; i++) { /* the SYN is in transit */
 		sched_yield();
 		found = half_open_count(address);
 	}
@@ -52,7 +52,7 @@ static void skip_unless_told(void)
 		skip_because("this kernel has no sock_diag(7) of TCP");
 }
 
-/* At the listener's own address, at each other one of its port, and when it is over. */
+/* At the listener's address, at another one with its port, and after they are over. */
 static void handshakes_are_counted(const char *listens, const char *host, int elsewhere)
 {
 	struct listener listener = open_on(listens);
@@ -93,7 +93,7 @@ static void those_of_both_families_are_a_wildcards(void **state)
 	handshakes_are_counted(":0", "127.0.0.1", 0);
 }
 
-/* An open connection and one that waits in the queue are no handshakes. */
+/* Its handshake is over, although it still waits in the queue. */
 static void connections_are_not_counted(void **state)
 {
 	struct listener listener = open_on("127.0.0.1:0");

@@ -75,7 +75,7 @@ static void one_without_a_client_gives_its_turn_away(void **state)
 	assert_int_equal(turns_first(&turns), 0);
 }
 
-/* Until it is passed: what could not be taken now is taken first later. */
+/* A listener whose client could not be taken is the first one the next time, too. */
 static void a_turn_that_is_not_used_is_kept(void **state)
 {
 	struct turns turns = { .waiting = turns_bit(4) | turns_bit(9) };

@@ -99,7 +99,7 @@ static void three_listeners_have_a_third_each(void **state)
 	}
 }
 
-/* A client that waits behind the crowd's next 16 would wait for 16 sessions. */
+/* Otherwise 16 clients of one crowd would be served before the first of the other. */
 static void slots_that_come_free_together_are_shared(void **state)
 {
 	(void)state;

@@ -207,8 +207,8 @@ bool leftovers_try_close(struct leftovers *leftovers, int *fd)
 }
 
 /*
- * Decides what needs no look at all processes: whether everything has been read and has
- * arrived, so that close(2) does no harm, or what was sent last may still arrive.
+ * Settles what needs no look at all processes. If everything has been read and has
+ * arrived, close(2) does no harm. If the last bytes may still arrive, it waits for them.
  * Returns whether there is nothing else to do for now.
  */
 static bool settle(struct leftovers *leftovers, struct leftover *leftover,
