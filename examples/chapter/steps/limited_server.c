@@ -7,65 +7,55 @@
  *	./limited_server 7007 20 2	(PORT LIMIT SECONDS)
  */
 #define _GNU_SOURCE 1
+#include "children.h"
 #include "echo.h"
 
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <poll.h>
-#include <signal.h>
+
+static struct timeval silence;
+
+static void echo_until_silence(int fd)
+{
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof(silence));
+	echo(fd);
+}
 
 static void on_child(int sig)
 {
 	(void)sig; /* ppoll() has returned: that is all */
 }
 
-static void set_idle_timeout(int fd, long seconds)
+/* Blocks a signal, so that only the mask of ppoll() lets it come. */
+static void catch_in_ppoll(int sig, void (*handler)(int))
 {
-	struct timeval silence = { .tv_sec = seconds };
+	struct sigaction act = { .sa_handler = handler };
+	sigset_t one;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof(silence));
-}
-
-/* Returns how many processes it started: 1 or 0. */
-static int serve(int listener, long seconds)
-{
-	int fd = accept(listener, NULL, NULL);
-	pid_t pid = fd < 0 ? -1 : fork();
-
-	if (pid == 0) {
-		close(listener);
-		set_idle_timeout(fd, seconds);
-		echo(fd);
-		_exit(0);
-	}
-	if (fd < 0)
-		sleep(1); /* no descriptor or memory left: do not spin */
-	else
-		close(fd);
-	return pid > 0;
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	sigprocmask(SIG_BLOCK, &one, NULL);
+	sigaction(sig, &act, NULL);
 }
 
 int main(int argc, char *argv[])
 {
 	struct pollfd listener = { .events = POLLIN };
-	struct sigaction act = { .sa_handler = on_child };
 	int children = 0, ready;
-	sigset_t child, none;
+	sigset_t none;
 
 	if (argc != 4)
 		errx(2, "usage: limited_server PORT LIMIT SECONDS");
+	silence.tv_sec = atol(argv[3]);
 	sigemptyset(&none);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD); /* comes in ppoll() and nowhere else */
-	sigprocmask(SIG_BLOCK, &child, NULL);
-	sigaction(SIGCHLD, &act, NULL);
+	catch_in_ppoll(SIGCHLD, on_child);
 	listener.fd = listen_on(argv[1]);
 	for (;;) {
 		ready = ppoll(&listener, children < atoi(argv[2]), NULL, &none);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			children--;
-		if (ready > 0)
-			children += serve(listener.fd, atol(argv[3]));
+		if (ready > 0 && fork_for_client(listener.fd, echo_until_silence) > 0)
+			children++;
 	}
 }

@@ -7,26 +7,16 @@
  *	./sandboxed_server 7007 [bare]
  */
 #define _GNU_SOURCE 1
+#include "children.h"
 #include "echo.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <signal.h>
 #include <string.h>
 
-static void reap(int sig)
-{
-	int saved = errno;
-
-	(void)sig;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-	errno = saved;
-}
+static int bare;
 
 /* What a client can make of a bug: any system call. */
 static void break_in(int fd)
@@ -50,9 +40,8 @@ static void echo_with_a_bug(int fd)
 	}
 }
 
-static _Noreturn void serve(int listener, int fd, int bare)
+static void echo_in_sandbox(int fd)
 {
-	close(listener); /* before the sandbox, which forbids close(2) */
 	if (!bare && prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) < 0)
 		_exit(1); /* better no service than one without its sandbox */
 	echo_with_a_bug(fd);
@@ -62,20 +51,13 @@ static _Noreturn void serve(int listener, int fd, int bare)
 
 int main(int argc, char *argv[])
 {
-	struct sigaction act = { .sa_handler = reap, .sa_flags = SA_RESTART };
-	int bare = argc == 3 && strcmp(argv[2], "bare") == 0, listener, fd;
+	int listener;
 
+	bare = argc == 3 && strcmp(argv[2], "bare") == 0;
 	if (argc != 2 + bare)
 		errx(2, "usage: sandboxed_server PORT [bare]");
-	sigaction(SIGCHLD, &act, NULL);
+	reap_children();
 	listener = listen_on(argv[1]);
-	for (;;) {
-		fd = accept(listener, NULL, NULL);
-		if (fd >= 0 && fork() == 0)
-			serve(listener, fd, bare);
-		if (fd < 0)
-			sleep(1); /* no descriptor or memory left: do not spin */
-		else
-			close(fd);
-	}
+	for (;;)
+		fork_for_client(listener, echo_in_sandbox);
 }
