@@ -19,7 +19,7 @@ LONGEST_FILES = [
     for name in (
         "programs_ends programs_own privileges programs_monitor programs_runaway bench"
         " log_readers data programs_data processes admission_memory scale limits"
-        " programs_users accept_workers signals endurance sandbox_server chapter_steps"
+        " programs_users accept_workers signals endurance sandbox_server pasted"
         " stop_unfiltered connect_timeouts idle"
     ).split()
 ]
