@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 
 import pytest
 
-from harness import BUILD, ROOT, SANITIZED, environment
+from harness import BUILD, PATIENCE, PRONG, ROOT, SANITIZED, environment
 from installing import STRICT, installed, option, run  # noqa: F401 (a fixture)
 from sockets import receive_all, receive_exactly
 
@@ -183,6 +184,24 @@ def test_a_program_outside_the_tree_is_built_and_serves(
     with server.connect() as client:
         client.sendall(b"ab")
         assert receive_exactly(client, 4) == b"abab"
+
+
+def test_the_server_of_the_readme_is_built_and_serves(installed, tmp_path):
+    if subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode != 0:
+        pytest.skip("needs unshare -n: the server listens on its default address")
+    [source] = re.findall(r"(?ms)^```c\n(.*?)^```$", (ROOT / "README.md").read_text())
+    (tmp_path / "echo.c").write_text(source)
+    installed.compile(tmp_path / "echo.c", tmp_path / "echo")
+    script = f"""
+        ip link set lo up; ./echo & S=$!
+        until printf hello | {PRONG} connect 127.0.0.1 7007 2>/dev/null; do sleep 0.1; done
+        kill $S; wait $S
+    """
+    variables = environment(LD_LIBRARY_PATH=str(installed.library))
+    words = ["unshare", "-n", "sh", "-c", script]
+    done = subprocess.run(words, cwd=tmp_path, env=variables, timeout=PATIENCE,
+                          capture_output=True)  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"hello")
 
 
 def test_a_host_program_may_use_the_names_that_the_library_has_inside(
