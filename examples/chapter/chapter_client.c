@@ -1,7 +1,7 @@
 /*
- * The split echo client as the chapter has it, FAULTS INCLUDED: for study, not for
- * use. Look at: docs/chapter.md, which shows each fault at work. End it with a line
- * "q"; with the end of its input it does not end. echo_client.c is made right.
+ * The chapter's split echo client WITH ITS FAULTS: for study, not for use.
+ * Look at: docs/chapter.md, which shows each fault. A line "q" ends the client; the end
+ * of its input does not. echo_client.c is the same client without the faults.
  *
  *	./chapter_client 127.0.0.1 7007
  */

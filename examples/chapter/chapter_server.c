@@ -1,7 +1,7 @@
 /*
- * The echo server as the chapter has it, FAULTS INCLUDED: for study, not for use.
- * Look at: docs/chapter.md, which shows each fault at work. It listens on every
- * interface, as the chapter does. echo_server.c is the same thing made right.
+ * The chapter's echo server WITH ITS FAULTS: for study, not for use.
+ * Look at: docs/chapter.md, which shows each fault. The server listens on every
+ * interface. echo_server.c is the same server without the faults.
  *
  *	./chapter_server 7007 &		(port 0: a free one, which it prints)
  */

@@ -1,8 +1,8 @@
 /*
- * The chapter's split client made right: one process reads, another writes.
- * Look at: the end of the input, or a line with q or Q alone, closes our half of the
- * connection, and what still comes back is shown. When the server closes first, the
- * writing process does not stay behind.
+ * The chapter's split client without its faults: one process reads, another writes.
+ * Look at: at the end of its input, or at a line q or Q, the client closes its half of
+ * the connection and shows what still comes back. When the server closes first, the
+ * reading process ends the writing one.
  *
  *	printf 'one\ntwo\n' | ./echo_client 127.0.0.1 7007
  */
@@ -25,7 +25,7 @@ static int write_all(int fd, const char *data, ssize_t left)
 
 static void write_routine(int sock)
 {
-	char *line = NULL; /* as long as it must be, zero bytes included */
+	char *line = NULL; /* grows with the line, which may contain zero bytes */
 	size_t room = 0;
 	ssize_t n;
 
@@ -63,7 +63,7 @@ int main(int argc, char *argv[])
 			err(1, "stdout");
 	if (n < 0)
 		warn("read");
-	kill(writer, SIGTERM); /* the server has closed: nobody reads us now */
+	kill(writer, SIGTERM); /* the server has closed: it reads no more */
 	waitpid(writer, NULL, 0);
 	return n < 0;
 }

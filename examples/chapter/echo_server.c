@@ -1,6 +1,6 @@
 /*
- * The chapter's echo server, a process for each connection, made right within the
- * chapter's means. Look at: the comments, and chapter_server.c beside them.
+ * The chapter's echo server, a process for each connection, without those of its faults
+ * that the chapter's means can mend. Look at: the comments, and chapter_server.c.
  *
  *	./echo_server 7007		(and elsewhere: ./echo_client 127.0.0.1 7007)
  */
@@ -19,7 +19,7 @@ static void reap(int sig)
 
 	(void)sig;
 	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* one SIGCHLD may stand for many exits: until none is left */
+		; /* one SIGCHLD may mean many exits: go on until none is left */
 	errno = saved;
 }
 

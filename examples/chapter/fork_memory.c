@@ -1,8 +1,8 @@
 /*
  * fork(): one program, two processes, each with memory of its own.
  *
- * Look at: both processes start from gval 11 and lval 25. The child changes one
- * and the parent the other, and neither sees what its twin did.
+ * Look at: both processes start with gval 11 and lval 25. The child changes one
+ * variable and the parent the other. Neither sees the other's change.
  *
  *	./fork_memory
  */

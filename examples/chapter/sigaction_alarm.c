@@ -1,10 +1,10 @@
 /*
- * sigaction(): signal() with its meaning written down.
+ * sigaction(): a function for a signal, specified in full.
  *
- * Look at: the same behaviour as signal_alarm, and three things that signal()
- * leaves to the system are now said: which other signals wait while the handler
- * runs (sa_mask), whether interrupted calls start again (SA_RESTART, here not
- * set), and that the handler stays after the first signal (no SA_RESETHAND).
+ * Look at: the behaviour is that of signal_alarm. But the program says three things
+ * that signal() leaves open: which signals wait while the handler runs (sa_mask),
+ * whether interrupted calls start again (SA_RESTART, not set here), and whether the
+ * handler stays after the first signal (it does without SA_RESETHAND).
  *
  *	./sigaction_alarm 2
  */
@@ -38,7 +38,7 @@ static void handle(int sig)
 
 	sigemptyset(&act.sa_mask);
 	sigaddset(&act.sa_mask, SIGALRM); /* one handler at a time, so that */
-	sigaddset(&act.sa_mask, SIGINT);  /* neither cuts into the other */
+	sigaddset(&act.sa_mask, SIGINT);  /* neither interrupts the other */
 	if (sigaction(sig, &act, NULL) < 0) {
 		perror("sigaction");
 		exit(EXIT_FAILURE);

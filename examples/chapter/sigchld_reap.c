@@ -1,9 +1,9 @@
 /*
- * SIGCHLD: remove the zombies, all of them.
+ * SIGCHLD: remove all zombies.
  *
- * Look at: nine children end while SIGCHLD is held back. Signals are not counted,
- * so when it is let through the handler runs once, for all nine. It must collect
- * until none is left; with "if" in place of its "while" eight zombies would stay.
+ * Look at: nine children end while SIGCHLD is blocked. The kernel does not count
+ * signals, so when SIGCHLD is unblocked the handler runs once for all nine. It must
+ * collect until no zombie is left; with "if" in place of its "while", eight stay.
  *
  *	./sigchld_reap
  */
@@ -21,7 +21,7 @@ static volatile sig_atomic_t runs, reaped;
 
 static void on_child(int sig)
 {
-	int saved = errno; /* the handler may cut into any call of main() */
+	int saved = errno; /* the handler may interrupt any call of main() */
 
 	(void)sig;
 	runs = runs + 1;

@@ -1,9 +1,9 @@
 /*
- * signal(): have a function of ours called when a signal comes.
+ * signal(): a function that runs when a signal comes.
  *
  * Look at: sleep(100) never lasts 100 seconds, because a signal wakes a process
  * that sleeps. Press Ctrl-C: it no longer ends the program. The argument is the
- * time from alarm to alarm, in seconds (2 without it).
+ * number of seconds from alarm to alarm (default 2).
  *
  *	./signal_alarm 2
  */

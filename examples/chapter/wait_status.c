@@ -1,9 +1,9 @@
 /*
  * wait(): how a child ended, taken apart with the W... macros.
  *
- * Look at: the int that wait() fills is not the exit status. WIFEXITED says that
- * the child ended by itself, and only then WEXITSTATUS has a meaning; a child
- * killed by a signal passes no number at all, and WIFSIGNALED tells.
+ * Look at: the int that wait() fills in is not the exit status. WIFEXITED says that
+ * the child exited; only then does WEXITSTATUS have a meaning. A child that a signal
+ * killed has no exit status, and WIFSIGNALED is true.
  *
  *	./wait_status
  */
@@ -47,7 +47,7 @@ int main(void)
 	pid_t pid;
 
 	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		fflush(stdout); /* or the child has a copy of what waits in it */
+		fflush(stdout); /* or the child gets a copy of the buffer */
 		pid = fork();
 		if (pid < 0) {
 			perror("fork");

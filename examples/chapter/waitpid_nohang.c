@@ -1,9 +1,9 @@
 /*
  * waitpid() with WNOHANG: ask without waiting.
  *
- * Look at: while the child runs, waitpid returns 0 at once and the parent is free
- * to do something else; when the child has ended, it returns the child's pid. The
- * argument is how long the child runs, in seconds (3 without it).
+ * Look at: while the child runs, waitpid returns 0 at once, and the parent can do
+ * something else. When the child has ended, waitpid returns its pid. The argument is
+ * the number of seconds that the child runs (default 3).
  *
  *	./waitpid_nohang 3
  */

@@ -1,9 +1,9 @@
 /*
- * A zombie: a process that has ended and whose parent has not asked how.
+ * A zombie: a process that has ended and whose parent has not called wait().
  *
- * Look at: the child's state is Z although it has ended, and its number is free
- * only when wait() has taken its exit status. The argument is the time to look
- * round, in seconds (30 without it).
+ * Look at: the child has ended, and its state is Z. Its process number is free only
+ * after wait() has taken its exit status. The argument is the number of seconds that
+ * the zombie stays (default 30).
  *
  *	./zombie 30 &
  *	ps -o pid,ppid,stat,comm -p PID		(zombie prints this line, PID filled in)
@@ -47,7 +47,7 @@ int main(int argc, char *argv[])
 	if (pid == 0)
 		_exit(EXIT_SUCCESS);
 
-	/* WNOWAIT: learn that it has ended, and leave it as it is. */
+	/* WNOWAIT: wait until it has ended, and leave the zombie. */
 	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 	printf("child %d has ended; see it for %u seconds with\n", (int)pid, seconds);
 	printf("    ps -o pid,ppid,stat,comm -p %d\n", (int)pid);
