@@ -56,7 +56,7 @@ int main(int argc, char *argv[])
 	sigemptyset(&none);
 	catch_in_ppoll(SIGCHLD, on_signal);
 	catch_in_ppoll(SIGTERM, on_signal);
-	listener.fd = listen_on(argv[1]);
+	listener.fd = listen_on(argv[1], 0);
 	for (; terms == 0; reap())
 		if (ppoll(&listener, 1, NULL, &none) > 0)
 			children += fork_for_client(listener.fd, echo_with_server) > 0;

@@ -50,7 +50,7 @@ int main(int argc, char *argv[])
 	silence.tv_sec = atol(argv[3]);
 	sigemptyset(&none);
 	catch_in_ppoll(SIGCHLD, on_child);
-	listener.fd = listen_on(argv[1]);
+	listener.fd = listen_on(argv[1], 0);
 	for (;;) {
 		ready = ppoll(&listener, children < atoi(argv[2]), NULL, &none);
 		while (waitpid(-1, NULL, WNOHANG) > 0)

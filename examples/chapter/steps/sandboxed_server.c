@@ -57,7 +57,7 @@ int main(int argc, char *argv[])
 	if (argc != 2 + bare)
 		errx(2, "usage: sandboxed_server PORT [bare]");
 	reap_children();
-	listener = listen_on(argv[1]);
+	listener = listen_on(argv[1], 0);
 	for (;;)
 		fork_for_client(listener, echo_in_sandbox);
 }

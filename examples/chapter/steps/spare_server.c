@@ -57,7 +57,7 @@ int main(int argc, char *argv[])
 	if (missing < 1 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel) < 0)
 		errx(2, "usage: spare_server PORT SPARES");
 	reap_children();
-	listener = listen_on(argv[1]);
+	listener = listen_on(argv[1], 0);
 	for (;;) {
 		while (missing > 0 && start_spare(listener, channel) == 0)
 			missing--;
