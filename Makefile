@@ -5,8 +5,8 @@ PREFIX ?= /usr/local
 
 ASAN = -Db_sanitize=address,undefined -Dstatic_prongd=false
 
-.PHONY: build build-asan run test bench bench-check bench-100k lint analyze fuzz torture builds \
-	install clean help \
+.PHONY: build build-asan run test bench bench-check bench-100k approaches lint analyze \
+	fuzz torture builds install clean help \
 	setup-build setup-test setup-lint setup-bench setup-fuzz \
 	setup-builds
 
@@ -33,6 +33,9 @@ bench: setup-bench build	## measure beside references and peers; writes bench/RE
 bench-check: setup-bench build	## fail if faults, calls or instructions got worse by 5 %
 	@bench/check $(ARGS)
 	@/usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider bench/test_check.py
+
+approaches: build		## compare the approaches of docs/chapter.md; writes its tables
+	@exec bench/approaches $(ARGS)
 
 bench-100k: build		## hold 100,000 connections at once, as root
 	@exec bench/many $(ARGS)

@@ -50,6 +50,20 @@ OURS = {
     "prongd --warm cat": ["-n", MANY, "-s", "16", "--warm", "--", CAT],
 }
 REFERENCES = ["fork_echo", "prefork_echo", "epoll_echo", "spawn_echo", "loop_echo"]
+# The approaches that docs/chapter.md compares, each with its deliberate bug.
+APPROACHES = {
+    "iterative": ["iterative_server", "0"],
+    "processes": ["echo_server", "0"],
+    "select": ["select_server", "0"],
+    "epoll": ["epoll_server", "0"],
+    "threads": ["thread_server", "0"],
+    "prong, fresh": ["prong_server", "0"],
+    "prong, pool": ["prong_server", "0", "pool"],
+}
+# Each prints a line that ends with its address.
+ANNOUNCING = {name: [f"bench/reference/{name}", "0"] for name in REFERENCES}
+for name, (program, *words) in APPROACHES.items():
+    ANNOUNCING[name] = [f"examples/chapter/trouble/{program}", *words]
 
 XINETD = """\
 defaults
@@ -168,8 +182,8 @@ class Server:
         try:
             if self.words:
                 self._start_ours()
-            elif self.name in REFERENCES:
-                self._start_reference()
+            elif self.name in ANNOUNCING:
+                self._start_announcing()
             else:
                 self._start_peer()
         except BaseException:
@@ -199,10 +213,10 @@ class Server:
             self.address = ready.readline().strip()
         self._expect(self.address)
 
-    def _start_reference(self):
-        program = installed(f"bench/reference/{self.name}")
-        self._spawn([program, "0"], stdout=subprocess.PIPE)
-        self.address = self.process.stdout.readline().decode().strip()
+    def _start_announcing(self):
+        program, *words = ANNOUNCING[self.name]
+        self._spawn([installed(program), *words], stdout=subprocess.PIPE)
+        self.address = self.process.stdout.readline().decode().rpartition(" ")[2].strip()
         self.process.stdout.close()
         self._expect(self.address)
 
