@@ -1,7 +1,9 @@
 """Each exercise of docs/chapter.md has an answer, and the answer is true."""
 
+import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -72,10 +74,22 @@ def changed(tmp_path):
     return change
 
 
+def gets_echo(client):
+    """False if it is refused."""
+    try:
+        return echoes(client)
+    except (ConnectionError, AssertionError):
+        return False
+
+
+def descendants(pid):
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
 def test_each_exercise_has_one_answer_and_each_program_is_named():
     chapter = (ROOT / "docs" / "chapter.md").read_text()
     asked = re.findall(r"(?m)^\*\*Exercise (\d+)\.\*\*", chapter)
-    assert asked == [str(number) for number in range(1, 31)]
+    assert asked == [str(number) for number in range(1, 38)]
     assert re.findall(r"(?m)^\*\*(\d+)\.\*\*", ANSWERS) == asked
     programs = dict(re.findall(r"\*\*(\d+)\.\*\* Program: `(\w+)`", ANSWERS))
     sources = {path.stem: path.read_text() for path in (SOURCES / "solutions").glob("*.c")}
@@ -211,8 +225,40 @@ def test_17_a_stopped_server_still_serves_its_clients_and_accepts_none(serve):
     assert new.recv(100) == b"late"
 
 
+def test_18_shutdown_ends_sending_for_both_descriptors():
+    client, one = socket.socketpair()
+    with client, one, one.dup() as other:
+        one.shutdown(socket.SHUT_WR)
+        with pytest.raises(BrokenPipeError):
+            other.send(b"x")
+
+
+@pytest.mark.parametrize("flag, seen", [("0", "nothing"), ("FD_CLOEXEC", "the end")])
+def test_19_execve_closes_a_descriptor_only_if_told_to(changed, flag, seen):
+    call = f'fcntl(server, F_SETFD, {flag}); execlp("sleep", "sleep", "100", NULL);'
+    program = changed("two_descriptors", "pause();", call, "-include", "fcntl.h")
+    lines = run(program).splitlines()
+    assert lines[1] == f"the parent has called close(): the client sees {seen}"
+    assert lines[2] == "the child has ended:           the client sees the end"
+
+
+def test_20_one_core_is_shared_by_all_children():
+    one = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}});"
+    code = f"{one} os.execl('{PROGRAMS / 'cores'}', 'cores', '20')"
+    output = subprocess.run(["/usr/bin/python3", "-c", code], stdout=subprocess.PIPE)
+    lines = [line.split() for line in output.stdout.decode().splitlines()]
+    assert lines[0] == [str(os.sysconf("SC_NPROCESSORS_ONLN")), "cores"]
+    assert int(lines[-1][3]) > 0
+
+
+def test_21_children_that_sleep_need_no_core(changed):
+    program = changed("cores", "calculate(steps);", "usleep(100000); (void)steps;")
+    rows = [line.split() for line in run(program).splitlines()[2:]]
+    assert float(rows[-1][2]) > os.sysconf("SC_NPROCESSORS_ONLN")
+
+
 @pytest.mark.parametrize("backlog", [0, 1, 5])
-def test_18_a_backlog_of_n_holds_one_connection_more(backlog):
+def test_22_a_backlog_of_n_holds_one_connection_more(backlog):
     words = f"backlog {backlog}: {backlog + 1} connections are open, none accepted\n"
     assert run("backlog", backlog) == words
 
@@ -220,7 +266,7 @@ def test_18_a_backlog_of_n_holds_one_connection_more(backlog):
 @pytest.mark.parametrize("old, new, connected, disconnected", [
     ("if (fork() == 0) {", "fflush(stdout); if (fork() == 0) {", 5, 5),
     ("return 0;\n", "_exit(0);\n", 0, 0)], ids=["fflush", "exit"])  # fmt: skip
-def test_19_the_log_is_not_multiplied(
+def test_23_the_log_is_not_multiplied(
     start, changed, tmp_path, old, new, connected, disconnected
 ):
     log = tmp_path / "log"
@@ -238,7 +284,7 @@ def test_19_the_log_is_not_multiplied(
     assert text.count("client disconnected...") == disconnected
 
 
-def test_20_a_peer_that_has_closed_is_an_error_and_no_signal():
+def test_24_a_peer_that_has_closed_is_an_error_and_no_signal():
     assert run("send_all").splitlines() == [
         "peer open: 1000 of 1000 sent, Success",
         "peer closed: 0 of 1000 sent, Broken pipe",
@@ -246,16 +292,16 @@ def test_20_a_peer_that_has_closed_is_an_error_and_no_signal():
 
 
 @pytest.mark.parametrize("text", ["1", "7007", "65535"])
-def test_21_a_port_is_taken(text):
+def test_25_a_port_is_taken(text):
     assert run("port_of", text) == f"{text}\n"
 
 
 @pytest.mark.parametrize("text", ["", "0", "65536", "99999999999", "-1", "+1", " 1", "70l0"])
-def test_21_what_is_no_port_is_refused(text):
+def test_25_what_is_no_port_is_refused(text):
     assert run("port_of", text, ending=2) == ""
 
 
-def test_22_one_expression_mends_the_client(start, changed):
+def test_26_one_expression_mends_the_client(start, changed):
     read = "read(sock, buf, BUF_SIZE)"
     program = changed("chapter_client", read, "read(sock, buf, BUF_SIZE - 1)",
                       "-fsanitize=address")  # fmt: skip
@@ -275,7 +321,7 @@ def test_22_one_expression_mends_the_client(start, changed):
     assert output.count(b"A") == 30
 
 
-def test_23_lines_are_found_however_the_bytes_arrive(start):
+def test_27_lines_are_found_however_the_bytes_arrive(start):
     process = start("lines")
     for piece, said in ((b"one\nt", b"line of 3 bytes\n"), (b"wo\n", b"line of 3 bytes\n")):
         process.stdin.write(piece)
@@ -287,7 +333,7 @@ def test_23_lines_are_found_however_the_bytes_arrive(start):
     assert run("lines", data=b"x" * 65, ending=1) == "line of more than 64 bytes\n"
 
 
-def test_24_a_crash_looks_like_an_end_and_meets_one_client(serve):
+def test_28_a_crash_looks_like_an_end_and_meets_one_client(serve):
     server = serve("echo_server")
     bystander = server.connect()
     assert echoes(bystander)
@@ -300,13 +346,13 @@ def test_24_a_crash_looks_like_an_end_and_meets_one_client(serve):
     assert echoes(bystander)
 
 
-def test_25_a_log_drops_lines_and_tears_none():
+def test_29_a_log_drops_lines_and_tears_none():
     [numbers] = re.findall(r"(\d+) written, (\d+) dropped, (\d+) read back", run("drop_lines"))
     written, dropped, read_back = map(int, numbers)
     assert 0 < written == read_back < 10_000 == written + dropped
 
 
-def test_26_the_child_dies_with_its_parent(start):
+def test_30_the_child_dies_with_its_parent(start):
     parent = start("die_with_parent")
     line = parent.stdout.readline().decode()
     child = int(re.fullmatch(r"child (\d+) is ready\n", line)[1])
@@ -315,7 +361,50 @@ def test_26_the_child_dies_with_its_parent(start):
     eventually(lambda: gone(child) or state(child) == "Z", "the child is dead")
 
 
-def test_29_a_spare_that_holds_the_channel_outlives_the_server(serve, changed):
+def test_31_select_refuses_the_descriptors_that_no_set_can_hold(serve):
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[1] < 3000:
+        pytest.skip("the hard limit of descriptors is below 3000")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3000, limit[1]))
+    try:
+        server = serve("select_server")
+        clients = [server.connect() for _ in range(1100)]
+        served = [client for client in clients if gets_echo(client)]
+        assert len(served) == 1020
+        served[0].close()
+        assert echoes(served[1]) and gets_echo(server.connect())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def test_32_threads_that_share_a_buffer_race(serve, changed):
+    program = changed("thread_server", "char buf", "static char buf",
+                      "-pthread", "-fsanitize=thread")  # fmt: skip
+    server = serve(program, stderr=subprocess.PIPE, env={"TSAN_OPTIONS": "halt_on_error=1"})
+    clients = [server.connect() for _ in range(2)]
+    for number in range(1000):
+        with contextlib.suppress(ConnectionError):
+            clients[number % 2].sendall(b"x")
+            clients[number % 2].recv(1)
+    report = server.process.stderr.read().decode()
+    assert "data race" in report
+
+
+def test_33_a_crash_meets_the_clients_of_one_process(serve, changed):
+    call = 'listener.fd = listen_on(argc > 1 ? argv[1] : "7007", SOCK_NONBLOCK);'
+    server = serve(changed("epoll_server", call, f"{call} fork(); fork();"))
+    others = eventually(lambda: len(found := descendants(server.pid)) == 3 and found, "four")
+    try:
+        assert gets_echo(server.connect())
+        os.kill(others[0], signal.SIGKILL)
+        assert all(gets_echo(server.connect()) for _ in range(10))
+    finally:
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_36_a_spare_that_holds_the_channel_outlives_the_server(serve, changed):
     line = "close(channel[0]); /* so that the server's end is the only one */"
     server = serve(changed("steps/spare_server", line, ""), "1")
     [spare] = eventually(lambda: children(server.pid), "a spare")
@@ -330,7 +419,7 @@ def sockets_of(pid):
     return sum(what.startswith("socket:") for what in descriptors(pid).values())
 
 
-def test_30_exit_group_is_forbidden_in_the_strict_mode(serve, changed):
+def test_37_exit_group_is_forbidden_in_the_strict_mode(serve, changed):
     if status("self")["Seccomp"] != "0":
         pytest.skip("a seccomp filter is in force here, which excludes the strict mode")
     old = "syscall(SYS_exit, 0)"

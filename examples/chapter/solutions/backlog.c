@@ -1,5 +1,5 @@
 /*
- * Exercise 18: how many connections does the kernel finish before accept() is called?
+ * Exercise 22: how many connections does the kernel finish before accept() is called?
  * This listens with a backlog of N, never accepts, and connects until a connection is not
  * open within a moment.
  *

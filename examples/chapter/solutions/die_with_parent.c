@@ -1,5 +1,5 @@
 /*
- * Exercise 26: a child that does not outlive its parent, even if the parent is killed.
+ * Exercise 30: a child that does not outlive its parent, even if the parent is killed.
  * The parent may have died before prctl() was called; then no signal comes, and getppid()
  * shows another parent.
  *

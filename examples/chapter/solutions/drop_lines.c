@@ -1,5 +1,5 @@
 /*
- * Exercise 25: a log that never waits for its reader. The pipe is nonblocking; a line that
+ * Exercise 29: a log that never waits for its reader. The pipe is nonblocking; a line that
  * finds it full is dropped and counted. A line of at most PIPE_BUF bytes is written whole
  * or not at all, so no line is torn. The reader here reads after all lines were written.
  *

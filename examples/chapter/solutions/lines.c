@@ -1,5 +1,5 @@
 /*
- * Exercise 23: take lines out of a stream, however its bytes arrive.
+ * Exercise 27: take lines out of a stream, however its bytes arrive.
  * read() returns pieces; a line ends where a newline is and nowhere else. A line of more
  * than MOST bytes is refused, because a buffer must have an end.
  *

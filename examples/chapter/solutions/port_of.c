@@ -1,5 +1,5 @@
 /*
- * Exercise 21: read a port as a whole number from 1 to 65535, and refuse anything else.
+ * Exercise 25: read a port as a whole number from 1 to 65535, and refuse anything else.
  * strtoul() alone takes spaces, signs and an empty string, so the digits are looked at.
  *
  *	./port_of 7007

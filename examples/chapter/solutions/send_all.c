@@ -1,5 +1,5 @@
 /*
- * Exercise 20: send all of a buffer, with no SIGPIPE, and say how much was sent.
+ * Exercise 24: send all of a buffer, with no SIGPIPE, and say how much was sent.
  * MSG_NOSIGNAL turns the signal into the error EPIPE. The first call
  * has a peer; the second has none any more.
  *
