@@ -25,7 +25,7 @@ static int send_all(int fd, const char *data, ssize_t left)
 
 static void echo(int fd)
 {
-	static char buf[64 * 1024];
+	static char buf[16 * 1024];
 	ssize_t n;
 
 	while ((n = read(fd, buf, sizeof(buf))) != 0) {
