@@ -15,6 +15,8 @@ MARKERS = re.compile(r"(?ms)(^[^\n]*bench: begin[^\n]*\n).*?(^[^\n]*bench: end)"
 
 RATE = "Connections per second, 16 at a time"
 FIRST = "First echo at 100 connections per second, p50"
+HELD = "Connections per second while others are held"
+MEMORY = "Memory per held connection, everything in"
 MANY = "100,000 connections at once, a process each"
 
 

@@ -189,10 +189,11 @@ def write(results):
     samples = results["samples"]
     lines = [INTRODUCTION, *machine(results), "## Targets", ""]
     lines += table(("figure", "target", "measured", "reached"), targets(results))
-    lines += [f"![{title}](plots/{name}.svg)\n" for name, title in plots.TITLES.items()]
+    lines += [f"![{title}](plots/{name}.svg)\n" for name, (title, _) in plots.PLOTS.items()]
     for figure in LOADS:
         lines += servers_table(figure, samples[figure.key])
     lines += [*held_table(results), *memory_table(samples), *counts_table(results)]
     lines += many_section()
-    (BENCH / "RESULTS.md").write_text("\n".join(lines).rstrip() + "\n")
-    plots.draw(results)
+    text = "\n".join(lines).rstrip() + "\n"
+    (BENCH / "RESULTS.md").write_text(text)
+    plots.draw(text)

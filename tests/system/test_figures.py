@@ -8,7 +8,8 @@ import pytest
 from harness import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
-import quote  # noqa: E402, it is beside the results
+import plots  # noqa: E402, they are beside the results
+import quote  # noqa: E402
 
 
 @pytest.mark.parametrize("name", quote.TEXTS, ids=str)
@@ -38,3 +39,16 @@ def test_a_figure_that_changes_changes_the_text():
 def test_a_text_without_its_two_markers_is_refused(text):
     with pytest.raises(ValueError, match="bench: begin"):
         quote.quoted(text, "figures")
+
+
+@pytest.mark.parametrize("name", plots.PLOTS)
+def test_a_plot_is_what_the_results_give_and_shows_our_rows_in_a_colour_of_their_own(name):
+    title, heading = plots.PLOTS[name]
+    results = quote.RESULTS.read_text()
+    plot = (ROOT / "bench" / "plots" / f"{name}.svg").read_text()
+    assert plots.drawn(title, heading, results) == plot, "stale: run bench/plots.py"
+    columns, rows = quote.rows_below(heading, results)
+    bars = len(columns) if name == "held" else 1
+    ours = sum(server.startswith("prongd") for server in rows)
+    assert len(re.findall('class="ours"', plot)) == bars * ours
+    assert len(re.findall('class="peer"', plot)) == bars * (len(rows) - ours)
