@@ -56,28 +56,28 @@ ENGLISH = Language(
 )  # fmt: skip
 
 KOREAN = Language(
-    heads=("서버", "초당 연결", "비율", "첫 에코, p50"),
+    heads=("서버", "초당 연결 수", "비율", "첫 에코, p50"),
     servers={
-        "fork_echo": "20줄짜리 accept-fork-에코 루프",
-        "prongd": "**prongd, 연결마다 새 프로세스** (기본)",
+        "fork_echo": "accept-fork-에코 루프뿐인 20줄짜리 서버",
+        "prongd": "**prongd, 연결마다 새 프로세스** (기본값)",
         "prongd -r always -s 16": "**prongd, 풀** (`-r always -s 16`)",
         "prongd --accept workers":
             "**prongd, 워커가 직접 accept하는 풀** (`-r always --accept workers`)",
-        "epoll_echo": "한 프로세스의 epoll 에코",
-        "Net::Server PreFork": "Perl Net::Server PreFork",
+        "epoll_echo": "프로세스 하나로 된 epoll 에코 서버",
+        "Net::Server PreFork": "Perl의 Net::Server PreFork",
         "socat PIPE": "socat PIPE, fork",
-        "ForkingTCPServer": "Python ForkingTCPServer",
+        "ForkingTCPServer": "Python의 ForkingTCPServer",
         "prongd cat": "**prongd와 /bin/cat**",
         "prongd --warm cat": "**prongd와 /bin/cat** (`--warm -s 16`)",
         "tcpserver cat": "tcpserver와 /bin/cat (자체 에코가 없다)",
-        "spawn_echo": "posix_spawn 루프와 /bin/cat",
+        "spawn_echo": "posix_spawn 루프뿐인 서버와 /bin/cat",
         "xinetd cat": "xinetd와 /bin/cat",
     },
     facts=("prongd, 연결마다 새 프로세스", "측정값"),
-    held="유휴 연결 {held}개가 열려 있을 때 새 연결을 받는 속도",
+    held="유휴 연결 {held}개가 열려 있을 때 새 연결을 받는 속도(평소 대비)",
     opened="연결 100,000개를 동시에 여는 데 걸린 시간 (`make bench-100k`)",
-    memory_of_many="그 연결 하나가 쓰는 메모리",
-    ended="SIGTERM부터, 연결마다 한 번 더 에코하고, 마지막 프로세스가 끝날 때까지",
+    memory_of_many="그 연결 하나에 드는 메모리",
+    ended="SIGTERM을 받고 연결마다 한 번 더 에코한 뒤 모두 종료될 때까지 걸린 시간",
 )  # fmt: skip
 
 
