@@ -5,10 +5,10 @@ The same results give the same bytes.
 
 from pathlib import Path
 
+from approaches_korean import in_korean
 from charts import Bar, Cell, Group, Row, bars, grid
 from report import table
 
-DOCUMENT = Path("docs", "chapter.md")
 PLOTS = Path("bench", "plots")
 NEAR = 0.1  # of the best figure: as good as the best
 LONG_MS = 1000  # a wait that the others notice
@@ -237,13 +237,24 @@ def between(text, name, lines):
     return before + begin + "\n" + "\n".join(lines) + end + after
 
 
-def document(text, recorded):
-    text = between(text, "cores", cores_section(recorded))
-    return between(text, "approaches", approaches_section(recorded))
+def in_english(lines):
+    return lines
+
+
+DOCUMENTS = {
+    Path("docs", "chapter.md"): in_english,
+    Path("docs", "chapter.ko.md"): in_korean,
+}
+
+
+def document(text, recorded, translated):
+    text = between(text, "cores", translated(cores_section(recorded)))
+    return between(text, "approaches", translated(approaches_section(recorded)))
 
 
 def write(recorded, root):
-    path = root / DOCUMENT
-    path.write_text(document(path.read_text(), recorded))
+    for name, translated in DOCUMENTS.items():
+        path = root / name
+        path.write_text(document(path.read_text(), recorded, translated))
     for name, svg in plots(recorded).items():
         (root / PLOTS / f"{name}.svg").write_text(svg)
