@@ -104,10 +104,10 @@ def test_a_server_that_reads_nothing_times_out(serve):
 def test_an_end_that_comes_before_the_second_echo_of_hold_is_early(serve):
     def echo_once(peer, conn):
         conn.sendall(conn.recv(SIZE, socket.MSG_WAITALL))
-        time.sleep(0.05)  # the echo is read before the end comes
+        time.sleep(0.3)  # the echo is read before the end comes
 
     server = serve(echo, echo_once)
-    result = bench("--hold", 10, "-d", "300ms", server.address, status=1)
+    result = bench("--hold", 10, "-d", "1s", server.address, status=1)
     assert failed(result) == {"closed_early": 5}
     assert result["ok"] == 5
     assert result["held"] == 10
