@@ -15,7 +15,7 @@ from sockets import echoes, exchange, receive_all
 TO_SUPERVISOR = [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD,
                  signal.SIGWINCH, signal.SIGALRM, signal.SIGPIPE]  # fmt: skip
 TO_WORKERS = [signal.SIGCHLD, signal.SIGWINCH, signal.SIGCONT, signal.SIGURG]
-SECONDS = 10
+SECONDS = 6
 
 
 def send_signals(server, end, sent):

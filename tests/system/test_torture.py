@@ -10,7 +10,6 @@ from harness import BUILD, ROOT, SANITIZED
 SAMPLE = int(os.environ.get("TORTURE_SAMPLE", 40))
 
 
-@pytest.mark.alone
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer makes calls of its own")
 def test_a_call_that_fails_costs_one_client_at_most(root):
     words = [ROOT / "tests" / "torture" / "run.py", "--sample", SAMPLE]
