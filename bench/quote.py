@@ -49,10 +49,11 @@ ENGLISH = Language(
         "xinetd cat": "xinetd with /bin/cat",
     },
     facts=("prongd, a fresh process each", "measured"),
-    held="rate of new connections while {held} idle ones are open",
+    held="rate of new connections while {held} idle ones are open, compared with none open",
     opened="time to open 100,000 at once (`make bench-100k`)",
     memory_of_many="memory for each of these",
-    ended="from SIGTERM, over one more echo for each, to the end of the last process",
+    ended="from SIGTERM to the end of the last process, with one more echo on each connection"
+    " in between",
 )  # fmt: skip
 
 KOREAN = Language(
@@ -74,7 +75,7 @@ KOREAN = Language(
         "xinetd cat": "xinetd와 /bin/cat",
     },
     facts=("prongd, 연결마다 새 프로세스", "측정값"),
-    held="유휴 연결 {held}개가 열려 있을 때 새 연결을 받는 속도(평소 대비)",
+    held="유휴 연결 {held}개가 열려 있을 때 새 연결을 받는 속도(유휴 연결이 없을 때 대비)",
     opened="연결 100,000개를 동시에 여는 데 걸린 시간 (`make bench-100k`)",
     memory_of_many="그 연결 하나에 드는 메모리",
     ended="SIGTERM을 받고 연결마다 한 번 더 에코한 뒤 모두 종료될 때까지 걸린 시간",

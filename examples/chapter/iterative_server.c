@@ -1,5 +1,5 @@
 /*
- * The echo service for one client at a time: step 0, before the three approaches.
+ * The echo service for one client at a time, for comparison with the three approaches.
  * Look at: main() accepts the next client only when the last one has left.
  *
  *	./iterative_server 7007		(and elsewhere: ./echo_client 127.0.0.1 7007)

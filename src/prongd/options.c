@@ -283,7 +283,8 @@ static const struct option_row rows[] = {
 	  value_banner, FIELD(banner), 0, 0, NULL },
 
 	{ 's', "spare", "N", "8",
-	  "keep N idle processes ready, forked before their clients come",
+	  "keep N idle processes ready, forked before their clients come. For a program: 0, "
+	  "or 8 with --warm",
 	  option_number, FIELD(spare), 0, 1000000, NULL },
 	{ 'r', "reuse", "N|always", "1",
 	  "replace a process after N connections, served one after the other, or never "
@@ -414,7 +415,7 @@ const struct option_page prongd_page = {
 		    "Exit status:\n"
 		    "  0  stopped as asked\n"
 		    "  1  could not start, or failed\n"
-		    "  2  bad usage\n",
+		    "  2  bad usage, or sockets of the service manager that cannot be served\n",
 	.print_more = print_services,
 };
 

@@ -73,9 +73,9 @@ static const struct option_row rows[] = {
 	  option_flag, FIELD(stream), 0, 0, NULL },
 
 	{ 'c', "concurrency", "N", NULL,
-	  "have at most N connections at once. By default 16; in --keep and --stream 1; "
-	  "with --rate 10000, or 16 in --keep. In --hold, open or echo on N connections at "
-	  "a time, by default 256",
+	  	  "have at most N connections at once. Default: 16. With --keep or --stream: 1. With "
+	  "--rate: 10000, or 16 together with --keep. With --hold: open, or echo on, N "
+	  "connections at the same time, 256 by default",
 	  take_amount, FIELD(concurrency), 1, AT_ONCE_MAX, NULL },
 	{ 'r', "rate", "N/s", NULL,
 	  "begin N connections per second (in --keep, N round trips), even if the server "
