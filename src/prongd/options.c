@@ -415,7 +415,7 @@ const struct option_page prongd_page = {
 		    "Exit status:\n"
 		    "  0  stopped as asked\n"
 		    "  1  could not start, or failed\n"
-		    "  2  bad usage, or sockets of the service manager that cannot be served\n",
+		    "  2  bad usage, or unusable sockets of the service manager\n",
 	.print_more = print_services,
 };
 

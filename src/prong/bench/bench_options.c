@@ -73,7 +73,7 @@ static const struct option_row rows[] = {
 	  option_flag, FIELD(stream), 0, 0, NULL },
 
 	{ 'c', "concurrency", "N", NULL,
-	  	  "have at most N connections at once. Default: 16. With --keep or --stream: 1. With "
+	  "have at most N connections at once. Default: 16. With --keep or --stream: 1. With "
 	  "--rate: 10000, or 16 together with --keep. With --hold: open, or echo on, N "
 	  "connections at the same time, 256 by default",
 	  take_amount, FIELD(concurrency), 1, AT_ONCE_MAX, NULL },
