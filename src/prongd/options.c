@@ -224,12 +224,12 @@ static const struct option_row rows[] = {
 	  "serve at most N connections of one source at once; 0 = no limit",
 	  option_number, FIELD(max_per_source), 0, 1000000, NULL },
 	{ 0, "rate-per-source", "N/DURATION[:BURST]", NULL,
-	  "admit N clients per DURATION from one source, at most BURST (default N) at "
-	  "once: 10/s, 30/1m:5",
+	  "admit N clients per DURATION from one source, and at most BURST (default N) "
+	  "in quick succession: 10/s, 30/1m:5",
 	  value_rate, FIELD(rate_per_source), 0, 0, NULL },
 	{ 0, "rate", "N/DURATION[:BURST]", NULL,
-	  "admit N clients per DURATION from all sources together, at most BURST (default "
-	  "N) at once",
+	  "admit N clients per DURATION from all sources together, and at most BURST "
+	  "(default N) in quick succession",
 	  value_rate, FIELD(rate), 0, 0, NULL },
 	{ 0, "exempt", "CIDR", NULL,
 	  "do not apply --max-per-source, --rate-per-source and --rate to clients "
@@ -244,7 +244,8 @@ static const struct option_row rows[] = {
 	  "close a connection after DURATION without traffic: 500ms, 30s, 5m; 0 = never",
 	  option_duration, FIELD(idle_timeout_ms), 0, 0, NULL },
 	{ 0, "session-timeout", "DURATION", "0",
-	  "end a session after DURATION, with or without traffic; 0 = never",
+	  "end a session DURATION after its connection was accepted, with or without "
+	  "traffic; 0 = never",
 	  option_duration, FIELD(session_timeout_ms), 0, 0, NULL },
 	{ 0, "grace", "DURATION", "30s",
 	  "after the first stop signal, give sessions DURATION to finish, then kill them",
@@ -287,8 +288,8 @@ static const struct option_row rows[] = {
 	  "or 8 with --warm",
 	  option_number, FIELD(spare), 0, 1000000, NULL },
 	{ 'r', "reuse", "N|always", "1",
-	  "replace a process after N connections, served one after the other, or never "
-	  "(always)",
+	  "replace a process after it has served N connections, one after the other. "
+	  "With always, never replace it",
 	  value_reuse, FIELD(reuse), 1, 1000000000, NULL },
 	{ 0, "accept", "PROCESS", "supervisor",
 	  "accept connections in the supervisor, or in the workers (pools only). "
@@ -351,7 +352,8 @@ static const struct option_row rows[] = {
 	  parse_on_hangup, FIELD(program), 0, 0, NULL },
 	{ 0, "resolve", NULL, NULL,
 	  "look up the host names of client and server for the program's "
-	  "environment. A name counts only if it has that address",
+	  "environment. A name counts only if it resolves back to the address that "
+	  "was looked up",
 	  option_flag, FIELD(program.resolve), 0, 0, NULL },
 	{ 0, "kill-descendants", NULL, NULL,
 	  "when the program has ended, end all processes that it has left behind",

@@ -154,7 +154,7 @@ def test_a_worker_that_is_killed_is_told_and_the_others_go_on(serve, start_bench
     result = json.loads(output)
     assert process.returncode == 1
     assert errors.decode() == (
-        f"prong bench: worker {workers[1]} was killed by SIGKILL: "
+        f"prong bench: load process {workers[1]} was killed by SIGKILL: "
         "its figures up to then are counted\n"
     )
     assert (result["ok"], result["lost_processes"], result["held"]) == (20, 1, 30)

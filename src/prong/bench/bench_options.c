@@ -74,17 +74,17 @@ static const struct option_row rows[] = {
 
 	{ 'c', "concurrency", "N", NULL,
 	  "have at most N connections at once. Default: 16. With --keep or --stream: 1. With "
-	  "--rate: 10000, or 16 together with --keep. With --hold: open, or echo on, N "
-	  "connections at the same time, 256 by default",
+	  "--rate: 10000, or 16 together with --keep. With --hold: how many connections "
+	  "are opened, or echoed on, at the same time; default 256",
 	  take_amount, FIELD(concurrency), 1, AT_ONCE_MAX, NULL },
 	{ 'r', "rate", "N/s", NULL,
 	  "begin N connections per second (in --keep, N round trips), even if the server "
 	  "does not keep up; 30/1m is 30 per minute. Times count from when each was due",
 	  take_rate, FIELD(rate), 0, 0, NULL },
 	{ 's', "size", "SIZE", NULL,
-	  "send SIZE bytes in each exchange, by default 64. In --stream, send SIZE "
-	  "on each connection, by default 64M, or without end if there is a "
-	  "--duration. K, M, G and T are powers of 1024",
+	  "send SIZE bytes in each exchange, by default 64. In --stream the default "
+	  "is 64M per connection, or no end if there is a --duration. K, M, G and T "
+	  "are powers of 1024",
 	  take_size, FIELD(size_bytes), 1, SIZE_MAX_ALL, NULL },
 	{ 'n', "count", "N", NULL,
 	  "stop after N connections, in --keep after N round trips. By default "

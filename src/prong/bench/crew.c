@@ -100,11 +100,11 @@ static void tell_lost(struct crew *crew, const struct worker *worker, int status
 	live_erase(&crew->live);
 	if (WIFSIGNALED(status))
 		command_say(&bench_page,
-			    "worker %d was killed by SIG%s: its figures up to then are "
-			    "counted",
+			    "load process %d was killed by SIG%s: its figures up to "
+			    "then are counted",
 			    worker->pid, interrupt_name(WTERMSIG(status)));
 	else
-		command_say(&bench_page, "worker %d failed", worker->pid);
+		command_say(&bench_page, "load process %d failed", worker->pid);
 }
 
 static void collect(struct crew *crew, unsigned index)
