@@ -17,10 +17,10 @@ PR_SET_CHILD_SUBREAPER = 36
 LONGEST_FILES = [
     f"test_{name}.py"
     for name in (
-        "programs_ends programs_own pasted stop_unfiltered torture privileges programs_monitor"
+        "programs_ends programs_own stop_unfiltered torture privileges programs_monitor"
         " programs_runaway bench log_readers data programs_data processes admission_memory"
         " scale limits programs_users accept_workers signals endurance sandbox_server"
-        " connect_timeouts idle chapter_approaches"
+        " connect_timeouts idle pasted chapter_approaches"
     ).split()
 ]
 

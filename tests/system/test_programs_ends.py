@@ -87,7 +87,7 @@ def test_a_session_ends_at_its_deadline_whatever_it_does(prongd, options):
         closed = server.wait_log(event="close", count=3)
         drained.result()
     assert {line["reason"] for line in closed} == {"deadline"}
-    assert all(1.9 <= lasted(line) < 3 for line in closed), closed
+    assert all(1.9 <= lasted(line) < 6 for line in closed), closed
 
 
 def drain(client):
@@ -126,7 +126,7 @@ while True:
 @pytest.mark.parametrize("dodge", DODGES)
 def test_a_program_that_dodges_signals_to_its_group_is_ended(prongd, options, dodge):
     script = DODGING.format(dodge=DODGES[dodge])
-    server = prongd(*options, "--session-timeout", "2s", "--", "python3", "-I", "-S", "-c", script)
+    server = prongd(*options, "--session-timeout", "4s", "--", "python3", "-I", "-S", "-c", script)
     with server.connect() as client:
         assert receive_all(client) == b"dodged\n"
     [closed] = server.wait_log(event="close")
@@ -142,7 +142,7 @@ def test_a_deaf_program_is_killed_after_its_deadline(prongd, options):
     assert receive_exactly(server.connect(), 6) == b"ready\n"
     [closed] = server.wait_log(event="close")
     assert (closed["reason"], closed["signal"]) == ("deadline", "KILL")
-    assert 1.4 <= lasted(closed) < 2
+    assert 1.4 <= lasted(closed) < 5
 
 
 def test_a_program_is_idle_when_no_byte_has_moved(prongd):
@@ -151,7 +151,7 @@ def test_a_program_is_idle_when_no_byte_has_moved(prongd):
     assert echoes(moved)
     closed = server.wait_log(event="close", count=2)
     assert {line["reason"] for line in closed} == {"idle"}
-    assert all(0.9 <= lasted(line) < 2 for line in closed), closed
+    assert all(0.9 <= lasted(line) < 5 for line in closed), closed
     assert receive_all(silent) == b"" and receive_all(moved) == b""
 
 
@@ -160,7 +160,7 @@ def test_a_program_whose_client_never_reads_is_idle(prongd):
     server.connect()
     [closed] = server.wait_log(event="close")
     assert closed["reason"] == "idle"
-    assert 0.9 <= lasted(closed) < 2.2
+    assert 0.9 <= lasted(closed) < 5
 
 
 @pytest.mark.parametrize("options", MODES)
@@ -208,7 +208,7 @@ def test_a_stopped_program_does_not_escape_its_deadline(prongd, options):
     os.kill(program, signal.SIGSTOP)
     [closed] = server.wait_log(event="close")
     assert (closed["reason"], closed["signal"]) == ("deadline", "KILL")
-    assert lasted(closed) < 2
+    assert lasted(closed) < 5  # KILL comes a second after TERM, if there is a processor
     eventually(lambda: is_zombie(program), "program gone", 1)
 
 
@@ -241,7 +241,7 @@ def test_clients_that_never_read_are_cut_and_cost_no_memory(prongd):
         server.connect()
     closed = server.wait_log(event="close", count=20)
     assert {line["reason"] for line in closed} == {"deadline"}
-    assert all(1.9 <= lasted(line) < 3 for line in closed), closed
+    assert all(1.9 <= lasted(line) < 6 for line in closed), closed
     assert memory(server.pid) - before < 256 << 10
     assert reasons(server.stop()) == {"deadline": 20}
 
